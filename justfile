@@ -34,6 +34,11 @@ demo:
 explore *flags="--seeds 1000 --cycles 5000":
     cargo run --release -p wnm-sim -- explore {{ flags }}
 
+# Draw docs/screens, the pages in the README, from the output of a colony of fake nodes
+screenshots:
+    cargo build --release -p wnm-cli
+    .ci/screenshots
+
 # Measure speed, or one benchmark: `just bench --bench engine`
 bench *flags:
     cargo build --release -p wnm-cli -p wnm-sim

@@ -3,17 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wnm_agent::live::LoggedEvent;
-use wnm_agent::serve::{Documents, NoAnswer, Question};
+use wnm_agent::live::{LoggedEvent, SignalSeries};
+use wnm_agent::serve::{Documents, NoAnswer, PageFile, Question};
 use wnm_store::{HistoryFilter, Store};
 
 use crate::commands::{config, explain, node, status};
 use crate::error::{CliError, CommandError};
 use crate::json::{Document, ErrorDocument, ErrorReport, NodeJson};
+use crate::page;
 use crate::render::history::CycleView;
 use crate::render::live_event::LiveEventView;
 use crate::render::node_show::NodeDetailsView;
 use crate::render::status::StatusView;
+
+/// The latest cycles that acted on the page, of which it shows the actions.
+const PAGE_CYCLES: u32 = 25;
 
 /// The documents of one database.
 pub(crate) struct Api {
@@ -48,6 +52,15 @@ impl Api {
     }
 }
 
+impl Api {
+    fn html(&self, host: &str, signals: &[SignalSeries]) -> Result<String, CliError> {
+        let (status, nodes) = (status::read(&self.db)?, node::views(&self.db, &[])?);
+        let filter = HistoryFilter { limit: PAGE_CYCLES, ..HistoryFilter::default() };
+        let history = Store::open_read_only(&self.db)?.history(&filter)?.cycles;
+        Ok(page::html(&page::Content { host, status: &status, nodes: &nodes, history: &history, signals }))
+    }
+}
+
 fn document<T: Serialize>(data: &T) -> Result<Vec<u8>, CliError> {
     Ok(serde_json::to_vec(&Document::now(data))?)
 }
@@ -69,5 +82,15 @@ impl Documents for Api {
 
     fn event(&self, event: &LoggedEvent) -> Vec<u8> {
         document(&LiveEventView::from(event)).unwrap_or_default()
+    }
+
+    fn page(&self, signals: &[SignalSeries]) -> Vec<u8> {
+        let system = rustix::system::uname();
+        let host = system.nodename().to_string_lossy();
+        self.html(&host, signals).unwrap_or_else(|error| page::failed(&host, &error)).into_bytes()
+    }
+
+    fn page_files(&self) -> &'static [PageFile] {
+        page::FILES
     }
 }

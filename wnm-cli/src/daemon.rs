@@ -181,9 +181,11 @@ impl DaemonControl<Store, Platform> for Control<'_> {
 
     fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), CliError> {
         self.cycles += 1;
+        self.probes.hold(report.observation.valves.holds.first().map(|hold| hold.reason.clone()));
         // A program reads each cycle; a person reads the journal, where idle cycles would hide the others.
         let is_idle = changes.is_empty() && report.worked.is_empty();
-        if self.output.is_json() || self.cycles == 1 || !is_idle { self.output.cycle(report) } else { Ok(()) }
+        let is_first = self.cycles == 1 && !self.output.is_quiet();
+        if self.output.is_json() || is_first || !is_idle { self.output.cycle(report) } else { Ok(()) }
     }
 
     fn failed(&mut self, error: &CliError) -> CycleFailure {

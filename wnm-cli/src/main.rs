@@ -14,6 +14,7 @@ mod interrupt;
 mod json;
 mod legacy;
 mod output;
+mod page;
 mod progress;
 mod push;
 mod rebuild;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     if fake_client::is_called() {
         return fake_client::main();
     }
+    args::complete();
     places::set_modes();
     wnm_platform::open_files::raise();
     let line: Vec<OsString> = std::env::args_os().collect();

@@ -185,7 +185,7 @@ impl Output {
         let mut err = anstream::stderr().lock();
         // An error of this write has no other place to go.
         let _ = if self.json {
-            let report = ErrorReport { message: error.to_string(), hint: error.hint(), exit_code: exit.code() };
+            let report = ErrorReport { message: error.message(), hint: error.hint(), exit_code: exit.code() };
             serde_json::to_string(&ErrorDocument::now(report))
                 .map_err(io::Error::from)
                 .and_then(|report| writeln!(err, "{report}"))

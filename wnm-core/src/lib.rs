@@ -83,9 +83,9 @@ pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_id
 pub use policy::node_settings::{NODE_SETTINGS, update_to};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, HttpUrl, Listen, OldVariable, Path, ProbeSettings,
-    Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect, Thousands, Unit,
-    Words,
+    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, HostName, HttpUrl, Listen, OldVariable, Path,
+    ProbeSettings, Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect,
+    Thousands, Unit, Words,
 };
 pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::Tuning;

@@ -188,7 +188,8 @@ fn header_settings_are_those_that_change_the_policy() {
     let default = Policy::new(&RawSettings::default(), Some(2)).unwrap();
     for key in RawSettings::KEYS {
         let mut differs = false;
-        for text in ["1", "2", "95", "true", "/x", "faucet", "setsid+user", "none", "ant-node", "classic", "steady"] {
+        let texts = ["1", "2", "95", "true", "/x", "faucet", "setsid+user", "none", "ant-node", "classic", "steady"];
+        for text in texts.into_iter().chain(["hourly :05-:55"]) {
             let mut raw = RawSettings::default();
             if raw.set(key, text).is_ok() {
                 differs |= Policy::new(&raw, Some(2)).map_or(true, |policy| policy != default);

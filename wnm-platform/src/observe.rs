@@ -73,11 +73,12 @@ impl Platform {
     ) -> (Observation, Counters) {
         let mut answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
         let mut wrong_answers = answers::take_wrong(colony, services, &mut answers);
-        let running = services.values().filter_map(|service| match service {
-            Service::Running(process) => Some(process),
-            Service::Stopped | Service::Unknown(_) => None,
+        let mut processes = processes(colony, services, &reading.boot);
+        let usage = self.host.usage(processes.values().copied());
+        // The process of a node whose state is unknown may have ended.
+        processes.retain(|id, process| {
+            matches!(services.get(id), Some(Service::Running(_))) || usage.contains_key(&process.pid)
         });
-        let usage = self.host.usage(running);
         let (cpu_limit, cpu_limit_counters) = self.observe_cpu_limit(colony, before);
         let pids: Vec<u32> = usage.keys().copied().collect();
         let psi = self.observe_psi(&colony.settings, &pids);
@@ -106,16 +107,13 @@ impl Platform {
         let mut nodes = NodeMap::with_capacity(colony.nodes.len());
         for node in colony.nodes.values() {
             let service = services.get(&node.id);
-            let usage = match service {
-                Some(Service::Running(process)) => usage.get(&process.pid).map(|usage| (process, *usage)),
-                Some(Service::Stopped | Service::Unknown(_)) | None => None,
-            };
-            if let Some((process, usage)) = usage {
+            let process = processes.get(&node.id).copied();
+            let usage = process.and_then(|process| usage.get(&process.pid)).copied();
+            if let Some((process, usage)) = process.zip(usage) {
                 counters.nodes.insert(node.id, NodeCounters { pid: process.pid, cpu_millis: usage.cpu_millis });
             }
-            let usage = usage.map(|(_, usage)| usage);
             let wrong_answer = wrong_answers.remove(&node.id);
-            let sample = observer.sample(node, service, answers.get(&node.id), usage);
+            let sample = observer.sample(node, service, answers.get(&node.id), ProcessFacts { process, usage });
             nodes.insert(node.id, NodeSample { wrong_answer, ..sample });
         }
         binaries.forget_unused();
@@ -224,6 +222,13 @@ pub(crate) struct Surveyed<'a> {
     pub(crate) storage: Storage,
 }
 
+/// The process of a node, and its resource use.
+#[derive(Clone, Copy)]
+struct ProcessFacts<'a> {
+    process: Option<&'a ProcessIdentity>,
+    usage: Option<Usage>,
+}
+
 /// Combines all observations of one node into its sample.
 struct NodeObserver<'a> {
     platform: &'a Platform,
@@ -248,16 +253,13 @@ impl NodeObserver<'_> {
         node: &Node,
         service: Option<&Service>,
         answer: Option<&Answer>,
-        usage: Option<Usage>,
+        ProcessFacts { process, usage }: ProcessFacts<'_>,
     ) -> NodeSample {
         let volume = volume_of(&node.root_dir, &self.colony.settings.storage);
         let seen = NodeFacts {
             presence: self.presence(node, service, answer, volume),
             previous: previous(self.colony, node),
-            process: match service {
-                Some(Service::Running(process)) => Some(process),
-                Some(Service::Stopped | Service::Unknown(_)) | None => None,
-            },
+            process,
             answer,
             usage,
             now: self.now,
@@ -338,6 +340,23 @@ fn processes_of_boot<'a>(
 ) -> impl Iterator<Item = (NodeId, &'a ProcessIdentity)> + 'a {
     let process = move |sample: &'a NodeSample| sample.process.as_ref().filter(|process| process.boot == boot);
     colony.samples.iter().filter_map(move |(id, sample)| Some((*id, process(sample)?)))
+}
+
+/// Returns the process of each node that may run: the one that its process manager reports or, while the manager does not
+/// tell, the last known one. Without it the CPU use of the nodes on a hung volume would be unknown, and with that of more
+/// than half of all nodes the CPU rules would wait for the other nodes too.
+fn processes<'a>(
+    colony: &'a Colony,
+    services: &'a BTreeMap<NodeId, Service>,
+    boot: &'a str,
+) -> BTreeMap<NodeId, &'a ProcessIdentity> {
+    let last: BTreeMap<NodeId, &ProcessIdentity> = processes_of_boot(colony, boot).collect();
+    let process = |(id, service): (&NodeId, &'a Service)| match service {
+        Service::Running(process) => Some((*id, process)),
+        Service::Unknown(_) => Some((*id, *last.get(id)?)),
+        Service::Stopped => None,
+    };
+    services.iter().filter_map(process).collect()
 }
 
 fn is_disabled(colony: &Colony, node: NodeId) -> bool {

@@ -99,7 +99,7 @@ fn invalid_scenario_is_rejected_with_its_position() {
     insta::assert_snapshot!(printed.join("\n"), @r#"
     error: bad.json: EOF while parsing a value at line 1 column 0
     error: bad.json: invalid type: string "one", expected u64 at line 2 column 15
-    error: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `sabotage` at line 3 column 56
+    error: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `hold`, `sabotage` at line 3 column 56
     error: bad.json: unknown format version 9: this wnm-sim reads versions up to 1
     error: bad.json: volumes_mb is empty, or cpus or interval is 0
     error: bad.json: settings: cpu_less_than (50.0 %) must be below cpu_remove (10.0 %)

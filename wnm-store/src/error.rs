@@ -3,6 +3,7 @@
 mod db;
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -251,11 +252,10 @@ impl StoreError {
                 return Some(format!("check the disk, then move the files {}.set-aside-* away", path.display()));
             }
             Self::RestoreFromItself { .. } => "name a backup that `wnm db backup` has written",
-            Self::NotUnique { .. }
-            | Self::NotUnderWay { .. }
-            | Self::NotSerialisable { .. }
-            | Self::File { .. }
-            | Self::Sqlite { .. } => return None,
+            Self::File { operation, path, source } => return operation.hint(path, source),
+            Self::NotUnique { .. } | Self::NotUnderWay { .. } | Self::NotSerialisable { .. } | Self::Sqlite { .. } => {
+                return None;
+            }
         };
         Some(hint.to_owned())
     }
@@ -321,6 +321,26 @@ pub enum FileOperation {
     SetAside,
     /// Flush a folder to the disk.
     Sync,
+}
+
+impl FileOperation {
+    /// Returns how the operator can fix an error of the system; None for a failure of the disk.
+    fn hint(self, path: &Path, error: &io::Error) -> Option<String> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match (error.kind(), self) {
+            (io::ErrorKind::NotFound, Self::Read | Self::Remove | Self::SetAside) => {
+                Some(format!("check the name: `ls {}` lists the files there", folder.display()))
+            }
+            (io::ErrorKind::NotFound, _) => Some(format!("create the folder with `mkdir -p {}`", folder.display())),
+            (io::ErrorKind::NotADirectory, _) => Some(format!("name a file in a folder: {} is none", folder.display())),
+            (io::ErrorKind::IsADirectory, _) => Some(format!("name a file: {} is a folder", path.display())),
+            (io::ErrorKind::PermissionDenied, _) => {
+                Some(format!("name another file, or run wnm as a user with access to {}", folder.display()))
+            }
+            (io::ErrorKind::ReadOnlyFilesystem, _) => Some("name a file on a writable file system".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for FileOperation {

@@ -248,6 +248,10 @@ pub(crate) fn copy(db: &Connection, to: &Path, if_exists: IfExists) -> Result<()
     if if_exists == IfExists::Fail && fs::symlink_metadata(to).is_ok() {
         return Err(StoreError::CopyExists { path: to.to_path_buf() }.into());
     }
+    // An error of the draft's folder must name the copy, which the operator knows.
+    to.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .map_or(Ok(()), |folder| fs::metadata(folder).map(drop).map_err(file_error(FileOperation::Write, to)))?;
     let draft = suffixed(to, &format!(".new-{}", std::process::id()));
     remove_if_there(&draft)?;
     let written = write_copy(db, &draft).and_then(|()| match if_exists {

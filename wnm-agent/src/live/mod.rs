@@ -6,6 +6,7 @@
 mod changes;
 mod event;
 mod log;
+mod series;
 mod snapshot;
 mod totals;
 
@@ -17,6 +18,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 pub(crate) use changes::changes;
 pub use event::Event;
 pub use log::{Events, LOG_LENGTH, LoggedEvent};
+pub use series::{KEPT_MINUTES, SignalMinute, SignalRecorder, SignalSeries};
 pub use snapshot::{CycleFailure, DaemonPhase, DaemonStatus, Snapshot};
 pub use totals::{ActionKind, CYCLE_BUCKETS, ProbeTotal, Totals};
 

@@ -5,6 +5,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::outbound::{self, OutboundError};
+
 use super::task_file::{LONGEST, ReadPlan, TaskFileError, read_plan};
 
 /// The time between two fetches of an address.
@@ -31,7 +33,7 @@ pub enum SourceError {
         /// The address.
         url: String,
         /// The cause.
-        source: Box<ureq::Error>,
+        source: OutboundError,
     },
     /// The content is no task file.
     #[error("{source_name}: {cause}")]
@@ -178,10 +180,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>, SourceError> {
 }
 
 fn fetch(url: &str) -> Result<Vec<u8>, SourceError> {
-    let failed = |source| SourceError::Fetch { url: url.to_owned(), source: Box::new(source) };
-    let config = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(3).build();
-    let mut response = ureq::Agent::from(config).get(url).call().map_err(failed)?;
-    response.body_mut().with_config().limit(LONGEST as u64 + 1).read_to_vec().map_err(failed)
+    let client = outbound::client(TIMEOUT, None);
+    let fetched = client.and_then(|client| outbound::get(&client, url, LONGEST as u64 + 1));
+    fetched.map_err(|source| SourceError::Fetch { url: url.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -13,9 +13,10 @@ use wnm_core::NodeId;
 
 use super::Shared;
 use super::crowd::Streaming;
+use super::page::PageFile;
 use super::routes::{Waited, text, wait};
 use super::stream::{Left, LineWriter, lines};
-use crate::live::{DaemonPhase, Live, LoggedEvent};
+use crate::live::{DaemonPhase, Live, LoggedEvent, SignalSeries};
 
 /// The maximum number of readers of the events.
 pub const MOST_READERS: usize = 50;
@@ -70,12 +71,19 @@ pub trait Documents: Send + Sync {
 
     /// Returns an event as a JSON document in one line.
     fn event(&self, event: &LoggedEvent) -> Vec<u8>;
+
+    /// Returns the page for browsers as HTML, with charts of these signals. May read files for a short time. A failure to
+    /// read the data is a part of the page.
+    fn page(&self, signals: &[SignalSeries]) -> Vec<u8>;
+
+    /// Returns the files that the page refers to.
+    fn page_files(&self) -> &'static [PageFile];
 }
 
 /// The bounds of the API.
 #[derive(Debug)]
 pub(super) struct Limits {
-    readers: Arc<Semaphore>,
+    pub(super) readers: Arc<Semaphore>,
     documents: Semaphore,
 }
 
@@ -214,7 +222,7 @@ async fn tell(
     }
 }
 
-async fn send(writer: &LineWriter, message: Vec<u8>) -> Result<(), Left> {
+pub(super) async fn send(writer: &LineWriter, message: Vec<u8>) -> Result<(), Left> {
     tokio::time::timeout(READ_LIMIT, writer.bytes(message)).await.unwrap_or(Err(Left))
 }
 

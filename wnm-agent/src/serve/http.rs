@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use super::crowd::Crowd;
 use super::routes::text;
-use super::{Shared, api};
+use super::{Shared, api, page};
 use crate::control::ListenInfo;
 use crate::metrics::{self, Format};
 
@@ -59,6 +59,7 @@ pub(super) async fn serve(mut wanted: watch::Receiver<Option<SocketAddr>>, share
                 tokio::select! {
                     changed = wanted.changed() => changed,
                     () = accept(&listener, &router) => Ok(()),
+                    () = page::record(&shared) => Ok(()),
                 }
             }
             Err(error) => {
@@ -103,12 +104,13 @@ async fn accept(listener: &TcpListener, router: &Router) {
 
 fn routes(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/", get(index))
+        .route("/api/v1", get(index))
         .route("/metrics", get(scrape))
         .route("/healthz", get(async || text(StatusCode::OK, "ok")))
         .route("/readyz", get(readiness))
         .merge(api::routes())
-        .fallback(async || text(StatusCode::NOT_FOUND, "no such page; / lists all"))
+        .merge(page::routes())
+        .fallback(page::file)
         .layer(from_fn(guard))
         .with_state(shared)
 }
@@ -122,6 +124,8 @@ async fn guard(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, header::HeaderValue::from_static(page::CONTENT_POLICY));
+    headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
     response
 }
 
@@ -162,7 +166,8 @@ fn is_local(host: &str) -> bool {
 async fn index(State(shared): State<Arc<Shared>>) -> Response {
     let version = shared.daemon.version;
     let page = format!(
-        "wnm {version}\n\n/metrics              metrics for Prometheus, in its text format or OpenMetrics\n\
+        "wnm {version}\n\n/                     the page for browsers\n\
+         /metrics              metrics for Prometheus, in its text format or OpenMetrics\n\
          /metrics?format=json  the same as JSON\n/healthz              200 while the daemon runs\n\
          /readyz               200 while its cycles complete, otherwise 503 with the reason\n\
          /api/v1/status        the host, the colony and the last decision, as JSON\n\

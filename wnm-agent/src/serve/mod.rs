@@ -4,6 +4,7 @@ mod api;
 mod connection;
 mod crowd;
 mod http;
+mod page;
 mod routes;
 mod socket;
 mod stream;
@@ -23,6 +24,8 @@ use crate::request::RequestQueue;
 use api::Limits;
 pub use api::{Documents, MOST_READERS, NoAnswer, Question};
 use http::Rendered;
+use page::Page;
+pub use page::PageFile;
 use socket::{ControlSocket, SocketError};
 
 /// Time that open answers get to end after the daemon has ended.
@@ -78,6 +81,7 @@ struct Shared {
     /// The address of the HTTP server; None when off.
     listening: Mutex<Option<ListenInfo>>,
     rendered: Rendered,
+    page: Page,
     limits: Limits,
 }
 
@@ -114,6 +118,7 @@ impl Server {
             changed: changed.clone(),
             listening: Mutex::default(),
             rendered: Rendered::default(),
+            page: Page::default(),
             limits: Limits::default(),
         };
         let shared = Arc::new(shared);

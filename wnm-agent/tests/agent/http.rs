@@ -257,7 +257,7 @@ fn pages_answer_and_others_are_refused() {
     let open = raw(address, format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\n{accept}\r\n\r\n").as_bytes());
     assert!(open.ends_with("# EOF\n"), "{open}");
     assert!(get(address, "/metrics?format=json").contains("content-type: application/json\r\n"));
-    assert!(get(address, "/").contains("/metrics?format=json"));
+    assert!(get(address, "/api/v1").contains("/metrics?format=json"));
     let ready = get(address, "/readyz");
     assert!(ready.starts_with("HTTP/1.1 503 ") && ready.ends_with("no cycle has completed\n"), "{ready}");
     let host = format!("Host: {address}");
@@ -433,4 +433,33 @@ fn get_head(address: SocketAddr, path: &str) -> String {
     let mut head = [0; 20];
     stream.read_exact(&mut head).unwrap();
     String::from_utf8_lossy(&head).into_owned()
+}
+
+#[test]
+fn page_has_a_content_policy_its_files_and_the_signals_of_each_cycle() {
+    let (wake, wakes) = channel();
+    let served = Served::new(wake.clone());
+    served.server.set_listen(Some(free_port()));
+    let address = address(&served);
+    let page = get(address, "/");
+    assert!(page.ends_with("<p>0 signals</p>"), "{page}");
+    let policy = page.lines().find_map(|line| line.strip_prefix("content-security-policy: ")).unwrap();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+    assert!(page.contains("content-type: text/html; charset=utf-8\r\n"), "{page}");
+    assert!(get(address, "/page.css").contains("content-type: text/css\r\n"));
+    assert_eq!(status(&get(address, "/page.css/x")), "404");
+    let mut updates = TcpStream::connect(address).unwrap();
+    updates.set_read_timeout(Some(LIMIT)).unwrap();
+    updates.write_all(format!("GET /updates HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
+    read_until(&mut updates, ": wnm\n\n");
+    let (mut agent, calls) = agent(&[("node_cap", "1")]);
+    let mut control = Control { calls, live: served.live.clone(), ..Control::default() };
+    wake.send(Wake::End).unwrap();
+    let mut timer = wnm_agent::ChannelTimer::new(wakes);
+    wnm_agent::run_daemon(&mut agent, Duration::from_secs(60), &mut control, &mut timer, &served.live).unwrap();
+    // The end of the daemon may come before its cycle was announced.
+    read_until(&mut updates, "event: ");
+    let page = get(address, "/");
+    assert!(page.contains(" signals</p>") && !page.contains("<p>0 signals"), "the page follows the cycle: {page}");
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use wnm_agent::control::{Client, Lines, Message, NodeRequest, socket_path};
-use wnm_agent::live::{Live, LoggedEvent};
-use wnm_agent::serve::{Daemon, Documents, NoAnswer, Question, ServeError, Server};
+use wnm_agent::live::{Live, LoggedEvent, SignalSeries};
+use wnm_agent::serve::{Daemon, Documents, NoAnswer, PageFile, Question, ServeError, Server};
 use wnm_agent::{ChannelTimer, RequestQueue, Wake, run_daemon};
 use wnm_core::steps::Step;
 use wnm_core::{NodeId, Outcome, Selection, Verb};
@@ -69,6 +69,14 @@ impl Documents for Plain {
 
     fn event(&self, event: &LoggedEvent) -> Vec<u8> {
         format!("{{\"number\":{}}}", event.number).into_bytes()
+    }
+
+    fn page(&self, signals: &[SignalSeries]) -> Vec<u8> {
+        format!("<p>{} signals</p>", signals.len()).into_bytes()
+    }
+
+    fn page_files(&self) -> &'static [PageFile] {
+        &[PageFile { path: "/page.css", content_type: "text/css", content: "body {}" }]
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod candidates;
 mod change;
 mod columns;
 mod groups;
@@ -24,6 +25,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::UsageError;
 
+pub(crate) use candidates::{COMPLETE, complete};
 pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use hold::Hold;
@@ -62,7 +64,16 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Unparsed> {
 
 /// Returns the definition of the command line, for parsing, completions and man pages.
 pub(crate) fn command() -> clap::Command {
-    in_both_spellings(selected::with_usage(groups::grouped(Cli::command())))
+    with_numbers(in_both_spellings(selected::with_usage(groups::grouped(Cli::command()))))
+}
+
+/// Reads a negative number as a value, where a value is due: the error then names its range, and not an unknown flag.
+fn with_numbers(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let is_value = arg.get_action().takes_values() && !arg.is_allow_hyphen_values_set();
+        if is_value { arg.allow_negative_numbers(true) } else { arg }
+    });
+    command.mut_subcommands(with_numbers)
 }
 
 /// Accepts every flag of several words with underscores too, as the Python wnm wrote them.
@@ -104,7 +115,7 @@ pub(crate) struct Global {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN", help_heading = GLOBAL)]
     pub(crate) color: Color,
-    /// Print only results and errors
+    /// Print only requested data, changes and errors
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
     /// Print the commands that wnm runs, with their times; -vv prints every detail
@@ -156,7 +167,7 @@ pub(crate) enum Command {
     /// Show why wnm acted or did not act
     Explain {
         /// Number of a cycle, as `wnm history` shows it [default: the last scheduled cycle]
-        #[arg(value_parser = numbers::cycle)]
+        #[arg(value_name = "CYCLE", value_parser = numbers::cycle)]
         cycle: Option<i64>,
     },
     /// List past cycles and actions, newest first
@@ -402,7 +413,7 @@ pub(crate) enum Node {
     )]
     Stop(Selected),
     /// Restart nodes
-    #[command(after_help = "Examples:\n  wnm node restart antnode0003\n  wnm node restart --all --interval 1000")]
+    #[command(after_help = "Examples:\n  wnm node restart antnode0003\n  wnm node restart --all --interval 10s")]
     Restart(Selected),
     /// Upgrade nodes to the installed node program, the oldest first
     #[command(after_help = "Examples:\n  wnm node upgrade antnode0003\n  wnm node upgrade --count 1")]
@@ -435,8 +446,8 @@ pub(crate) enum Node {
 
 #[derive(Debug, Args)]
 pub(crate) struct Survey {
-    /// Pause between the probes of two nodes, in milliseconds [default: survey_delay]
-    #[arg(long, value_name = "MS", value_parser = numbers::milliseconds)]
+    /// Pause between the probes of two nodes, such as 500ms or 10s [default: survey_delay]
+    #[arg(long, value_name = "TIME", value_parser = numbers::milliseconds)]
     pub(crate) interval: Option<u64>,
     /// Probe the nodes, and store nothing
     #[arg(long)]
@@ -455,8 +466,8 @@ pub(crate) struct Count {
     /// Number of nodes
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = numbers::count)]
     pub(crate) count: u32,
-    /// Pause between the actions on two nodes, in milliseconds [default: action_delay]
-    #[arg(long, value_name = "MS", value_parser = numbers::milliseconds)]
+    /// Pause between the actions on two nodes, such as 500ms or 10s [default: action_delay]
+    #[arg(long, value_name = "TIME", value_parser = numbers::milliseconds)]
     pub(crate) interval: Option<u64>,
     /// Show the actions, and change nothing
     #[arg(long)]

@@ -19,9 +19,14 @@ pub(super) fn lines(text: &str) -> Result<u32, String> {
     whole(text, 0, u32::MAX)
 }
 
-/// Parses a pause in milliseconds, at most an hour.
+/// Parses a pause of at most an hour as milliseconds. A bare number is milliseconds, as the Python wnm writes it.
 pub(super) fn milliseconds(text: &str) -> Result<u64, String> {
-    whole(text, 0, 3_600_000)
+    const LONGEST: Duration = Duration::from_secs(3_600);
+    let pause = text.parse().map(Duration::from_millis).or_else(|_| humantime::parse_duration(text));
+    let pause = pause.ok().filter(|pause| *pause <= LONGEST);
+    let millis = pause.and_then(|pause| u64::try_from(pause.as_millis()).ok());
+    millis
+        .ok_or_else(|| "not a time of at most 1h, such as 500ms, 10s or 5min; a bare number is milliseconds".to_owned())
 }
 
 /// Parses the number of a cycle.
@@ -59,6 +64,10 @@ mod tests {
             assert_eq!(count(text), Err("not a whole number from 1 to 4294967295".to_owned()), "{text}");
         }
         assert_eq!((count("1"), lines("0"), milliseconds("3600000")), (Ok(1), Ok(0), Ok(3_600_000)));
+        assert_eq!((milliseconds("10s"), milliseconds("1m 5s"), milliseconds("0")), (Ok(10_000), Ok(65_000), Ok(0)));
+        for text in ["-3", "fast", "", "3600001", "2h", "1.5"] {
+            assert!(milliseconds(text).is_err(), "{text}");
+        }
         assert!(cycle("0").is_err() && cycle("9").is_ok());
         assert!(interval("99ms").is_err() && interval("100ms").is_ok());
         assert!(duration("soon").is_err() && size("many").is_err());

@@ -101,8 +101,8 @@ pub(crate) struct Selected {
         hide_possible_values = true
     )]
     pub(crate) state: Vec<StateName>,
-    /// Pause between the actions on two nodes, in milliseconds [default: action_delay]
-    #[arg(long, value_name = "MS", value_parser = numbers::milliseconds)]
+    /// Pause between the actions on two nodes, such as 500ms or 10s [default: action_delay]
+    #[arg(long, value_name = "TIME", value_parser = numbers::milliseconds)]
     pub(crate) interval: Option<u64>,
     /// Show the actions, and change nothing
     #[arg(long)]

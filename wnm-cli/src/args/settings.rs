@@ -45,8 +45,8 @@ impl Args for SettingFlags {
 
 /// The settings that can be given for one run, with the names of their arguments and their help.
 const ONCE: [(&str, &str, &str); 3] = [
-    ("action_delay", "this_action_delay", "Pause between the actions on two nodes, in milliseconds"),
-    ("survey_delay", "this_survey_delay", "Pause between the probes of two nodes, in milliseconds"),
+    ("action_delay", "this_action_delay", "Pause between the actions on two nodes, such as 500ms or 10s"),
+    ("survey_delay", "this_survey_delay", "Pause between the probes of two nodes, such as 500ms or 10s"),
     ("enable_upgrade", "this_enable_upgrade", "Whether wnm upgrades nodes to its node program"),
 ];
 

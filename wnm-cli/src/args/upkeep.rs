@@ -108,8 +108,10 @@ pub(crate) struct Supervision {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Util {
-    /// Print the completion script of a shell
-    #[command(after_help = "Example:\n  wnm util completions bash > ~/.local/share/bash-completion/completions/wnm")]
+    /// Print a completion script, which asks wnm for nodes, settings and values
+    #[command(
+        after_help = "Examples:\n  wnm util completions bash > ~/.local/share/bash-completion/completions/wnm\n  wnm util completions zsh > ~/.zfunc/_wnm\n  wnm util completions fish > ~/.config/fish/completions/wnm.fish\n  wnm util completions powershell >> $PROFILE"
+    )]
     Completions {
         /// Shell
         #[arg(value_enum)]

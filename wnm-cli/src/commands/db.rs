@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wnm_store::Store;
 
+use super::config::FileView;
 use crate::args::Db;
 use crate::context::{self, LOCK_TIMEOUT};
 use crate::error::{CliError, Exit};
@@ -36,7 +37,7 @@ pub(crate) struct Copied {
 pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliError> {
     match command {
         Db::Path => {
-            output.value(&db, |db| db.display().to_string())?;
+            output.value(&FileView::of(db), |_| db.display().to_string())?;
             Ok(Exit::Done)
         }
         Db::Check => check(db, output),
@@ -53,7 +54,7 @@ pub(crate) fn run(db: &Path, command: Db, output: &Output) -> Result<Exit, CliEr
             let _lock = context::lock(db, LOCK_TIMEOUT)?;
             // Opening for writing migrates, with a copy of the file before each version.
             drop(Store::open(db)?);
-            output.result(&db, |db| format!("{} is up to date", db.display()))?;
+            output.result(&FileView::of(db), |_| format!("{} is up to date", db.display()))?;
             Ok(Exit::Done)
         }
     }

@@ -126,7 +126,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
-    checks.extend(identities::check(snapshot));
+    checks.extend(identities::check(snapshot, &storage));
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));

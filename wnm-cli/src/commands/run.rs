@@ -40,7 +40,11 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
         }
         other => other?,
     };
-    output.cycle(&report)?;
+    // cron mails each output: a cycle without a change is none. A dry run is asked for its decision.
+    let is_change = mode == Mode::DryRun || !report.worked.is_empty() || report.has_failures();
+    if is_change || output.is_json() || !output.is_quiet() {
+        output.cycle(&report)?;
+    }
     drop(lock);
     // The copy of a node that moves needs a process. Another wnm may run cycles meanwhile.
     context.agent.platform.wait_for_copies(COPY_TIME);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::control::Client;
-use wnm_core::{Clock, Desired, LoadScope, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
+use wnm_core::{Clock, Desired, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
 use super::service;
@@ -167,7 +167,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         storage: render::volumes::views(last.map_or(&[], |cycle| &cycle.host.volumes), &snapshot.samples),
         cpus: last.and_then(|cycle| cycle.host.cpus),
         memory_total: last.and_then(|cycle| cycle.host.memory_total).map(|bytes| bytes.0),
-        load_scope: last.map(|cycle| cycle.host.load_scope).filter(|scope| *scope != LoadScope::Own),
+        load_scope: last.map(|cycle| cycle.host.load_scope),
         cpu_quota: last.and_then(|cycle| cycle.host.cpu_quota),
         cpu_limit: last.and_then(|cycle| cycle.host.cpu_limit),
         psi: last.and_then(|cycle| cycle.host.psi),

@@ -1,24 +1,33 @@
-//! `wnm util`: completion scripts and man pages, generated from the arguments.
+//! `wnm util`: completion scripts, which ask wnm for candidates, and man pages, generated from the arguments.
 
 mod man;
 
 use clap::CommandFactory;
+use clap_complete::Shell;
+use clap_complete::env::Shells;
 
-use crate::args::{Cli, Util};
-use crate::error::{CliError, Exit};
+use crate::args::{COMPLETE, Cli, Util};
+use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 
 /// Writes a completion script or man pages.
 pub(crate) fn run(command: Util, output: &Output) -> Result<Exit, CliError> {
-    let mut cli = Cli::command();
+    let cli = Cli::command();
     match command {
         Util::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut cli, "wnm", &mut script);
-            output.text(&String::from_utf8_lossy(&script))?;
+            output.text(&script(shell)?)?;
         }
         Util::Man { out: Some(folder) } => man::write_all(&cli, &folder)?,
         Util::Man { out: None } => output.text(&String::from_utf8_lossy(&man::page(&cli, "wnm")?))?,
     }
     Ok(Exit::Done)
+}
+
+/// Returns the script that lets a shell ask wnm for candidates.
+fn script(shell: Shell) -> Result<String, CliError> {
+    let (name, shells) = (shell.to_string(), Shells::builtins());
+    let completer = shells.completer(&name).ok_or_else(|| CommandError::NoCompletions { shell: name.clone() })?;
+    let mut script = Vec::new();
+    completer.write_registration(COMPLETE, "wnm", "wnm", "wnm", &mut script).map_err(CliError::Output)?;
+    Ok(String::from_utf8_lossy(&script).into_owned())
 }

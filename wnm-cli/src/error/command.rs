@@ -1,7 +1,7 @@
 //! Errors of single commands, each with its hint.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wnm_agent::control::ClientError;
 use wnm_agent::serve::ServeError;
@@ -75,8 +75,10 @@ pub(crate) enum CommandError {
     CreateTrace { path: PathBuf, source: io::Error },
     #[error("cannot write trace {}: {source}", path.display())]
     WriteTrace { path: PathBuf, source: io::Error },
-    #[error("cannot write man pages to {}: {source}", folder.display())]
-    ManPages { folder: PathBuf, source: io::Error },
+    #[error("no completions for {shell}")]
+    NoCompletions { shell: String },
+    #[error("cannot write man pages to {}: {source}", path.display())]
+    ManPages { path: PathBuf, source: io::Error },
     #[error("cannot take over nodes of {tool} under {manager}: they run under {required}")]
     WrongManager { tool: &'static str, manager: ManagerKind, required: &'static str },
     #[error("cannot take over {}: its nodes run under {manager:?}, which this wnm does not support", path.display())]
@@ -146,13 +148,8 @@ impl CommandError {
                 _ => "list all settings with `wnm config list`",
             },
             Self::Required { key } => return Some(format!("run `wnm config set {key}=0x…` with another value")),
-            Self::SetElsewhere { place: Source::Environment { variable }, .. } => {
-                return Some(format!("change the variable, or run `unset {variable}` first"));
-            }
-            Self::SetElsewhere { key, place: Source::File { path } } => {
-                return Some(format!("change {key} in {path}, or delete it there"));
-            }
-            Self::Declined | Self::SetElsewhere { place: Source::Database | Source::Default, .. } => return None,
+            Self::SetElsewhere { key, place } => return change_there(key, place),
+            Self::Declined => return None,
             Self::Change(error) => return Some(error.hint()),
             Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
@@ -169,9 +166,10 @@ impl CommandError {
             Self::NoServiceManager => {
                 "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line"
             }
-            Self::CreateTrace { .. } => "choose a name that does not exist yet, in a writable folder",
             Self::WriteTrace { .. } => "free disk space, or choose another folder",
-            Self::ManPages { .. } => "choose a writable folder",
+            Self::CreateTrace { path, source } | Self::ManPages { path, source } => {
+                return Some(unwritable(path, source));
+            }
             Self::WrongManager { .. } => "leave out --process-manager",
             Self::UnknownManager { .. } => "nothing was changed, and the nodes keep running under the Python wnm",
             Self::NothingToTakeOver { .. } => {
@@ -184,7 +182,10 @@ impl CommandError {
             Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
             Self::Requested { hint, .. } => return hint.clone(),
             Self::DaemonEnded => "run the command again",
-            Self::Serve(error) => return serve_hint(error),
+            Self::Serve(ServeError::Taken { .. }) => {
+                "run `wnm status`, which shows the daemon, or end that daemon first"
+            }
+            Self::Serve(_) | Self::NoCompletions { .. } => return None,
             Self::DemoInterrupted | Self::DemoStuck { .. } | Self::DemoNoProcess(_) | Self::DemoNoPorts => {
                 "run `wnm demo` again, or check this host with `wnm doctor`"
             }
@@ -193,9 +194,24 @@ impl CommandError {
     }
 }
 
-fn serve_hint(error: &ServeError) -> Option<String> {
-    let is_taken = matches!(error, ServeError::Taken { .. });
-    is_taken.then(|| "run `wnm status`, which shows the daemon, or end that daemon first".to_owned())
+/// Returns how to change a setting at the place that sets it.
+fn change_there(key: &str, place: &Source) -> Option<String> {
+    match place {
+        Source::Environment { variable } => Some(format!("change the variable, or run `unset {variable}` first")),
+        Source::File { path } => Some(format!("change {key} in {path}, or delete it there")),
+        Source::Database | Source::Default => None,
+    }
+}
+
+/// Returns how to write to a path that the system refuses.
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("create the folder with `mkdir -p {}`", folder.display()),
+        io::ErrorKind::AlreadyExists => "choose a name that does not exist yet".to_owned(),
+        io::ErrorKind::NotADirectory => format!("name a path in a folder: {} is none", folder.display()),
+        _ => "choose a writable folder".to_owned(),
+    }
 }
 
 fn manager_log(node: NodeId) -> String {

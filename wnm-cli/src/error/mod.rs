@@ -106,6 +106,12 @@ impl From<Problem> for CliError {
 }
 
 impl CliError {
+    /// Returns the failure and its cause for people: an error of the system in lower case and without its number, which
+    /// says no more than its words.
+    pub(crate) fn message(&self) -> String {
+        without_numbers(&self.to_string())
+    }
+
     /// Returns the end of the command.
     pub(crate) fn exit(&self) -> Exit {
         match self {
@@ -154,6 +160,28 @@ impl CliError {
     }
 }
 
+/// Returns a text in which `No such file or directory (os error 2)` reads `no such file or directory`.
+fn without_numbers(text: &str) -> String {
+    const NUMBER: &str = " (os error ";
+    let mut rest = text;
+    let mut plain = String::with_capacity(text.len());
+    while let Some((before, after)) = rest.split_once(NUMBER) {
+        let Some((number, behind)) = after.split_once(')') else { break };
+        if !number.bytes().all(|byte| byte.is_ascii_digit()) {
+            break;
+        }
+        // The words of the system follow the last colon, and begin with a capital.
+        let words = before.rfind(": ").map_or(0, |colon| colon + 2);
+        let (cause, reason) = before.split_at(words);
+        let mut reason = reason.chars();
+        plain.push_str(cause);
+        plain.extend(reason.next().map(|first| first.to_ascii_lowercase()));
+        plain.push_str(reason.as_str());
+        rest = behind;
+    }
+    plain + rest
+}
+
 /// Returns the text of a lock error, with the time since when the holder runs in the zone of the host.
 fn lock_text(error: &LockError) -> String {
     match error {
@@ -176,4 +204,22 @@ fn init_hint(path: &Path) -> String {
         return format!("create a colony from the Python wnm with `wnm init --from-wnm {}`", python.display());
     }
     "create a colony with `wnm init --rewards-address 0x…`".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::without_numbers;
+
+    #[test]
+    fn errors_of_the_system_lose_their_number() {
+        let error = io::Error::from_raw_os_error(2);
+        assert_eq!(without_numbers(&format!("cannot read /x: {error}")), "cannot read /x: no such file or directory");
+        let both = format!("/a: {error}; /b: {error} (kept)");
+        assert_eq!(without_numbers(&both), "/a: no such file or directory; /b: no such file or directory (kept)");
+        for text in ["no folder", "a (os error x)", "a (os error 2", ""] {
+            assert_eq!(without_numbers(text), text);
+        }
+    }
 }

@@ -60,8 +60,11 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
     let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument if arg.starts_with('-') => {
-            let nearest =
-                text(error, ContextKind::SuggestedArg).map(|nearest| format!("use {}", nearest.replace('_', "-")));
+            let nearest = text(error, ContextKind::SuggestedArg).map(|nearest| nearest.replace('_', "-"));
+            let nearest = match meant_command(&arg, nearest.as_deref(), path, command) {
+                Some(command) => Some(format!("run `{command}`")),
+                None => nearest.map(|nearest| format!("use {nearest}")),
+            };
             (format!("unknown flag {arg} for `{path}`"), nearest)
         }
         ErrorKind::UnknownArgument => (format!("unexpected argument {arg:?} for `{path}`"), None),
@@ -74,7 +77,10 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
             let nearest = below().or_else(nearest);
             (format!("unknown command {unknown:?} for `{path}`"), nearest)
         }
-        ErrorKind::InvalidValue if value.is_empty() => (format!("{arg} needs a value"), allowed(error)),
+        ErrorKind::InvalidValue if value.is_empty() => {
+            let form = || value_form(&arg, path, command);
+            (format!("{arg} needs a value"), allowed(error).or_else(form))
+        }
         ErrorKind::InvalidValue => {
             let nearest = text(error, ContextKind::SuggestedValue).map(|nearest| format!("use {nearest}"));
             let cause = match texts(error, ContextKind::ValidValue) {
@@ -117,6 +123,31 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
         ErrorKind::InvalidUtf8 => ("cannot read the command line: an argument is not UTF-8".to_owned(), None),
         _ => (format!("cannot read the command line of `{path}`"), None),
     }
+}
+
+/// Returns the command that a mistyped flag such as `--statuss` means, on a line without a command; None where a flag is as
+/// similar.
+fn meant_command(flag: &str, nearest_flag: Option<&str>, path: &str, root: &Command) -> Option<String> {
+    // Two letters more, less or exchanged.
+    const FARTHEST: usize = 2;
+    let is_bare = path == root.get_name() || path == format!("{} run", root.get_name());
+    let word = flag.strip_prefix("--").filter(|_| is_bare)?;
+    let distance = |name: &str| strsim::osa_distance(word, name);
+    let nearest = root.get_subcommands().map(Command::get_name).min_by_key(|name| distance(name))?;
+    let of_flag = nearest_flag.map_or(usize::MAX, |flag| distance(flag.trim_start_matches('-')));
+    let is_meant = distance(nearest) <= FARTHEST && distance(nearest) < of_flag;
+    is_meant.then(|| format!("{} {nearest}", root.get_name()))
+}
+
+/// Returns how a flag without its value is written: `write --db FILE`.
+fn value_form(flag: &str, path: &str, root: &Command) -> Option<String> {
+    let below = |at: &Command, name: &str| at.find_subcommand(name).cloned();
+    let at = path.split(' ').skip(1).try_fold(root.clone(), |at, name| below(&at, name))?;
+    let is_flag = |arg: &&clap::Arg| arg.get_long().is_some_and(|long| flag == format!("--{long}"));
+    // A flag of all commands is defined at the root only.
+    let arg = at.get_arguments().find(is_flag).or_else(|| root.get_arguments().find(is_flag))?;
+    let value = arg.get_value_names()?.first()?;
+    Some(format!("write {flag} {value}"))
 }
 
 /// Returns a group of commands with the command in it that a word names: `node stop` for `stop`, as the first word alone

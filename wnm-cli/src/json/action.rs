@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wnm_core::steps::{Evidence, StepRecord};
+use wnm_core::steps::{Evidence, Step, StepRecord};
 use wnm_core::{
     Action, ActionRecord, Blocker, Measure, NodeId, Outcome, Planned, Reason, RuleVerdict, SkipReason, Timestamp,
     Verdict,
 };
 use wnm_store::CycleAction;
 
-use super::{Time, code, word};
+use super::{Time, code};
 use crate::render::action::change;
 use crate::render::reason;
 
@@ -155,13 +155,13 @@ impl Progress {
             None => without("begun"),
             Some(Outcome::Done) => without("done"),
             Some(Outcome::Pending { step, why, .. }) => {
-                Self { step: Some(word(step)), reason: Some(why.clone()), ..without("pending") }
+                Self { step: Some(self::step(*step)), reason: Some(why.clone()), ..without("pending") }
             }
             Some(Outcome::Cancelled { because }) => {
                 Self { reason: Some(reason::cancelled(because)), ..without("cancelled") }
             }
             Some(Outcome::Failed(failure)) => Self {
-                step: Some(word(&failure.failed.step)),
+                step: Some(self::step(failure.failed.step)),
                 reason: Some(failure.failed.error.clone()),
                 hint: failure.failed.hint.clone(),
                 ..without("failed")
@@ -170,11 +170,16 @@ impl Progress {
     }
 }
 
+/// Returns the code of a step, such as `wait_for_exit`: its words for people, joined.
+pub(crate) fn step(step: Step) -> String {
+    step.to_string().replace(' ', "_")
+}
+
 /// An executed step.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StepView {
-    /// The step, such as `open_port`.
+    /// The step, such as `open_port` or `wait_for_exit`.
     step: String,
     /// The time of its completion.
     at: Time,
@@ -192,7 +197,7 @@ struct StepView {
 impl From<&StepRecord> for StepView {
     fn from(record: &StepRecord) -> Self {
         let without =
-            Self { step: word(&record.step), at: Time(record.at), pid: None, program_sha256: None, moved_to: None };
+            Self { step: step(record.step), at: Time(record.at), pid: None, program_sha256: None, moved_to: None };
         match &record.evidence {
             Evidence::Nothing => without,
             Evidence::Process { process } => Self { pid: Some(process.pid), ..without },

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wnm_core::{CpuLimitSample, HostSample, LoadScope, Measure, Percent, Psi, Reading, Signal, Volume, WeightSample};
+use wnm_core::{CpuLimitSample, HostSample, Measure, Percent, Reading, Signal, Volume};
 
 use super::Time;
+use super::kernel::{PsiView, WeightView, load_scope};
 
 /// A signal with its two thresholds.
 #[derive(Debug, Serialize)]
@@ -100,13 +101,13 @@ pub(crate) struct HostView {
     net_read_bytes_per_second: Option<u64>,
     /// Sent network traffic.
     net_write_bytes_per_second: Option<u64>,
-    /// The pressure stall information of the kernel, in percent of the time; null if it provides none.
-    psi: Option<Psi>,
+    /// The pressure stall information of the kernel; null if it provides none.
+    psi: Option<PsiView>,
     /// The means by which the nodes run behind other work; null if unknown.
-    weight: Option<WeightSample>,
-    /// Whose processes the load averages count: `container` for those of the host around this container; null for
-    /// those of this host.
-    load_scope: Option<LoadScope>,
+    weight: Option<WeightView>,
+    /// Whose processes the load averages count: those of this host, or of the host around this container.
+    #[cfg_attr(test, schemars(extend("enum" = ["host", "host_of_container"])))]
+    load_scope: &'static str,
     /// The CPU quota of another program on a control group around the nodes; null without one.
     cpu_quota: Option<CpuLimitView>,
     /// The CPU limit; null where the host does not support one.
@@ -156,9 +157,9 @@ impl From<&HostSample> for HostView {
             disk_write_bytes_per_second: rate(host.disk_write),
             net_read_bytes_per_second: rate(host.net_read),
             net_write_bytes_per_second: rate(host.net_write),
-            psi: host.psi,
-            weight: host.weight,
-            load_scope: Some(host.load_scope).filter(|scope| *scope != LoadScope::Own),
+            psi: host.psi.as_ref().map(PsiView::from),
+            weight: host.weight.as_ref().map(WeightView::from),
+            load_scope: load_scope(host.load_scope),
             cpu_quota: host.cpu_quota.map(CpuLimitView::from),
             cpu_limit: host.cpu_limit.map(CpuLimitView::from),
         }

@@ -5,13 +5,15 @@
 
 mod action;
 mod host;
+mod kernel;
 mod node;
 
 use serde::{Serialize, Serializer};
 use wnm_core::Timestamp;
 
-pub(crate) use action::{ActionView, Cause, PlannedView, UnderWayView, VerdictView};
+pub(crate) use action::{ActionView, Cause, PlannedView, UnderWayView, VerdictView, step};
 pub(crate) use host::{CpuLimitView, HostView, SignalView};
+pub(crate) use kernel::{PsiView, WeightView, load_scope};
 #[cfg(test)]
 pub(crate) use node::NodeDescription;
 pub(crate) use node::{NodeJson, description, state_word};

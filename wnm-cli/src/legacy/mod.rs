@@ -57,6 +57,9 @@ impl LegacyError {
     /// Returns how the operator can fix the command line.
     pub(crate) fn hint(&self) -> String {
         match self {
+            Self::NoValue { flag } if flag == "db" || flag == "config" => {
+                format!("write --{flag} FILE; see `wnm --help`")
+            }
             Self::NoValue { .. } | Self::InvalidValue { .. } | Self::NotUtf8 { .. } => {
                 "see `wnm --help` for the commands that replace these flags".to_owned()
             }

@@ -1,11 +1,10 @@
 //! Actions that failed and are tried again after a delay.
 
 use serde::Serialize;
-use wnm_core::steps::Step;
 use wnm_core::{EngineState, FailedAction, FailureCause, NodeId, Timestamp};
 
 use super::duration;
-use crate::json::Time;
+use crate::json::{self, Time};
 
 /// An action that failed, with the time of its next try.
 #[derive(Debug, Clone, Serialize)]
@@ -18,7 +17,7 @@ pub(crate) struct FailureView {
     /// The name of the node, such as `antnode0003`.
     name: String,
     /// The failed step.
-    step: Step,
+    step: String,
     /// The kind of cause.
     cause: FailureCause,
     /// The failure and its cause.
@@ -39,7 +38,7 @@ impl From<&FailedAction> for FailureView {
             action: failed.verb.clone(),
             node: failed.node,
             name: failed.node.name(),
-            step: failed.step,
+            step: json::step(failed.step),
             cause: failed.cause,
             error: failed.error.clone(),
             hint: failed.hint.clone(),
@@ -81,7 +80,7 @@ mod tests {
         let failed = |verb: &str, number, wait| FailedAction {
             verb: verb.to_owned(),
             node: NodeId::new(number).unwrap(),
-            step: Step::Start,
+            step: wnm_core::steps::Step::Start,
             error: format!("port {number} is in use"),
             cause: FailureCause::Number,
             hint: None,

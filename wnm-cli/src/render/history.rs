@@ -91,7 +91,15 @@ fn counted(count: usize, noun: &str) -> String {
 fn idle_line(cycle: &CycleRecord) -> String {
     let decision = &cycle.decision;
     let reason = match cycle.kind {
-        CycleKind::Scheduled => reason::no_action(decision.blocker(), &decision.measures, cycle.at),
+        CycleKind::Scheduled => {
+            let (ended_by, blockers) = (decision.blocker(), decision.blockers());
+            let mut lines = reason::no_action_lines(ended_by, blockers, &decision.measures, cycle.at);
+            // Its first line repeats the words before this reason.
+            if ended_by.is_none() && lines.len() > 1 {
+                lines.remove(0);
+            }
+            lines.join("; ")
+        }
         // No rule was evaluated: the cycle carried out the request of a command, or continued actions.
         CycleKind::Requested => "nothing to do for the request".to_owned(),
         CycleKind::Resumed => "continued earlier actions, or only observed".to_owned(),

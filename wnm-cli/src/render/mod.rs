@@ -52,7 +52,7 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
 
 /// Returns an error and its hint, each on a line of its own.
 pub(crate) fn error(error: &CliError) -> String {
-    let mut text = format!("{} {error}", styled(RED.bold(), "error:"));
+    let mut text = format!("{} {}", styled(RED.bold(), "error:"), error.message());
     if let Some(hint) = error.hint() {
         text.push_str(&format!("\n{} {hint}", styled(GREEN.bold(), "hint:")));
     }

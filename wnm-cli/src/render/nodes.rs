@@ -44,24 +44,24 @@ impl NodeView {
         self.state.as_ref().map_or_else(|| self.status.to_owned(), |state| styled(style(state), self.status))
     }
 
-    pub(super) fn peers(&self) -> Option<u64> {
+    pub(crate) fn peers(&self) -> Option<u64> {
         self.sample.as_ref()?.metrics.as_ref()?.connected_peers
     }
 
-    pub(super) fn records(&self) -> Option<u64> {
+    pub(crate) fn records(&self) -> Option<u64> {
         self.sample.as_ref()?.metrics.as_ref()?.records
     }
 
-    pub(super) fn version(&self) -> Option<&wnm_core::Version> {
+    pub(crate) fn version(&self) -> Option<&wnm_core::Version> {
         self.sample.as_ref()?.version.as_ref()
     }
 
-    pub(super) fn peer_id(&self) -> Option<&str> {
+    pub(crate) fn peer_id(&self) -> Option<&str> {
         self.sample.as_ref()?.peer_id.as_deref()
     }
 
     /// Returns the time since the start of the state; None if unknown.
-    pub(super) fn since(&self) -> Option<Duration> {
+    pub(crate) fn since(&self) -> Option<Duration> {
         self.state.as_ref()?.since().map(|since| self.now.since(since))
     }
 }

@@ -17,7 +17,7 @@ use super::page::Width;
 use super::valves::{self, ValvesNow, ValvesView};
 use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
-use crate::json::{Cause, CpuLimitView, PlannedView, SignalView, Time, UnderWayView};
+use crate::json::{self, Cause, CpuLimitView, PlannedView, PsiView, SignalView, Time, UnderWayView, WeightView};
 
 /// The content of `wnm status`.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub(crate) struct Status {
     pub(crate) cpus: Option<u32>,
     /// The memory of the host, in bytes; None if unknown.
     pub(crate) memory_total: Option<u64>,
-    /// The processes that the load averages count; None if they are those of this host.
+    /// The processes that the load averages count; None before the first cycle.
     pub(crate) load_scope: Option<LoadScope>,
     /// The CPU quota on a control group around the nodes that they are nearest to; None without one.
     pub(crate) cpu_quota: Option<CpuLimitSample>,
@@ -118,17 +118,18 @@ pub(crate) struct StatusView<'a> {
     cpus: Option<u32>,
     /// The memory of the host; null if unknown.
     memory_total_bytes: Option<u64>,
-    /// Whose processes the load averages count: `container` for those of the host around this container; null for
-    /// those of this host.
-    load_scope: Option<LoadScope>,
+    /// Whose processes the load averages count: those of this host, or of the host around this container; null before the
+    /// first cycle.
+    #[cfg_attr(test, schemars(extend("enum" = ["host", "host_of_container", null])))]
+    load_scope: Option<&'static str>,
     /// The CPU quota of another program on a control group around the nodes; null without one.
     cpu_quota: Option<CpuLimitView>,
     /// The CPU limit; null if this host does not support one.
     cpu_limit: Option<CpuLimitView>,
-    /// The pressure stall information of the kernel, in percent of the time; null if it provides none.
-    psi: Option<Psi>,
+    /// The pressure stall information of the kernel; null if it provides none.
+    psi: Option<PsiView>,
     /// The means by which the nodes run behind other work; null if unknown.
-    weight: Option<WeightSample>,
+    weight: Option<WeightView>,
     /// The signals with their thresholds.
     signals: Vec<SignalView>,
     /// The maximum number of nodes.
@@ -168,11 +169,11 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             storage: &status.storage,
             cpus: status.cpus,
             memory_total_bytes: status.memory_total,
-            load_scope: status.load_scope,
+            load_scope: status.load_scope.map(json::load_scope),
             cpu_quota: status.cpu_quota.map(CpuLimitView::from),
             cpu_limit: status.cpu_limit.map(CpuLimitView::from),
-            psi: status.psi,
-            weight: status.weight,
+            psi: status.psi.as_ref().map(PsiView::from),
+            weight: status.weight.as_ref().map(WeightView::from),
             signals: SignalView::all(&status.signals, &status.volumes),
             node_cap: status.node_cap,
             nodes: status.nodes,
@@ -361,7 +362,7 @@ fn signal(measure: &Measure, width: usize, style: Style) -> String {
 }
 
 /// Returns the applied CPU limit: `12.0 of 16 cores, nodes throttled 8 % of the time`; None without one.
-fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
+pub(crate) fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
     let limit = applied.limit?.get();
     let of = cpus.map_or_else(String::new, |cpus| format!(" of {cpus}"));
     let throttled = applied
@@ -371,7 +372,7 @@ fn cpu_limit(applied: CpuLimitSample, cpus: Option<u32>) -> Option<String> {
 }
 
 /// Returns the means by which the nodes run behind other work: `CPU by control group, disks not applied`.
-fn weight_line(weight: &WeightSample) -> String {
+pub(crate) fn weight_line(weight: &WeightSample) -> String {
     let means = |means: Option<WeightMeans>| match means {
         Some(WeightMeans::Group) => "by control group",
         Some(WeightMeans::UserGroup) => "by control group of the user",
@@ -383,7 +384,7 @@ fn weight_line(weight: &WeightSample) -> String {
 }
 
 /// Returns the CPU quota around the nodes: `1.5 cores around the nodes, throttled 12 % of the time`; None without one.
-fn cpu_quota(quota: CpuLimitSample) -> Option<String> {
+pub(crate) fn cpu_quota(quota: CpuLimitSample) -> Option<String> {
     let throttled =
         quota.throttled.map_or_else(String::new, |share| format!(", throttled {:.0} % of the time", share.get()));
     Some(format!("{:.1} cores around the nodes{throttled}", quota.limit?.get()))
@@ -399,21 +400,21 @@ fn stalls(psi: &Psi) -> String {
     line("pressure", &psi.host) + &background
 }
 
-fn under_way(work: &UnderWay, now: Timestamp) -> String {
+pub(crate) fn under_way(work: &UnderWay, now: Timestamp) -> String {
     let outcome = work.outcome.as_ref().map_or_else(|| "started".to_owned(), |outcome| reason::outcome(outcome, now));
     format!("  {}: {outcome}\n", reason::action(&work.record.planned.action))
 }
 
-fn node_problem(node: &NodeProblem) -> String {
+pub(crate) fn node_problem(node: &NodeProblem) -> String {
     format!("  {} {}: {}\n", node.name, node.status.to_lowercase(), node.problem)
 }
 
-fn delayed(node: &Delayed) -> String {
+pub(crate) fn delayed(node: &Delayed) -> String {
     let left = duration(Duration::from_secs(node.left_seconds));
     format!("  {} {}: {left} of its delay left\n", node.node.name(), node.status.to_lowercase())
 }
 
-fn decision(status: &Status, at: Timestamp) -> String {
+pub(crate) fn decision(status: &Status, at: Timestamp) -> String {
     if status.cycle.is_some() && status.decided.is_empty() {
         let reasons = reason::no_action_lines(status.blocker.as_ref(), &status.blockers, &status.signals, at);
         return reasons.iter().map(|line| format!("  {line}\n")).collect();

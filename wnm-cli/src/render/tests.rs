@@ -23,7 +23,7 @@ use crate::freshness::Freshness;
 use crate::takeover::{ImportedNode, Skipped, Takeover};
 
 /// 2026-03-01 12:00:00 UTC.
-const NOW: Timestamp = Timestamp::from_secs(1_772_366_400);
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_772_366_400);
 
 /// Returns a page at each width, and asserts that each of its lines fits.
 fn at_each_width(page: impl Fn(Width) -> String) -> String {
@@ -40,7 +40,7 @@ fn at_each_width(page: impl Fn(Width) -> String) -> String {
     pages.join("\n")
 }
 
-fn id(number: u32) -> NodeId {
+pub(crate) fn id(number: u32) -> NodeId {
     NodeId::new(number).unwrap()
 }
 
@@ -96,7 +96,7 @@ fn states() -> [(u32, NodeState); 4] {
     ]
 }
 
-fn views() -> Vec<nodes::NodeView> {
+pub(crate) fn views() -> Vec<nodes::NodeView> {
     let view = |(number, state): (u32, NodeState)| nodes::NodeView {
         name: id(number).name(),
         status: state.word(),
@@ -298,7 +298,7 @@ fn psi() -> Psi {
     Psi { host: stalls(62.4, 0.0, 3.0), colony: Some(stalls(60.0, 0.0, 1.0)), background: Some(stalls(4.6, 0.0, 2.0)) }
 }
 
-fn status_of(freshness: Freshness) -> super::status::Status {
+pub(crate) fn status_of(freshness: Freshness) -> super::status::Status {
     let cycle = cycle();
     let problem = |(number, status, problem): (u32, &'static str, &'static str)| super::status::NodeProblem {
         node: id(number),
@@ -347,7 +347,7 @@ fn status_of(freshness: Freshness) -> super::status::Status {
 }
 
 /// Returns the freshness of a colony whose daemon ran a cycle this many seconds ago.
-fn observed_before(seconds: u64) -> Freshness {
+pub(crate) fn observed_before(seconds: u64) -> Freshness {
     let snapshot =
         Snapshot { last: Some(cycle()), schedule: Schedule::daemon(Duration::from_secs(30)), ..Snapshot::default() };
     Freshness::of(&snapshot, NOW.after(Duration::from_secs(seconds)), Duration::ZERO)

@@ -44,7 +44,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("cycle", document::<cycle::Summary>()),
         ("db-check", document::<db::Checked>()),
         ("db-copy", document::<db::Copied>()),
-        ("db-path", document::<PathBuf>()),
+        ("db-path", document::<config::FileView>()),
         ("doctor", document::<Vec<doctor::Check>>()),
         ("error", schema::<ErrorDocument>()),
         ("events", document::<Vec<events::EventView>>()),

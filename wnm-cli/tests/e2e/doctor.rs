@@ -52,7 +52,8 @@ fn second_supervisor_is_reported() {
     script(&host.path("venv/bin/wnm"), "#!/usr/bin/python3\n");
     for (line, level, message) in [
         ("0 3 * * * wnm report node-status", "ok", "none"),
-        ("*/1 * * * * wnm >> log 2>&1", "ok", "wnm runs in your crontab: */1"),
+        ("PATH=FOLDER\n*/1 * * * * wnm >> log 2>&1", "ok", "wnm runs in your crontab: */1"),
+        ("*/1 * * * * wnm >> log 2>&1", "warning", "cron finds no wnm for the line in your crontab: */1"),
         (
             "*/1 * * * * . HOME/venv/bin/activate && wnm",
             "error",
@@ -66,6 +67,8 @@ fn second_supervisor_is_reported() {
         ),
     ] {
         let line = line.replace("HOME", host.path("").display().to_string().trim_end_matches('/'));
+        let folder = Path::new(env!("CARGO_BIN_EXE_wnm")).parent().unwrap();
+        let line = line.replace("FOLDER", &folder.display().to_string());
         fs::write(host.path("table"), line + "\n").unwrap();
         let ran = doctor(&host);
         let supervisor = result(&ran, "supervisor");

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod changes;
+mod completions;
 mod config;
 mod crash;
 mod daemon;
@@ -29,6 +30,7 @@ mod service;
 mod takeover;
 mod teardown;
 mod terminal;
+mod transcripts;
 mod trash;
 mod valves;
 mod verbs;

@@ -27,7 +27,7 @@ fn full_output_has_its_own_exit_code() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let (code, error) = with_output(&host, line, full);
         assert_eq!(code, Some(74), "{line}: {error}");
-        assert!(error.contains("cannot write standard output: No space left on device"), "{line}: {error}");
+        assert!(error.contains("cannot write standard output: no space left on device"), "{line}: {error}");
     }
 }
 
@@ -59,4 +59,20 @@ fn help_stands_before_or_after_the_command() {
         assert_eq!(host.expect(0, line).out, host.expect(0, same).out, "{line}");
     }
     assert!(host.expect(2, "help frobnicate").err.contains("unknown command \"frobnicate\""));
+}
+
+#[test]
+fn quiet_command_without_a_change_prints_nothing() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.wait_for("a running node", |nodes| crate::host::states(nodes) == ["RUNNING"]);
+    // Nothing to add, so that the cycles are idle.
+    host.expect(0, "config set node_cap 1");
+    for line in ["-q run", "-q", "-q node survey", "-q --force_action survey"] {
+        let ran = host.expect(0, line);
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""), "wnm {line}");
+    }
+    for line in ["-q run --dry-run", "-q config get node_cap", "-q --json run", "-q node stop 1"] {
+        assert!(!host.expect(0, line).out.is_empty(), "wnm {line}");
+    }
 }

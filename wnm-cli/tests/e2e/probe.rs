@@ -158,6 +158,17 @@ fn daemon_runs_tasks_and_ends_their_clients_with_itself() {
     assert_eq!(clients(&host), Vec::<PathBuf>::new());
     let runs = wait_for(&host, "stopped run", |runs| runs.len() == 2);
     assert_eq!(runs[0]["outcome"], json!("stopped"));
+    // A hold ends the runs of a daemon that runs on.
+    let _daemon = spawn(&host);
+    let started = Instant::now();
+    while clients(&host).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(40), "no client started");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    host.expect(0, "hold --reason disks");
+    let runs = wait_for(&host, "held run", |runs| runs.len() == 3);
+    assert_eq!(runs[0]["outcome"], json!("stopped"));
+    assert_eq!(clients(&host), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -160,9 +160,11 @@ fn crash_loop_is_named_with_its_end() {
     for delay in [10, 20, 40, 80, 100] {
         host.run_after(delay);
     }
-    // The exit code is that of a child: a start whose cycle ended before its process has none.
+    // The exit code is that of a child: a start whose cycle ended before its process has none. A start whose process ended
+    // within its cycle is a failed start, and no further end.
     for _ in 0..5 {
-        if host.expect(0, "status").out.contains("exit code 7") {
+        let status = host.expect(0, "status").out;
+        if status.contains("exit code 7") && status.contains("crash loop") {
             break;
         }
         host.run_after(1801);

@@ -188,7 +188,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("desired_load_average", "1.2"),
     ("environment", "ANT_LOG=all RUST_LOG=info"),
     ("start_args", "--local"),
-    ("antnode_path", "~/.local/bin/antnode"),
+    ("antnode_path", "/home/op/.local/bin/antnode"),
     ("no_upnp", "false"),
     ("process_manager", "setsid+user"),
 ];
@@ -230,6 +230,8 @@ fn settings_are_reported_as_recorded() {
             .replace("systemd+user", "setsid+user")
             // This wnm writes the last stop of a node, the Python wnm that of its own memory.
             .replace("1795100000", "1795199820")
+            // This wnm stores the path that the command line expanded.
+            .replace("~/.local/bin/antnode", "/home/op/.local/bin/antnode")
             .replace("/home/op/.local/share/autonomi/colony.db", &database);
         assert_eq!(colony.report(&format!("machine-config --format {format}")), expected, "{format}");
     }
@@ -270,10 +272,10 @@ fn imported_colony_is_reported_as_recorded() {
     db.close().unwrap();
     let theirs: Vec<Value> =
         serde_json::from_str(&recorded("node-status-details.json").replace("/home/op", home)).unwrap();
-    for node in &theirs {
+    for (node, key) in theirs.iter().zip(1_u8..) {
         let folder = PathBuf::from(node["root_dir"].as_str().unwrap());
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("secret-key"), [7; 32]).unwrap();
+        std::fs::write(folder.join("secret-key"), [key; 32]).unwrap();
     }
     host.expect(0, &format!("init --from-wnm {}", from.display()));
 

@@ -55,7 +55,7 @@ impl Python {
     }
 
     /// Inserts a node with this folder and these changes to a common one.
-    fn node(&self, id: i64, status: &str, folder: &Path, changes: &[(&str, Sql)]) {
+    pub(crate) fn node(&self, id: i64, status: &str, folder: &Path, changes: &[(&str, Sql)]) {
         let text = |text: &str| Sql::from(text.to_owned());
         let defaults = [
             ("id", Sql::from(id)),
@@ -88,7 +88,7 @@ fn without_home(host: &Host, text: &str) -> String {
 }
 
 /// Creates a folder with the identity of a node.
-fn folder(host: &Host, name: &str) -> PathBuf {
+pub(crate) fn folder(host: &Host, name: &str) -> PathBuf {
     let path = host.path("my nodes").join(name);
     std::fs::create_dir_all(&path).unwrap();
     // Each node has an identity of its own.

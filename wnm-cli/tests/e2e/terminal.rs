@@ -40,6 +40,20 @@ fn on_terminal(host: &Host, columns: u16, line: &str) -> String {
 
 #[test]
 fn every_page_fits_sixty_columns() {
+    every_page_fits(60);
+}
+
+#[test]
+fn every_page_fits_eighty_columns() {
+    every_page_fits(80);
+}
+
+#[test]
+fn every_page_fits_two_hundred_columns() {
+    every_page_fits(200);
+}
+
+fn every_page_fits(columns: u16) {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     host.expect(0, "run");
@@ -76,9 +90,9 @@ fn every_page_fits_sixty_columns() {
         "trash restore 2",
         "trash restore --help",
     ] {
-        let shown = on_terminal(&host, 60, line);
+        let shown = on_terminal(&host, columns, line);
         assert!(!shown.is_empty(), "{line}");
-        let wide: Vec<_> = shown.lines().filter(|line| line.chars().count() > 60).collect();
+        let wide: Vec<_> = shown.lines().filter(|line| line.chars().count() > usize::from(columns)).collect();
         assert!(wide.is_empty(), "wnm {line}: {wide:#?}");
     }
 }

@@ -8,7 +8,7 @@ use wnm_core::steps::{Outcome, Step};
 use wnm_core::{
     Action, Blocker, Bytes, Cores, CpuLimitSample, Decision, HostSample, Load, LoadAverages, NodeState, Planned,
     Policy, Presence, Psi, RawSettings, Reason, Relief, SkipReason, Stall, StallTime, Stalls, StopCause, Verdict,
-    Volume, WeightMeans, WeightSample, evaluate,
+    Volume, VolumeFault, WeightMeans, WeightSample, evaluate,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -128,6 +128,41 @@ fn relief_waits_for_the_grace_period_and_needs_one_step() {
     assert_eq!(host.actions(60), []);
     host.background = 27.0;
     assert_eq!(host.actions(30), [(62, "stop", 10), (62, "stop", 9), (62, "stop", 8)]);
+}
+
+#[test]
+fn lost_volume_with_most_nodes_leaves_the_rules_to_the_others() {
+    // Three of four nodes ended with their volume: their CPU is not unknown but zero.
+    let half_lost = || {
+        let mut host = Host::new(4, &[("node_cap", "4")]);
+        host.minutes(60);
+        host.colony.policy.node_cap = 9;
+        host.colony.look.host.volumes.push(Volume { fault: Some(VolumeFault::Lost), ..Volume::default() });
+        for number in [2, 3, 4] {
+            host.colony.state.nodes.insert(id(number), NodeState::Unknown { since: NOW });
+        }
+        host
+    };
+    let step = |host: &mut Host, at: u64, own: f64| {
+        let Colony { policy, state, look } = &mut host.colony;
+        (look.now, look.host.cpu) = (NOW.after(Duration::from_secs(60 * at)), percent(5.0 + own * 10.0));
+        for (node, sample) in &mut look.nodes {
+            let is_lost = *node > id(1);
+            sample.cpu = if is_lost { None } else { Cores::new(own).ok() };
+            if is_lost {
+                (sample.presence, sample.volume) = (Presence::VolumeFault, Some(1));
+            }
+        }
+        let evaluation = evaluate(policy, std::mem::take(state), look);
+        let decision = evaluation.decision.clone();
+        *state = evaluation.apply(&[]);
+        decision.actions.iter().map(|planned| (planned.action.verb(), planned.action.node())).collect::<Vec<_>>()
+    };
+    let (mut busy, mut calm) = (half_lost(), half_lost());
+    let busy: Vec<_> = (61..=90).flat_map(|minute| step(&mut busy, minute, 7.0)).collect();
+    assert_eq!(busy.first(), Some(&("stop", id(1))), "{busy:?}");
+    let calm: Vec<_> = (61..=300).flat_map(|minute| step(&mut calm, minute, 0.5)).collect();
+    assert_eq!(calm.first(), Some(&("add", id(5))), "{calm:?}");
 }
 
 #[test]

@@ -303,6 +303,27 @@ fn cpu_use_covers_whole_interval_of_one_process() {
 }
 
 #[test]
+fn cpu_use_of_a_node_in_an_unknown_state_is_that_of_its_last_process() {
+    let mut host = TestHost::new();
+    let id = host.add(1, Flavor::AntNode);
+    let ticks = rustix::param::clock_ticks_per_second();
+    let process = host.run(id, 10, 0, 3);
+    host.look(10_000);
+    let unknown = |host: &mut TestHost| host.services.insert(id, Service::Unknown("the tool hangs".to_owned()));
+    for (uptime, used) in [(20_000, 5 * ticks), (30_000, 10 * ticks)] {
+        host.run(id, 10, used, 3);
+        unknown(&mut host);
+        let seen = host.look(uptime).remove(&id).unwrap();
+        assert_eq!((seen.presence, seen.process.as_ref()), (Presence::Unreachable, Some(&process)));
+        assert_eq!(seen.cpu, Cores::new(0.5).ok(), "{uptime}");
+    }
+    // It ended, or its PID belongs to another process.
+    fs::remove_dir_all(host.folder.path().join("proc/10")).unwrap();
+    let seen = host.look(40_000).remove(&id).unwrap();
+    assert_eq!((seen.process, seen.cpu), (None, None));
+}
+
+#[test]
 fn node_without_metrics_is_sampled_from_process_and_logs() {
     let mut host = TestHost::new();
     let id = host.add(1, Flavor::AntNode);

@@ -26,6 +26,8 @@ pub struct Job {
     pub line: String,
     /// The tool that it starts.
     pub tool: Tool,
+    /// The program that cron finds; None if it finds none, or if the line starts it through another program.
+    pub program: Option<PathBuf>,
 }
 
 /// The default `PATH` of cron; see crontab(5).
@@ -57,16 +59,16 @@ fn in_table(table: &str, file: Option<&Path>, is_script: impl Fn(&Path) -> Optio
         if let Some(folders) = line.strip_prefix("PATH=") {
             folders.trim_matches('"').clone_into(&mut path);
         } else if !text::is_our_cron_line(line.as_bytes())
-            && let Some(tool) = tool(line, &path, &is_script)
+            && let Some((tool, program)) = tool(line, &path, &is_script)
         {
-            jobs.push(Job { file: file.map(Path::to_owned), line: line.to_owned(), tool });
+            jobs.push(Job { file: file.map(Path::to_owned), line: line.to_owned(), tool, program });
         }
     }
     jobs
 }
 
-/// Returns the tool that a line starts, if it starts one.
-fn tool(line: &str, path: &str, is_script: impl Fn(&Path) -> Option<bool>) -> Option<Tool> {
+/// Returns the tool that a line starts, if it starts one, and the program that cron finds for it.
+fn tool(line: &str, path: &str, is_script: impl Fn(&Path) -> Option<bool>) -> Option<(Tool, Option<PathBuf>)> {
     let words: Vec<&str> = line.split(|c: char| c.is_whitespace() || ";&|()'\"".contains(c)).collect();
     let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
     // An activated Python environment comes first in PATH.
@@ -78,18 +80,27 @@ fn tool(line: &str, path: &str, is_script: impl Fn(&Path) -> Option<bool>) -> Op
             return None;
         }
         match word.rsplit('/').next()? {
-            "anms.sh" => Some(Tool::Anm),
-            "wnm" if before == "-m" => Some(Tool::PythonWnm),
-            "wnm" if word.contains('/') && !word.starts_with("./") => kind(is_script(&expanded(word))),
-            // A name that is not found counts as this wnm.
-            "wnm" => kind(folders.iter().find_map(|folder| is_script(&expanded(folder).join("wnm"))).or(Some(false))),
+            "anms.sh" => Some((Tool::Anm, None)),
+            "wnm" if before == "-m" => Some((Tool::PythonWnm, None)),
+            "wnm" if word.contains('/') && !word.starts_with("./") => {
+                let program = expanded(word);
+                is_script(&program).map(|is_script| (kind(is_script), Some(program)))
+            }
+            "wnm" => {
+                let in_folder = |folder: &&str| {
+                    let program = expanded(folder).join("wnm");
+                    is_script(&program).map(|is_script| (kind(is_script), Some(program)))
+                };
+                // A name that is not found counts as this wnm.
+                folders.iter().find_map(in_folder).or(Some((Tool::Wnm, None)))
+            }
             _ => None,
         }
     })
 }
 
-fn kind(is_script: Option<bool>) -> Option<Tool> {
-    is_script.map(|is_script| if is_script { Tool::PythonWnm } else { Tool::Wnm })
+fn kind(is_script: bool) -> Tool {
+    if is_script { Tool::PythonWnm } else { Tool::Wnm }
 }
 
 /// Replaces a leading home variable by the home folder.
@@ -136,6 +147,10 @@ mod tests {
             let jobs = in_table(line, None, is_script);
             assert_eq!(jobs.first().map(|job| job.tool), tool, "{line}");
         }
+        let found = |table: &str| in_table(table, None, is_script).pop().and_then(|job| job.program);
+        assert_eq!(found("* * * * * wnm"), Some("/usr/bin/wnm".into()));
+        assert_eq!(found("PATH=/usr/local/bin:/opt/wnm\n* * * * * wnm"), Some("/opt/wnm/wnm".into()));
+        assert_eq!(found("PATH=/usr/local/bin\n* * * * * wnm"), None);
     }
 
     #[test]

@@ -66,9 +66,11 @@ impl DbError {
         let source = match self {
             Self::Store(error) => return error,
             Self::Sqlite(_) if is_full => return StoreError::Full { path },
-            // A column of another type than that of its table.
+            // A column of another type than that of its table; or a constant statement that does not fit the tables, as of a
+            // migration after the version was damaged.
             Self::Sqlite(
-                source @ (rusqlite::Error::IntegralValueOutOfRange(..)
+                source @ (rusqlite::Error::SqlInputError { .. }
+                | rusqlite::Error::IntegralValueOutOfRange(..)
                 | rusqlite::Error::InvalidColumnType(..)
                 | rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::Utf8Error(..)),

@@ -90,7 +90,7 @@ pub(crate) struct Entry {
     pub(crate) shown: Option<String>,
 }
 
-/// The config file.
+/// The path of a file, such as the config file or the database.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct FileView {
@@ -98,6 +98,13 @@ pub(crate) struct FileView {
     path: PathBuf,
     /// Whether the file exists.
     exists: bool,
+}
+
+impl FileView {
+    /// Returns the view of a path at this moment.
+    pub(crate) fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), exists: path.exists() }
+    }
 }
 
 /// The sources of settings below the command line.
@@ -171,7 +178,7 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
         Config::Edit { consent, file } => edit::run(db, file.as_deref(), consent, output)?,
         Config::Path => {
             let path = file::path().unwrap_or_default();
-            let view = FileView { exists: path.exists(), path };
+            let view = FileView::of(&path);
             output.value(&view, |view| view.path.display().to_string())?;
         }
     }

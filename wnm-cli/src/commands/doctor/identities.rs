@@ -4,20 +4,23 @@ use std::collections::BTreeMap;
 
 use wnm_core::{Node, NodeId};
 use wnm_platform::identity;
+use wnm_platform::volume::Storage;
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few};
 
 const CHECK: &str = "identity";
 
-/// Returns the problems with the identities of the nodes; none on a healthy host.
-pub(super) fn check(snapshot: &Snapshot) -> Vec<Check> {
-    [faults(snapshot), shared(snapshot), other_answers(snapshot)].into_iter().flatten().collect()
+/// Returns the problems with the identities of the nodes; none on a healthy host. The keys on a file system that does not
+/// answer are not read: the read would never end.
+pub(super) fn check(snapshot: &Snapshot, storage: &Storage) -> Vec<Check> {
+    let nodes: Vec<&Node> = snapshot.nodes.values().filter(|node| storage.answers(node.id)).collect();
+    [faults(&nodes), shared(&nodes), other_answers(snapshot, &nodes)].into_iter().flatten().collect()
 }
 
-fn faults(snapshot: &Snapshot) -> Option<Check> {
-    let fault = |node: &Node| Some((node.id, identity::key_fault(&node.root_dir, &node.flavor)?));
-    let faults: Vec<_> = snapshot.nodes.values().filter_map(fault).collect();
+fn faults(nodes: &[&Node]) -> Option<Check> {
+    let fault = |node: &&Node| Some((node.id, identity::key_fault(&node.root_dir, &node.flavor)?));
+    let faults: Vec<_> = nodes.iter().filter_map(fault).collect();
     (!faults.is_empty()).then(|| {
         let nodes = counted(faults.len(), "node does", "nodes do");
         let list = first_few(faults.into_iter().map(|(id, fault)| format!("{}: {fault}", id.name())));
@@ -26,9 +29,9 @@ fn faults(snapshot: &Snapshot) -> Option<Check> {
     })
 }
 
-fn shared(snapshot: &Snapshot) -> Option<Check> {
+fn shared(nodes: &[&Node]) -> Option<Check> {
     let mut owners: BTreeMap<_, Vec<NodeId>> = BTreeMap::new();
-    for node in snapshot.nodes.values() {
+    for node in nodes {
         if let Some(digest) = identity::digest(&node.root_dir, &node.flavor) {
             owners.entry(digest).or_default().push(node.id);
         }
@@ -44,14 +47,14 @@ fn shared(snapshot: &Snapshot) -> Option<Check> {
 }
 
 /// Reports nodes whose metrics server answers with another peer ID than that of their key.
-fn other_answers(snapshot: &Snapshot) -> Option<Check> {
-    let other = |node: &Node| {
+fn other_answers(snapshot: &Snapshot, nodes: &[&Node]) -> Option<Check> {
+    let other = |node: &&Node| {
         let sample = snapshot.samples.get(&node.id).filter(|sample| sample.wrong_answer.is_none())?;
         let answer = sample.peer_id.as_ref()?;
         let own = identity::peer_id(&node.root_dir, &node.flavor)?;
         (*answer != own).then(|| format!("{} answers as {answer}, its key is that of {own}", node.id.name()))
     };
-    let others: Vec<String> = snapshot.nodes.values().filter_map(other).collect();
+    let others: Vec<String> = nodes.iter().filter_map(other).collect();
     (!others.is_empty()).then(|| {
         let nodes = counted(others.len(), "node has", "nodes have");
         let list = first_few(others.into_iter());
@@ -63,6 +66,7 @@ fn other_answers(snapshot: &Snapshot) -> Option<Check> {
 #[cfg(test)]
 mod tests {
     use wnm_core::{NewNodeInputs, NodeSample, Timestamp, new_node};
+    use wnm_platform::volume::FolderState;
 
     use super::*;
     use crate::commands::doctor::settings_with;
@@ -91,14 +95,20 @@ mod tests {
         };
         key(1, &[7; 32]);
         key(2, &[8; 32]);
-        assert_eq!(check(&snapshot), []);
+        let all = Storage::default();
+        assert_eq!(check(&snapshot, &all), []);
         key(3, &[7; 32]);
         key(4, &[1; 5]);
         let answer = |id: &str| NodeSample { peer_id: Some(id.to_owned()), ..NodeSample::default() };
         snapshot.samples.insert(NodeId::FIRST, answer("12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7"));
         snapshot.samples.insert(NodeId::new(2).unwrap(), answer("12D3KooWOther"));
-        let messages: Vec<String> = check(&snapshot).into_iter().map(|check| check.message).collect();
+        let messages: Vec<String> = check(&snapshot, &all).into_iter().map(|check| check.message).collect();
         let text = messages.join("\n").replace(storage.path().to_str().unwrap(), "/s");
         insta::assert_snapshot!(text);
+        let hung = Storage {
+            folders: snapshot.nodes.keys().map(|id| (*id, FolderState::NoAnswer)).collect(),
+            ..Storage::default()
+        };
+        assert_eq!(check(&snapshot, &hung), []);
     }
 }

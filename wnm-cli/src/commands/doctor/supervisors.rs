@@ -5,7 +5,7 @@ use std::path::Path;
 use wnm_platform::Exec;
 use wnm_platform::service_install::{self, Job, Tool};
 
-use super::Check;
+use super::{Check, Level};
 use crate::commands::service;
 use crate::takeover::ant::Ant;
 
@@ -41,7 +41,42 @@ pub(super) fn check(db: &Path) -> Check {
             format!("the daemon of ant (process {pid}) manages nodes on this host too, and deletes nodes itself");
         return Check::error(CHECK, message, "`ant node daemon stop` ends it, and its nodes continue to run");
     }
-    of_jobs(service::installed(db), &service_install::jobs(&Exec::real()), Path::new(ANM).exists())
+    let jobs = service_install::jobs(&Exec::real());
+    let check = of_jobs(service::installed(db), &jobs, Path::new(ANM).exists());
+    match std::env::current_exe() {
+        Ok(own) if check.level == Level::Ok => program(&jobs, &own).unwrap_or(check),
+        Ok(_) | Err(_) => check,
+    }
+}
+
+/// Returns the check of the program that a cron line of wnm finds; None without such a line, and where it finds this one. cron
+/// has another PATH than a shell, so that the name alone may mean an earlier wnm, or none.
+fn program(jobs: &[Job], own: &Path) -> Option<Check> {
+    let job = jobs.iter().find(|job| job.tool == Tool::Wnm && runs_cycles(&job.line))?;
+    let is_relative = job.line.contains("./wnm");
+    let hint = format!("write {} in place of wnm in that line with {}", own.display(), editor(job));
+    match &job.program {
+        _ if is_relative => None,
+        None => {
+            Some(Check::warning(CHECK, format!("cron finds no wnm for the line {}: {}", place(job), job.line), hint))
+        }
+        Some(found) if is_same(found, own) => None,
+        Some(found) => {
+            let message = format!(
+                "cron runs {} for the line {}, and this is {}: {}",
+                found.display(),
+                place(job),
+                own.display(),
+                job.line
+            );
+            Some(Check::warning(CHECK, message, hint))
+        }
+    }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
 }
 
 /// Returns the check of the installed services of wnm, of cron lines, and of the cron file of anm.
@@ -88,10 +123,9 @@ fn editor(job: &Job) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::doctor::Level;
 
     fn job(tool: Tool, file: Option<&str>, line: &str) -> Job {
-        Job { file: file.map(Into::into), line: line.to_owned(), tool }
+        Job { file: file.map(Into::into), line: line.to_owned(), tool, program: None }
     }
 
     #[test]
@@ -138,5 +172,21 @@ mod tests {
             assert_eq!((check.level, check.message.as_str()), (level, message));
             assert_eq!(check.hint.is_some(), level != Level::Ok || message == "none");
         }
+    }
+
+    #[test]
+    fn program_that_cron_finds_is_told() {
+        let own = Path::new("/opt/new/wnm");
+        let with =
+            |line: &str, found: Option<&str>| Job { program: found.map(Into::into), ..job(Tool::Wnm, None, line) };
+        let told = |job: Job| program(&[job], own).map(|check| check.message);
+        assert_eq!(told(with("* * * * * wnm", Some("/opt/new/wnm"))), None);
+        assert_eq!(
+            told(with("* * * * * wnm", Some("/usr/bin/wnm"))).unwrap_or_default(),
+            "cron runs /usr/bin/wnm for the line in your crontab, and this is /opt/new/wnm: * * * * * wnm"
+        );
+        let message = told(with("* * * * * wnm", None)).unwrap_or_default();
+        assert_eq!(message, "cron finds no wnm for the line in your crontab: * * * * * wnm");
+        assert_eq!(told(with("0 * * * * wnm status", None)), None);
     }
 }

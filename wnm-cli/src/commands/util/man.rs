@@ -42,7 +42,7 @@ const ENVIRONMENT: &[(&str, &str)] = &[
 
 /// Writes the pages of a command and of all commands below it to a folder, which is created if necessary.
 pub(super) fn write_all(cli: &Command, folder: &Path) -> Result<(), CliError> {
-    let unwritable = |source: io::Error| CommandError::ManPages { folder: folder.to_owned(), source };
+    let unwritable = |source: io::Error| CommandError::ManPages { path: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(unwritable)?;
     let mut cli = cli.clone();
     // Gives each command its full name, such as `wnm node stop`.
@@ -52,7 +52,7 @@ pub(super) fn write_all(cli: &Command, folder: &Path) -> Result<(), CliError> {
 
 fn write_below(command: &Command, name: &str, folder: &Path) -> Result<(), CliError> {
     let path = folder.join(format!("{name}.1"));
-    let unwritable = |source: io::Error| CommandError::ManPages { folder: folder.to_owned(), source };
+    let unwritable = |source: io::Error| CommandError::ManPages { path: folder.to_owned(), source };
     std::fs::write(path, page(command, name)?).map_err(unwritable)?;
     command
         .get_subcommands()

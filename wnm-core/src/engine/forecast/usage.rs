@@ -4,7 +4,7 @@ use std::ops::Sub;
 
 use crate::engine::node_status::NodeStatus;
 use crate::model::node::NodeState;
-use crate::model::observation::{NodeSample, Observation};
+use crate::model::observation::{NodeSample, Observation, Presence};
 use crate::model::units::{Bytes, Cores, Percent, Timestamp};
 use crate::policy::constants::{
     GROWN, GROWN_DISK, GROWN_MEMORY, MEMORY_GROWTH, PRIOR_DISK, PRIOR_MEMORY, THROTTLED, YOUNG,
@@ -105,6 +105,11 @@ impl Usage {
             }
             // A node that is being stopped still uses CPU; as part of the colony it would be stopped for a second time.
             if *acting && !state.is_in_operation() {
+                continue;
+            }
+            // Without a process it uses no CPU, and must not count as a node of unknown use: a lost volume with more than
+            // half of the nodes would end the CPU rules for the others.
+            if sample.presence == Presence::VolumeFault && sample.process.is_none() {
                 continue;
             }
             match **state {

@@ -34,7 +34,7 @@ pub struct TraceWriter {
 
 impl TraceHeader {
     /// The settings that decisions depend on. The others are private, such as the rewards address.
-    pub const POLICY_KEYS: [&'static str; 35] = [
+    pub const POLICY_KEYS: [&'static str; 38] = [
         "preset",
         "node_cap",
         "cpu_less_than",
@@ -70,6 +70,9 @@ impl TraceHeader {
         "steady_grace",
         "steady_cooldown",
         "steady_adds",
+        "window",
+        "drain",
+        "max_unavailable",
     ];
 
     /// Returns the line of this header, with the settings of `POLICY_KEYS` only.

@@ -35,6 +35,9 @@ impl Value for Listen {
     fn allowed() -> String {
         "off, or a loopback address with a port, such as 127.0.0.1:9910 or [::1]:9910".to_owned()
     }
+    fn words() -> Vec<String> {
+        ["off", "127.0.0.1:9910"].map(str::to_owned).into()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         if text == "off" {
             return Ok(Self::Off);

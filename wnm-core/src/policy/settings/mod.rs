@@ -2,6 +2,7 @@
 
 mod entry;
 mod listen;
+mod network;
 mod probe;
 mod problem;
 mod raw;
@@ -30,7 +31,7 @@ pub use raw::RawSettings;
 pub use setting::{Affects, Facts, OldVariable, Setting, Shape, TakesEffect};
 pub use unit::Unit;
 pub use url::HttpUrl;
-pub use values::{Folder, Folders, Path, Thousands, Words};
+pub use values::{Folder, Folders, HostName, Path, Thousands, Words};
 
 /// Defaults that depend on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +142,7 @@ impl Settings {
         let environment = words.iter().filter_map(&mut pair).collect();
         let flavor = raw.flavor.clone().unwrap_or(Flavor::Antnode);
         let manager = raw.process_manager.unwrap_or(host.manager);
+        problems.extend(raw.network.as_ref().and_then(|network| network::problem(&network.0, &flavor)));
         let millis = |value: Option<u64>| std::time::Duration::from_millis(value.unwrap_or(0));
         Problems::none_or(std::mem::take(&mut problems))?;
         let (Some(policy), Some(ports), Some(probe), Some(rewards)) =
@@ -158,7 +160,7 @@ impl Settings {
             ports,
             manager,
             firewall: raw.firewall.unwrap_or_else(|| FirewallKind::of(manager)),
-            binary: raw.antnode_path.as_ref().map_or_else(|| host.programs.join(flavor.program()), PathBuf::from),
+            binary: raw.antnode_path.clone().map_or_else(|| host.programs.join(flavor.program()), |path| path.0),
             flavor,
             network: raw.network.clone().map_or_else(|| vec!["evm-arbitrum-one".to_owned()], |words| words.0),
             arguments: raw.start_args.clone().unwrap_or_default().0,
@@ -171,7 +173,7 @@ impl Settings {
             crisis: Bytes(raw.crisis_bytes.unwrap_or(Policy::DEFAULT_CRISIS)),
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),
-            host: raw.host.clone().unwrap_or_else(|| "127.0.0.1".to_owned()),
+            host: raw.host.clone().unwrap_or_default().0,
             listen: raw.listen.unwrap_or(Listen::Off),
             hold_file: raw.hold_file.clone().map(|path| path.0),
             hold_url: raw.hold_url.clone(),

@@ -79,6 +79,13 @@ pub enum ProblemCause {
     },
     /// A quote is not closed, so that the text cannot be split into words.
     UnclosedQuote,
+    /// The text is neither an IP address nor a host name.
+    NotAHost,
+    /// The network is none of those that the node program knows.
+    UnknownNetwork {
+        /// The networks of the node program, each as its first word.
+        known: &'static [&'static str],
+    },
     /// The text is no address with a port.
     NotAnAddress,
     /// The address is reachable from other hosts.
@@ -248,6 +255,9 @@ impl ProblemCause {
             Self::NotANumber => f.write_str("not a number"),
             Self::NotAQuantity { unit } => write!(f, "not a whole number of {unit}, {}", unit.forms()),
             Self::NotWholeUnits { unit } => write!(f, "not a whole number of {unit}"),
+            // The greatest number of 64 bits is no limit that anyone chose.
+            Self::OutOfRange { min, max: u64::MAX, .. } if value.starts_with('-') => write!(f, "below {min}"),
+            Self::OutOfRange { max: u64::MAX, .. } => f.write_str("too large"),
             Self::OutOfRange { min, max, unit } => {
                 let space = if unit.is_empty() { "" } else { " " };
                 write!(f, "not between {min} and {max}{space}{unit}")
@@ -259,6 +269,8 @@ impl ProblemCause {
             Self::RelativePath { path } => write!(f, "{path:?} is not an absolute path"),
             Self::ParentFolder { path } => write!(f, "{path:?} contains \"..\""),
             Self::UnclosedQuote => f.write_str("a quote is not closed"),
+            Self::NotAHost => f.write_str("neither an IP address nor a host name"),
+            Self::UnknownNetwork { known } => write!(f, "no network of the node program: not {}", known.join(", ")),
             Self::NotAnAddress => f.write_str("neither off nor an address with a port, such as 127.0.0.1:9910"),
             Self::NotAWindow => f.write_str("not a window of at least 5 minutes in each hour, such as :05-:55"),
             Self::NotAnAmount => f.write_str("not an amount of tokens, such as 0.5"),
@@ -380,6 +392,9 @@ mod tests {
             ("flavor", "antnod"),
             ("host", ""),
             ("host", "a\nb"),
+            ("host", "999.1.1.1"),
+            ("antnode_path", "bin/antnode"),
+            ("action_delay", "-1"),
             ("node_storage", "/a,nodes"),
             ("node_storage", "/a/../b"),
             ("start_args", "--log 'unclosed"),
@@ -398,7 +413,7 @@ mod tests {
         invalid value "abc" for node_cap: not a whole number
         invalid value "-1" for node_cap: not between 0 and 4294967295
         invalid value "1.5" for node_cap: not a whole number
-        invalid value "99999999999999999999999" for crisis_bytes: not between 0 and 18446744073709551615
+        invalid value "99999999999999999999999" for crisis_bytes: too large
         invalid value "many" for cpu_remove: not a number
         invalid value "101" for cpu_remove: not between 0 and 100 %
         invalid value "NaN" for cpu_remove: not a number
@@ -410,6 +425,9 @@ mod tests {
         invalid value "antnod" for flavor: not antnode, ant-node, or custom with a description
         invalid value "" for host: must not be empty
         invalid value "a\nb" for host: contains a control character
+        invalid value "999.1.1.1" for host: neither an IP address nor a host name
+        invalid value "bin/antnode" for antnode_path: "bin/antnode" is not an absolute path
+        invalid value "-1" for action_delay: below 0
         invalid value "/a,nodes" for node_storage: "nodes" is not an absolute path
         invalid value "/a/../b" for node_storage: "/a/../b" contains ".."
         invalid value "--log 'unclosed" for start_args: a quote is not closed

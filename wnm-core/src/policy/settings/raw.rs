@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::setting::{Affects, Setting, Shape, TakesEffect, default};
 use super::unit::Unit;
 use super::url::HttpUrl;
-use super::values::{Folder, Folders, Path, Thousands, Value, Words};
+use super::values::{Folder, Folders, HostName, Path, Thousands, Value, Words};
 use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
@@ -44,6 +44,7 @@ macro_rules! settings {
                 about: $help.trim_ascii(),
                 shape: <$type as Value>::SHAPE,
                 facts: $facts,
+                words: <$type as Value>::words,
                 allowed: <$type as Value>::allowed,
             }),*];
 
@@ -188,9 +189,9 @@ settings! {
     /// Node program of new nodes: antnode, ant-node, or custom with a description.
     flavor: Flavor = default("antnode").for_new_nodes().without_old_variable(),
     /// Path of the node program for new nodes and upgrades.
-    antnode_path: String = default("the flavor's program in the user's program folder").example("~/.local/bin/antnode").affects(Affects::NewAndUpgraded).path(),
+    antnode_path: Path = default("the flavor's program in the user's program folder").example("~/.local/bin/antnode").affects(Affects::NewAndUpgraded).path(),
     /// Payment network of new nodes, as words of their command line.
-    network: Words = default("evm-arbitrum-one").for_new_nodes().without_old_variable(),
+    network: Words = default("evm-arbitrum-one").allowed("evm-arbitrum-one, evm-arbitrum-sepolia-test, evm-custom with its flags (antnode)").for_new_nodes().without_old_variable(),
     /// Further arguments of new nodes, quoted as in a shell.
     start_args: Words = default("none").example("--verbose").for_new_nodes(),
     /// Environment of new nodes, as NAME=VALUE words.
@@ -216,7 +217,7 @@ settings! {
     /// Steady: maximum number of nodes that one cycle starts or adds.
     steady_adds: u32 = default("4").allowed("1 to 4294967295").without_old_variable(),
     /// Host name or address of the metrics servers.
-    host: String = default("127.0.0.1").without_old_variable(),
+    host: HostName = default("127.0.0.1").without_old_variable(),
     /// Address of the daemon's HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves.
     listen: Listen = default("off").example("127.0.0.1:9910").affects(Affects::None).without_old_variable(),
     /// Times at which voluntary actions may begin, separated by commas, such as daily 22:00-06:00, hourly :05-:55 or deny daily 18:00-23:00 Europe/Berlin; a window that denies has precedence.
@@ -382,8 +383,9 @@ mod tests {
                     &["maybe", "2", ""]
                 }
                 "network" | "start_args" | "environment" | "probe_tasks" | "probe_args" => &["'unclosed"],
-                "host" | "docker_image" | "antnode_path" | "antctl_path" | "antctl_version" | "probe_client"
-                | "probe_key" => &["", "a\nb"],
+                "docker_image" | "antctl_path" | "antctl_version" | "probe_client" | "probe_key" => &["", "a\nb"],
+                "antnode_path" => &["", "a\nb", "bin/antnode", "/opt/../antnode"],
+                "host" => &["", "a\nb", "999.1.1.1", "a b", "-a", "a..b", "http://a", "127.0.0.1:80", "[::1]"],
                 "probe_window" => &["", "x", "5-55", ":55-:05", ":05-:61"],
                 "probe_spend" => &["", "x", "-1", "1e3", "NaN"],
                 "listen" => &["", "x", "-1", "9910", "0.0.0.0:9910", "127.0.0.1:0", "a\nb"],

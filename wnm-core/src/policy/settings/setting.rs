@@ -13,6 +13,8 @@ pub struct Setting {
     pub shape: Shape,
     /// The facts that the type of the value does not tell.
     pub facts: Facts,
+    /// Returns the words that the value may be, for completions; empty where only numbers or free texts are allowed.
+    pub words: fn() -> Vec<String>,
     pub(super) allowed: fn() -> String,
 }
 

@@ -1,6 +1,6 @@
 //! The effective settings, as a source that sets all of them.
 
-use super::{Folder, Folders, RawSettings, Settings, Thousands, Words};
+use super::{Folder, Folders, HostName, Path, RawSettings, Settings, Thousands, Words};
 use crate::policy::thresholds::{Delays, IoThresholds, Limits, Upgrades};
 use crate::policy::valves::WindowEnd;
 
@@ -67,7 +67,7 @@ impl Settings {
             process_manager: Some(self.manager),
             firewall: Some(self.firewall),
             flavor: Some(self.flavor.clone()),
-            antnode_path: path(&self.binary),
+            antnode_path: Some(Path(self.binary.clone())),
             network: Some(Words(self.network.clone())),
             start_args: Some(Words(self.arguments.clone())),
             environment: Some(Words(pairs.collect())),
@@ -81,7 +81,7 @@ impl Settings {
             steady_grace: Some(policy.tuning.grace.as_secs()),
             steady_cooldown: Some(policy.tuning.cooldown.as_secs()),
             steady_adds: Some(policy.tuning.adds),
-            host: Some(self.host.clone()),
+            host: Some(HostName(self.host.clone())),
             listen: Some(self.listen),
             window: Some(policy.valves.windows.clone()).filter(|windows| !windows.as_slice().is_empty()),
             drain: Some(policy.valves.window_end == WindowEnd::Drain),

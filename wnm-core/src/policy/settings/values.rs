@@ -1,5 +1,6 @@
 //! Values of settings: reading them from text and writing them as text.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::{IntErrorKind, ParseIntError};
 use std::path::{Component, PathBuf};
 
@@ -31,6 +32,10 @@ pub(super) trait Value: Sized {
     /// Returns the allowed values for people.
     fn allowed() -> String {
         Self::KIND.to_owned()
+    }
+    /// Returns the words that the value may be; empty where only numbers or free texts are allowed.
+    fn words() -> Vec<String> {
+        Vec::new()
     }
     fn read(text: &str) -> Result<Self, ProblemCause>;
     fn write(&self) -> String;
@@ -115,6 +120,9 @@ macro_rules! word_values {
             fn allowed() -> String {
                 Self::ALL.map(|value| value.write()).join(", ")
             }
+            fn words() -> Vec<String> {
+                Self::ALL.map(|value| value.write()).into()
+            }
             fn read(text: &str) -> Result<Self, ProblemCause> {
                 let named = Self::ALL.into_iter().find(|value| value.write() == text);
                 named.ok_or_else(|| ProblemCause::NotOneOf { allowed: Self::ALL.map(|value| value.write()).into() })
@@ -167,6 +175,9 @@ impl Value for Weight {
     fn allowed() -> String {
         format!("1 to {}, or idle", Self::MOST)
     }
+    fn words() -> Vec<String> {
+        vec!["idle".to_owned()]
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         text.parse().map_err(|error| match error {
             NotAWeight::OutOfRange => out_of_range(1, Self::MOST.into(), ""),
@@ -182,6 +193,9 @@ impl Value for Weight {
 
 impl Value for Rewards {
     const KIND: &'static str = "a rewards address or a weighted list of them";
+    fn words() -> Vec<String> {
+        ["faucet", "donate"].map(str::to_owned).into()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         text.parse().map_err(|error| ProblemCause::Wallet(Box::new(error)))
     }
@@ -204,6 +218,9 @@ impl Value for Flavor {
     const KIND: &'static str = "a node program";
     fn allowed() -> String {
         "antnode, ant-node, or custom with a description".to_owned()
+    }
+    fn words() -> Vec<String> {
+        [Self::Antnode, Self::AntNode].map(|flavor| flavor.write()).into()
     }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         text.parse().map_err(|error| ProblemCause::Flavor(Box::new(error)))
@@ -229,6 +246,9 @@ impl Value for String {
 impl Value for bool {
     const KIND: &'static str = "true or false";
     const SHAPE: Shape = Shape::Switch;
+    fn words() -> Vec<String> {
+        ["true", "false"].map(str::to_owned).into()
+    }
     fn read(text: &str) -> Result<Self, ProblemCause> {
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
@@ -297,6 +317,44 @@ impl Value for Path {
     }
     fn write(&self) -> String {
         self.0.display().to_string()
+    }
+}
+
+/// The name of a host, as RFC 1123 defines it, or an IP address without brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct HostName(pub String);
+
+impl Value for HostName {
+    const KIND: &'static str = "an IP address or a host name";
+    fn read(text: &str) -> Result<Self, ProblemCause> {
+        // RFC 1123, section 2.1, and RFC 1035, section 2.3.4.
+        const LONGEST_NAME: usize = 253;
+        const LONGEST_LABEL: usize = 63;
+        let text = String::read(text)?;
+        if text.parse::<IpAddr>().is_ok() {
+            return Ok(Self(text));
+        }
+        let is_label = |label: &str| {
+            (1..=LONGEST_LABEL).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        // A name whose last label is a number is an IPv4 address that cannot be read, such as 999.1.1.1.
+        let is_number = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        let is_name = text.len() <= LONGEST_NAME && text.split('.').all(is_label) && !is_number;
+        if is_name { Ok(Self(text)) } else { Err(ProblemCause::NotAHost) }
+    }
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+}
+
+impl Default for HostName {
+    /// Returns the loopback address.
+    fn default() -> Self {
+        Self(Ipv4Addr::LOCALHOST.to_string())
     }
 }
 

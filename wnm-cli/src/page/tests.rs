@@ -1,0 +1,93 @@
+//! The page as HTML: one snapshot, and names and errors that contain markup.
+
+use std::collections::VecDeque;
+
+use wnm_agent::live::{SignalMinute, SignalSeries};
+use wnm_core::Signal;
+
+use super::*;
+use crate::error::CommandError;
+use crate::render::status::Status;
+use crate::render::tests::{NOW, cycle, id, observed_before, status_of, views};
+
+/// Returns a series of two hours with a gap, for a signal of the status.
+fn series(status: &Status, signal: Signal) -> SignalSeries {
+    let measure = status.signals.iter().find(|measure| measure.signal == signal).unwrap();
+    let now = NOW.as_secs() / 60;
+    let minute = |ago: i64| {
+        let mean = 30.0 + (ago % 40) as f64;
+        SignalMinute {
+            minute: now - ago,
+            samples: 12,
+            mean,
+            least: mean - 5.0,
+            most: mean + 5.0,
+            low: measure.less_than,
+            high: measure.remove,
+        }
+    };
+    let minutes: VecDeque<_> = [119, 118, 117, 60, 2, 1, 0].into_iter().map(minute).collect();
+    SignalSeries { signal, folder: None, minutes }
+}
+
+fn page(status: &Status) -> String {
+    let signals = [series(status, Signal::Cpu)];
+    html(&Content { host: "nyx", status, nodes: &views(), history: &[cycle()], signals: &signals })
+}
+
+#[test]
+fn whole_page() {
+    insta::assert_snapshot!(page(&status_of(observed_before(75))));
+}
+
+#[test]
+fn stale_page_says_so() {
+    let page = page(&status_of(observed_before(4_000)));
+    assert!(page.contains("<b class=\"badge over\">stale</b>"), "{page}");
+    assert!(page.contains("no cycle for 1h 6min, expected every 30s from `wnm daemon`"), "{page}");
+}
+
+#[test]
+fn chart_has_a_line_for_each_run_without_gap() {
+    let page = page(&status_of(observed_before(75)));
+    assert_eq!(page.matches("<path class=\"mean\"").count(), 3, "three runs, and no line for signals without samples");
+    assert!(page.contains("cpu over the last 3 h: now 41.5 %; low threshold 50.0 %, high threshold 70.0 %"), "{page}");
+    // 30 % of the height above the bottom, at the right end.
+    assert!(page.contains("L360.0 67.2\"/>"), "{page}");
+}
+
+#[test]
+fn markup_from_outside_is_text() {
+    const HOSTILE: &str = "</td><script>alert(1)</script>\"'><img src=x onerror=alert(1)>";
+    let mut status = status_of(observed_before(4_000));
+    status.stale_problem = Some(HOSTILE.to_owned());
+    status.hint = Some(HOSTILE.to_owned());
+    status.node_problems[0].problem = HOSTILE.to_owned();
+    status.failures[0].error = HOSTILE.to_owned();
+    status.by_version.insert(HOSTILE.to_owned(), 1);
+    let mut nodes = views();
+    for view in &mut nodes {
+        view.reason = Some(HOSTILE.to_owned());
+        view.sample.get_or_insert_default().peer_id = Some(HOSTILE.to_owned());
+    }
+    let content = Content { host: HOSTILE, status: &status, nodes: &nodes, history: &[cycle()], signals: &[] };
+    let pages = [html(&content), failed(HOSTILE, &CommandError::NoSuchNode(id(3)).into())];
+    for page in pages {
+        assert!(!page.contains("<img") && !page.contains("<script>") && !page.contains("\"'>"), "{page}");
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
+    }
+}
+
+#[test]
+fn page_refers_to_its_own_files_only() {
+    let page = page(&status_of(observed_before(75)));
+    for file in FILES {
+        assert!(page.contains(&format!("\"{}\"", file.path)), "{}", file.path);
+        let fetches = ["http:", "https:", "@import", "eval(", "innerHTML ="];
+        let outside = file.content.replace("http://www.w3.org/2000/svg", "");
+        assert!(fetches.iter().all(|fetch| !outside.contains(fetch)), "{} fetches from elsewhere", file.path);
+    }
+    for inline in ["http:", "https:", " style=", "onclick=", "javascript:"] {
+        assert!(!page.contains(inline), "{inline}");
+    }
+}
