@@ -1,5 +1,6 @@
 //! One pass of the copy: whatever differs from the source is copied, whatever the source lacks is removed.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -85,7 +86,7 @@ impl<'a> Pass<'a> {
 
     fn folder(&mut self, source: &OwnedFd, target: &OwnedFd, path: &Path, depth: u32) -> Result<(), PassError> {
         let entries = tree::entries(source).map_err(at(path))?;
-        self.remove_others(target, &entries, path, depth)?;
+        let copies = Self::remove_others(target, &entries, path, depth)?;
         for (name, facts) in &entries {
             let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
             match kind(facts) {
@@ -98,7 +99,7 @@ impl<'a> Pass<'a> {
                     let made = make_folder(target, name, facts).map_err(at(&path))?;
                     self.folder(&inner, &made, &path, depth)?;
                 }
-                FileType::RegularFile => match self.file(source, target, name, &path) {
+                FileType::RegularFile => match self.file(source, target, name, facts, copies.get(name), &path) {
                     // The node has deleted or replaced it meanwhile.
                     Err(error) if is_gone(&error) => {}
                     done => done.map_err(at(&path))?,
@@ -111,39 +112,50 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Removes entries of the copy that the source lacks, or has with another kind.
+    /// Removes entries of the copy that the source lacks, or has with another kind. Returns the others.
     fn remove_others(
-        &self,
         target: &OwnedFd,
         wanted: &[(CString, Stat)],
         path: &Path,
         depth: u32,
-    ) -> Result<(), PassError> {
-        for (name, facts) in tree::entries(target).map_err(at(path))? {
-            let is_wanted = wanted.iter().any(|(other, source)| *other == name && kind(source) == kind(&facts));
-            if !is_wanted {
-                remove_all(target, &name, kind(&facts), depth).map_err(at(path))?;
-            }
+    ) -> Result<HashMap<CString, Stat>, PassError> {
+        let mut copies: HashMap<CString, Stat> = tree::entries(target).map_err(at(path))?.into_iter().collect();
+        if copies.is_empty() {
+            return Ok(copies);
         }
-        Ok(())
+        let wanted: HashMap<&CStr, FileType> =
+            wanted.iter().map(|(name, facts)| (name.as_c_str(), kind(facts))).collect();
+        for (name, facts) in copies.extract_if(|name, facts| wanted.get(name.as_c_str()) != Some(&kind(facts))) {
+            remove_all(target, &name, kind(&facts), depth).map_err(at(path))?;
+        }
+        Ok(copies)
     }
 
-    fn file(&mut self, source: &OwnedFd, target: &OwnedFd, name: &CStr, path: &Path) -> io::Result<()> {
+    /// Copies a file unless its `copy` is one already. The `listed` facts may be older than the file: the node may run.
+    fn file(
+        &mut self,
+        source: &OwnedFd,
+        target: &OwnedFd,
+        name: &CStr,
+        listed: &Stat,
+        copy: Option<&Stat>,
+        path: &Path,
+    ) -> io::Result<()> {
         if self.progress.is_stopped() {
             return Err(io::ErrorKind::Interrupted.into());
+        }
+        if let Some(copy) = copy {
+            if self.is_copied(source, target, name, listed, copy)? {
+                self.progress.add(size(listed));
+                return Ok(());
+            }
+            tree::remove(target, name, FileType::RegularFile)?;
         }
         let mut from = File::from(tree::open_file(source, name)?);
         let facts = rustix::fs::fstat(&from)?;
         if kind(&facts) != FileType::RegularFile {
             return Ok(());
         }
-        if let Some(copy) = tree::facts(target, name)?
-            && self.is_copied(target, name, &mut from, &facts, &copy)?
-        {
-            self.progress.add(size(&facts));
-            return Ok(());
-        }
-        tree::remove(target, name, FileType::RegularFile)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut to = File::from(rustix::fs::openat(target, name, flags, Mode::RUSR | Mode::WUSR)?);
         let is_sparse = u64::try_from(facts.st_blocks).unwrap_or_default().saturating_mul(512) < size(&facts);
@@ -158,10 +170,10 @@ impl<'a> Pass<'a> {
     }
 
     fn is_copied(
-        &mut self,
+        &self,
+        source: &OwnedFd,
         target: &OwnedFd,
         name: &CStr,
-        from: &mut File,
         facts: &Stat,
         copy: &Stat,
     ) -> io::Result<bool> {
@@ -171,10 +183,9 @@ impl<'a> Pass<'a> {
         if self.compare == Compare::Times || is_hash(name) {
             return Ok(true);
         }
-        let mut other = File::from(tree::open_file(target, name)?);
-        let is_same = has_same_content(from, &mut other)?;
-        from.seek(SeekFrom::Start(0))?;
-        Ok(is_same)
+        let (mut one, mut other) =
+            (File::from(tree::open_file(source, name)?), File::from(tree::open_file(target, name)?));
+        has_same_content(&mut one, &mut other)
     }
 
     /// Copies the content of a file, and leaves holes where a sparse source has zeros.
