@@ -1,4 +1,5 @@
-//! Cycles that carry changes of nodes to their end, without the lock between them: a daemon works meanwhile.
+//! Changes of nodes and the wait for their ends: by the daemon if one runs, and otherwise by cycles of this process,
+//! without the lock between them.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use wnm_agent::{Mode, Report, Trigger};
 use wnm_core::{ActionId, ChangeRequest, NodeId, Outcome, Planned, RawSettings, Refusal};
 use wnm_store::ActionFilter;
 
+use super::by_daemon;
 use super::node::{CYCLE_PAUSE, TIMEOUT};
 use crate::args::SettingFlags;
 use crate::context::{self, Context, LOCK_TIMEOUT};
@@ -45,6 +47,13 @@ impl Driver<'_> {
     /// # Errors
     /// The colony cannot be opened, a node does not exist, or a cycle fails.
     pub(super) fn run(&self, requests: &[ChangeRequest], output: &Output) -> Result<Vec<Work>, CliError> {
+        // A pause between two nodes would keep the daemon from its cycles: such a command runs its own.
+        if self.mode == Mode::Act
+            && self.once.action_delay.is_none()
+            && let Some(works) = by_daemon::change(self.db, requests, self.limit, output.progress())?
+        {
+            return Ok(works);
+        }
         let began = Instant::now();
         let trigger = Trigger::Changed(requests.to_vec());
         let lock = context::lock(self.db, LOCK_TIMEOUT)?;
@@ -55,12 +64,9 @@ impl Driver<'_> {
         if let Some((Some(id), Refusal::NoSuchNode)) = report.refused.first() {
             return Err(CommandError::NoSuchNode(*id).into());
         }
-        let verb = |node: Option<NodeId>| {
-            let request = requests.iter().find(|request| Some(request.node) == node);
-            request.map_or("update", |request| request.change.verb())
-        };
-        let refused: Vec<Work> =
-            report.refused.iter().map(|(node, refusal)| Work::unchanged(verb(*node), *node, refusal)).collect();
+        let unchanged =
+            |(node, refusal): &(Option<NodeId>, _)| Work::unchanged(verb_of(requests, *node), *node, refusal);
+        let refused: Vec<Work> = report.refused.iter().map(unchanged).collect();
         let mut works = match self.mode {
             Mode::DryRun => report.decision.actions.iter().map(Work::planned).collect(),
             Mode::Act => self.wait(&mut context, report, began)?,
@@ -106,6 +112,12 @@ impl Driver<'_> {
         };
         Ok(mine.into_iter().filter_map(work).collect())
     }
+}
+
+/// Returns the verb of the request that names a node, such as `move`.
+pub(super) fn verb_of(requests: &[ChangeRequest], node: Option<NodeId>) -> &'static str {
+    let request = requests.iter().find(|request| Some(request.node) == node);
+    request.map_or("update", |request| request.change.verb())
 }
 
 impl Begun {

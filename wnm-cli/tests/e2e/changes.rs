@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::daemon;
 use crate::host::{Host, states};
 
 /// A storage folder on another volume than the home folders of the tests: the file system in memory.
@@ -84,6 +85,41 @@ fn node_moves_with_its_identity() {
     let history = host.expect(0, "history").out;
     assert!(history.contains(&format!("move antnode0001 to {to}")), "{history}");
     host.expect(0, "teardown --yes");
+}
+
+#[test]
+fn daemon_changes_and_moves_nodes_for_commands() {
+    let host = Host::with_colony();
+    let other = other_volume();
+    let to = other.path().display();
+    host.expect(0, "config set crisis_bytes=1MB");
+    host.expect(0, "node add --count 2");
+    let before = running(&host, 2);
+    let home = folder(&before[0]).parent().unwrap().display().to_string();
+    host.expect(0, &format!("storage add {to}"));
+    // No second scheduled cycle comes within the test: each end is one of the daemon's own.
+    let _daemon = daemon::spawn_slow(&host);
+    let cycles = daemon::running(&host)["cycles"].as_u64().unwrap();
+    let updated = host.expect(0, "--json node update --all --set environment=RUST_LOG=info").json();
+    assert_eq!(result(&updated), ("done", "environment=RUST_LOG=info"), "{updated}");
+    let again = host.expect(0, "--json node update 1 --set environment=RUST_LOG=info").json();
+    assert_eq!(result(&again), ("already", "already as requested"));
+    let moved = host.expect(0, &format!("--json node move 1 --to {to}")).json();
+    assert_eq!(result(&moved), ("done", format!("to {to}").as_str()), "{moved}");
+    let unknown = host.expect(1, &format!("node move 7 --to {to}")).err;
+    assert!(unknown.contains("no such node: antnode0007"), "{unknown}");
+    let refused = host.expect(3, "--json node move 1 --to /nowhere").data();
+    assert_eq!(result(&refused).0, "refused", "{refused}");
+    let drained = host.expect(0, &format!("--json storage drain {home}")).json();
+    assert_eq!(result(&drained), ("done", format!("to {to}").as_str()), "{drained}");
+    let nodes = host.nodes();
+    assert_eq!(states(&nodes), ["RUNNING", "RUNNING"]);
+    for (old, new) in before.iter().zip(&nodes) {
+        assert_eq!(folder(new).parent(), Some(other.path()));
+        assert_eq!(new["environment"], json!(["RUST_LOG=info"]));
+        assert_eq!(new["uuid"], old["uuid"]);
+    }
+    assert!(daemon::running(&host)["cycles"].as_u64().unwrap() >= cycles + 5, "the daemon ran the cycles");
 }
 
 #[test]

@@ -69,7 +69,8 @@ impl NodeUpdate {
 }
 
 /// A change of one existing node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NodeChange {
     /// The node gets other settings.
     Update(Box<NodeUpdate>),
@@ -98,7 +99,7 @@ impl NodeChange {
 }
 
 /// A request to change one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeRequest {
     /// Number of the node.
     pub node: NodeId,
@@ -106,16 +107,21 @@ pub struct ChangeRequest {
     pub change: NodeChange,
 }
 
-/// Returns the description of a node whose folder moves to another storage folder, under its name. Logs and program move
-/// along where they are in the folder of the node.
+/// Returns the description of a node whose folder moves to another storage folder, under its name.
 pub(crate) fn moved_to(node: &Node, storage: &Path) -> Node {
-    let mut moved = node.clone();
-    if let Some(name) = node.root_dir.file_name() {
-        moved.root_dir = storage.join(name);
+    node.root_dir.file_name().map_or_else(|| node.clone(), |name| node.with_folder(&storage.join(name)))
+}
+
+impl Node {
+    /// Returns the description of the node in another folder. Logs and program move along where they are in the folder of
+    /// the node.
+    #[must_use]
+    pub fn with_folder(&self, folder: &Path) -> Self {
+        let rebased = |path: &Path| match path.strip_prefix(&self.root_dir) {
+            Ok(rest) => folder.join(rest),
+            Err(_) => path.to_owned(),
+        };
+        let (log_dir, binary) = (rebased(&self.log_dir), rebased(&self.binary));
+        Self { root_dir: folder.to_owned(), log_dir, binary, ..self.clone() }
     }
-    let rebased = |path: &Path| path.strip_prefix(&node.root_dir).ok().map(|rest| moved.root_dir.join(rest));
-    let (log_dir, binary) = (rebased(&node.log_dir), rebased(&node.binary));
-    moved.log_dir = log_dir.unwrap_or(moved.log_dir);
-    moved.binary = binary.unwrap_or(moved.binary);
-    moved
 }
