@@ -14,7 +14,7 @@ use crate::daemon;
 use crate::host::{Host, states};
 
 /// A storage folder on another volume than the home folders of the tests: the file system in memory.
-fn other_volume() -> TempDir {
+pub(crate) fn other_volume() -> TempDir {
     tempfile::Builder::new().prefix("wnm-storage-").tempdir_in("/dev/shm").unwrap()
 }
 
