@@ -92,13 +92,13 @@ fn node_that_is_down_for_its_move_does_not_wait_for_the_next_cycle() {
     let change = ChangeRequest { node: NodeId::FIRST, change: NodeChange::Move("/storage/1".into()) };
     let requester = Box::new(Noted { answer: Arc::clone(&answer), waits: true });
     let moves = Request { work: RequestedWork::Changes(vec![change]), requester };
-    let script = [|_: &mut _| {}, |agent: &mut MemoryAgent| agent.platform.stuck = Some(Step::SeeGone)];
+    let script = [|_: &mut _| {}, |agent: &mut MemoryAgent| agent.platform.stuck = Some(Step::CopyRest)];
     let start_completes = Some(std::time::Duration::from_secs(300));
     let control =
         Control { calls, requests: queue([moves]), script: script.into(), start_completes, ..Control::default() };
     let (control, _) = run(&mut agent, &[(7_000, Wake::Requested), (400_000, Wake::End)], control);
     let begun = answer.lock().unwrap().take().unwrap().unwrap();
-    assert!(matches!(begun.worked[..], [(_, Outcome::Pending { step: Step::SeeGone, .. })]), "{begun:?}");
+    assert!(matches!(begun.worked[..], [(_, Outcome::Pending { step: Step::CopyRest, .. })]), "{begun:?}");
     let between = |from: u64, to: u64| control.turns.iter().filter(|at| (from..to).contains(*at)).count();
     assert!(between(290_000, 300_000) >= 40, "{:?}", control.turns);
     assert_eq!(between(301_000, 359_000), 0, "the move has ended");

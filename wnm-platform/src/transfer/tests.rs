@@ -252,3 +252,46 @@ fn link_in_place_of_a_folder_is_not_followed() {
     let found = difference(&one, &other, Path::new(OsStr::new("")), &Progress::default(), DEPTH).unwrap();
     assert_eq!(found, None);
 }
+
+/// Compares a whole move with `cp -a` of the same files. Both have the lowest priority, and both end with the files on the
+/// drive.
+#[test]
+#[ignore = "writes 200,000 files; run it on an idle host, optimized, with `--release -- --ignored --nocapture rate_of_cp`"]
+fn move_of_many_small_files_reaches_the_rate_of_cp() {
+    const FILES: usize = 100_000;
+    let host = Host::new();
+    for number in 0..FILES {
+        // One large folder, and 256 small ones.
+        let folder =
+            if number % 2 == 0 { "record_store".to_owned() } else { format!("chunks/{:02x}", number / 2 % 256) };
+        let folder = host.from.root_dir.join(folder);
+        if number < 600 {
+            fs::create_dir_all(&folder).unwrap();
+        }
+        fs::write(folder.join(format!("{number:064x}")), vec![7; 4096]).unwrap();
+    }
+    rustix::fs::sync();
+    let mut figures = Vec::new();
+    for round in 0..3 {
+        let copy = host.folder.path().join(format!("cp-{round}"));
+        let begun = std::time::Instant::now();
+        let mut cp = std::process::Command::new("nice");
+        let copied =
+            cp.args(["-n", "19", "ionice", "-c", "3", "cp", "-a"]).arg(&host.from.root_dir).arg(&copy).status();
+        assert!(copied.unwrap().success());
+        rustix::fs::syncfs(fs::File::open(&copy).unwrap()).unwrap();
+        let by_cp = begun.elapsed();
+        let begun = std::time::Instant::now();
+        prepare(&host.from, &host.to, &host.roots).unwrap();
+        for step in [Step::Copy, Step::CopyRest, Step::Verify] {
+            host.run(step).unwrap();
+        }
+        let by_move = begun.elapsed();
+        figures.push(by_cp.as_secs_f64() / by_move.as_secs_f64());
+        println!("cp {by_cp:.1?}, move {by_move:.1?}: {:.0} %", figures[round] * 100.0);
+        fs::remove_dir_all(copy).unwrap();
+        fs::remove_dir_all(staging(&host.to)).unwrap();
+    }
+    figures.sort_by(f64::total_cmp);
+    assert!(figures[1] >= 0.8, "{figures:?}");
+}
