@@ -24,6 +24,7 @@ pub(crate) mod service;
 pub(crate) mod status;
 mod storage;
 mod teardown;
+mod top;
 mod trash;
 mod util;
 
@@ -48,6 +49,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Run(args) => run::run(&db, &args, output),
         Command::Daemon(args) => daemon::run(&db, &args, output),
         Command::Status(args) => status::run(&db, &args, output),
+        Command::Top(args) => top::run(&db, args, output),
         Command::Explain { cycle } => explain::run(&db, cycle, output),
         Command::History(args) => history::run(&db, &args, output),
         Command::Events(args) => events::run(&db, &args, output),

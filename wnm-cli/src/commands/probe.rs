@@ -77,6 +77,16 @@ fn tasks(db: &Path, output: &Output) -> Result<Exit, CliError> {
 }
 
 fn status(db: &Path, output: &Output) -> Result<Exit, CliError> {
+    let view = condition(db)?;
+    output.result(&view, |view| render::probe::status(view, output.width()))?;
+    Ok(Exit::Done)
+}
+
+/// Returns the condition of the probes. Reads task files, which may be at other hosts, and asks the client for its version.
+///
+/// # Errors
+/// The database cannot be read, or the settings are not valid.
+pub(super) fn condition(db: &Path) -> Result<StatusView, CliError> {
     let store = Store::open_read_only(db)?;
     let settings = settings(&store)?;
     let now = now()?;
@@ -84,9 +94,7 @@ fn status(db: &Path, output: &Output) -> Result<Exit, CliError> {
     let runs = store.probe_runs(&filter)?.runs;
     let client = ClientProgram::find(settings.probe.client.as_deref(), Vec::new());
     let plan = plan(db, &settings);
-    let view = StatusView::new(&settings.probe, client, plan, &runs, now);
-    output.result(&view, |view| render::probe::status(view, output.width()))?;
-    Ok(Exit::Done)
+    Ok(StatusView::new(&settings.probe, client, plan, &runs, now))
 }
 
 fn history(db: &Path, args: &ProbeHistory, output: &Output) -> Result<Exit, CliError> {

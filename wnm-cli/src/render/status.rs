@@ -294,7 +294,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
 }
 
 /// Returns the lists of nodes that do not run, of failed actions, and of work under way, without the empty ones.
-fn lists(status: &Status, at: Timestamp) -> String {
+pub(crate) fn lists(status: &Status, at: Timestamp) -> String {
     let mut text = String::new();
     if !status.node_problems.is_empty() {
         text.push_str(&format!("\n{}\n\n", styled(BOLD, "not running")));
@@ -313,7 +313,7 @@ fn lists(status: &Status, at: Timestamp) -> String {
 }
 
 /// Returns the colour of a signal by its thresholds.
-fn signal_style(measure: &Measure) -> Style {
+pub(crate) fn signal_style(measure: &Measure) -> Style {
     if measure.is_exceeded() {
         RED
     } else if measure.allows() {
@@ -332,8 +332,8 @@ fn first_nodes<T>(nodes: &[T], line: impl Fn(&T) -> String) -> String {
     text
 }
 
-/// Returns the line of a signal: a bar with its two thresholds as `│`, its value, its low and its high threshold.
-fn signal(measure: &Measure, width: usize, style: Style) -> String {
+/// Returns the bar of a signal, with its two thresholds as `│`.
+pub(crate) fn bar(measure: &Measure, width: usize) -> String {
     let full = match measure.remove {
         Reading::Percent(_) => 100.0,
         Reading::Load(_) | Reading::Rate(_) => measure.remove.number() * 1.5,
@@ -344,18 +344,22 @@ fn signal(measure: &Measure, width: usize, style: Style) -> String {
         place(measure.less_than.number()),
         place(measure.remove.number()),
     );
-    let bar: String = (0..width)
+    (0..width)
         .map(|at| match seen {
             _ if at + 1 == low || at + 1 == high => '│',
             Some(seen) if at < seen => '█',
             _ => '·',
         })
-        .collect();
+        .collect()
+}
+
+/// Returns the line of a signal: its bar, its value, its low and its high threshold.
+fn signal(measure: &Measure, width: usize, style: Style) -> String {
     let seen = measure.seen.map_or_else(|| "unknown".to_owned(), |seen| seen.to_string());
     format!(
         "  {:<12}{} {seen:>11} {:>10} {:>10}\n",
         measure.signal.to_string(),
-        styled(style, bar),
+        styled(style, bar(measure, width)),
         measure.less_than.to_string(),
         measure.remove.to_string()
     )
