@@ -2,6 +2,7 @@
 
 pub(crate) mod action;
 pub(crate) mod config;
+pub(crate) mod config_file;
 pub(crate) mod cycle;
 pub(crate) mod daemon;
 pub(crate) mod events;

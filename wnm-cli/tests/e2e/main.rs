@@ -23,6 +23,7 @@ mod real;
 mod rebuild;
 mod record;
 mod recovery;
+mod reload;
 mod reports;
 mod rights;
 mod schema;

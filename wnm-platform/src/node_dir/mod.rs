@@ -29,7 +29,7 @@ pub(crate) use protected::{
     provide, remove as remove_protected, take_over, take_over_first,
 };
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
-pub use trash::{Swept, delete_trashed, sweep_trash, trash};
+pub use trash::{Swept, delete_trashed, sweep_trash, trash, trash_size};
 pub(crate) use trash::{check_uuid, delete_below, trash_folder};
 
 /// The file in a node's folder that names the node.
