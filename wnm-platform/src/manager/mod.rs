@@ -103,6 +103,15 @@ pub trait ProcessManager: Send + Sync {
         BTreeMap::new()
     }
 
+    /// Gives up the part of the definition that names the old folder of a node that has moved. The next definition makes it
+    /// again. The default does nothing, for managers that find a node by its name and its UUID.
+    ///
+    /// # Errors
+    /// The part cannot be removed.
+    fn release(&self, _old: &Node) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// Removes the definition of a node, if it exists.
     ///
     /// # Errors
