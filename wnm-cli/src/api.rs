@@ -19,6 +19,18 @@ use crate::render::status::StatusView;
 /// The latest cycles that acted on the page, of which it shows the actions.
 const PAGE_CYCLES: u32 = 25;
 
+/// The files beside the page.
+const FILES: [PageFile; 4] = [
+    page::FILES[0],
+    page::FILES[1],
+    page::FILES[2],
+    PageFile {
+        path: "/api/v1/openapi.json",
+        content_type: "application/json",
+        content: include_str!("../packaging/openapi.json"),
+    },
+];
+
 /// The documents of one database.
 pub(crate) struct Api {
     db: PathBuf,
@@ -91,6 +103,6 @@ impl Documents for Api {
     }
 
     fn page_files(&self) -> &'static [PageFile] {
-        page::FILES
+        &FILES
     }
 }

@@ -40,14 +40,7 @@ fn data(age: u64) -> Data {
     status.daemon = Some(daemon(None));
     let cycle = cycle();
     let actions: Vec<_> = cycle.actions.iter().map(|action| (cycle.id, action.clone())).collect();
-    Data {
-        host: "nyx".to_owned(),
-        status,
-        nodes: views(),
-        events: of_actions(&actions),
-        details: None,
-        probes: None,
-    }
+    Data { host: "nyx".to_owned(), status, nodes: views(), events: of_actions(&actions), details: None, probes: None }
 }
 
 fn app() -> App {
@@ -139,13 +132,8 @@ fn problems_and_holds_are_on_top() {
     let mut stale = data(4_000);
     let failure = FailureInfo { error: "another wnm is running".to_owned(), hint: Some("wait for it".to_owned()) };
     stale.status.daemon = Some(daemon(Some(failure)));
-    let hold = Hold {
-        source: HoldSource::Command,
-        reason: "new disks".to_owned(),
-        since: None,
-        until: None,
-        drain: false,
-    };
+    let hold =
+        Hold { source: HoldSource::Command, reason: "new disks".to_owned(), since: None, until: None, drain: false };
     let trouble = HoldTrouble { source: HoldSource::Url, problem: "no answer in time".to_owned() };
     let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], local: Vec::new() };
     let settings = wnm_core::Valves::default();
@@ -181,8 +169,7 @@ fn pages_of_text() {
         spend: wnm_core::probe::Atto(0),
     };
     let client = Err(wnm_agent::probe::ProgramError::NotFound { name: "ant".to_owned() });
-    shown.probes =
-        Some(Ok(crate::render::probe::StatusView::new(&settings, client, Ok(Default::default()), &[], NOW)));
+    shown.probes = Some(Ok(crate::render::probe::StatusView::new(&settings, client, Ok(Default::default()), &[], NOW)));
     app.update(Ok(shown));
     for view in [View::Details(id(1)), View::Details(id(2)), View::Probes, View::Help] {
         app.view = view;
@@ -200,7 +187,10 @@ fn selection_follows_its_node() {
     // In the order of states the stopped node is not the third one.
     type_keys(&mut app, "s");
     assert_eq!((app.sort, selected(&app)), (Column::State, Some(3)));
-    assert_eq!(app.shown().map(|view| view.status).collect::<Vec<_>>(), ["DISABLED", "RUNNING", "STOPPED", "UPGRADING"]);
+    assert_eq!(
+        app.shown().map(|view| view.status).collect::<Vec<_>>(),
+        ["DISABLED", "RUNNING", "STOPPED", "UPGRADING"]
+    );
     type_keys(&mut app, "r");
     assert_eq!((app.table.selected(), selected(&app)), (Some(1), Some(3)));
     type_keys(&mut app, "<<r");

@@ -89,13 +89,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, look: Look) {
     }
     above.extend(header::counts(app, look, area.width));
     let height = u16::try_from(above.len()).unwrap_or(u16::MAX);
-    let [top, tabs, body, bottom] = Layout::vertical([
-        Constraint::Max(height),
-        Constraint::Length(1),
-        Constraint::Min(0),
-        Constraint::Length(1),
-    ])
-    .areas(area);
+    let [top, tabs, body, bottom] =
+        Layout::vertical([Constraint::Max(height), Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
+            .areas(area);
     frame.render_widget(ratatui::text::Text::from(above), top);
     frame.render_widget(tab_line(app, look), tabs);
     app.rows = usize::from(body.height);
@@ -116,7 +112,8 @@ fn tab_line(app: &App, look: Look) -> Line<'static> {
     let mut spans = Vec::new();
     for (view, title) in View::TABS {
         let is_open = view == app.view || (view == View::Nodes && matches!(app.view, View::Details(_)));
-        let style = if is_open { Style::new().add_modifier(Modifier::REVERSED) } else { look.style(crate::render::DIM) };
+        let style =
+            if is_open { Style::new().add_modifier(Modifier::REVERSED) } else { look.style(crate::render::DIM) };
         spans.push(Span::styled(format!(" {title} "), style));
         spans.push(Span::raw(" "));
     }

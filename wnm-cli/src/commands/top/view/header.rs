@@ -76,7 +76,8 @@ fn first(host: &str, status: &Status, look: Look, width: usize) -> Line<'static>
         || "no daemon".to_owned(),
         |daemon| {
             let next = daemon.info.next.map(|next| duration(next.since(daemon.now)));
-            let next = next.map_or_else(|| format!(", {}", daemon.info.phase), |next| format!(", next cycle in {next}"));
+            let next =
+                next.map_or_else(|| format!(", {}", daemon.info.phase), |next| format!(", next cycle in {next}"));
             format!("daemon PID {}{next}", daemon.info.pid)
         },
     );
@@ -145,7 +146,8 @@ pub(super) fn counts(app: &App, look: Look, width: u16) -> Vec<Line<'static>> {
         spans.push(Span::raw("  "));
         spans.push(Span::styled(format!("{count} {}", word.to_lowercase()), style));
     }
-    let versions: Vec<String> = status.by_version.iter().map(|(version, count)| format!("{version} × {count}")).collect();
+    let versions: Vec<String> =
+        status.by_version.iter().map(|(version, count)| format!("{version} × {count}")).collect();
     let mut lines = vec![Line::from(spans)];
     let versions = Span::raw(format!("  versions {}", versions.join(", ")));
     if lines[0].width() + versions.width() <= usize::from(width) {
