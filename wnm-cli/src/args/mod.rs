@@ -304,7 +304,7 @@ pub(crate) struct Top {
     )]
     pub(crate) sort: Column,
     /// Show only nodes with this text in name, state, reason, version or peer ID
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub(crate) filter: String,
 }
 
