@@ -23,11 +23,13 @@ mod digest;
 mod error;
 mod file;
 mod follow;
+pub mod formicaio_db;
 mod history;
 mod journal;
 mod lock;
 mod nodes;
 mod open;
+mod other_tool;
 mod probe;
 pub mod python_db;
 mod rebuild;
@@ -48,13 +50,14 @@ use wnm_core::{
     Colony, Counters, Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings,
 };
 
-pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
+pub use error::{Content, FileOperation, StoreError, UniqueValue, Work};
 pub use file::Owner;
 pub use follow::Followed;
 pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
 };
 pub use lock::{Holder, Lock, LockError};
+pub use other_tool::{OtherTool, OtherToolError};
 pub use probe::{ProbeFilter, ProbeRuns};
 pub use rebuild::Remains;
 pub use record::{Corruption, Record};

@@ -251,6 +251,9 @@ pub(crate) struct Init {
     /// Take over the nodes of the daemon of `ant`, which must not run, and rename its registry
     #[arg(long, group = "source")]
     pub(crate) from_ant: bool,
+    /// Take over the nodes of formicaio, which must not run, from its database or the folder of that, and rename the database
+    #[arg(long, value_name = "PATH", group = "source")]
+    pub(crate) from_formicaio: Option<PathBuf>,
     /// Show what would be created or taken over, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
