@@ -59,6 +59,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
         weight::apply(&mut self.platform, &colony, &observation);
         // Before the new nodes exist, and apart from the nodes whose actions change the same files.
         let settled = colony.nodes.values().filter(|node| !colony.state.acting.contains(&node.id));
+        let settled = settled.filter(|node| volumes::is_intact(&observation, node.id));
         self.platform.protect(settled);
         colony.nodes.extend(new_nodes.into_iter().map(|node| (node.id, node)));
         let mut records = std::mem::take(&mut colony.unfinished);

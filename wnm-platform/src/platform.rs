@@ -105,6 +105,12 @@ impl Platform {
         self.manager.check()
     }
 
+    /// Runs a short program as a service of the process manager; None for managers without such a trial.
+    #[must_use]
+    pub fn try_service(&self) -> Option<Result<(), PlatformError>> {
+        self.manager.try_service()
+    }
+
     /// Returns the version of the program that new nodes get; None where their process manager chooses it.
     ///
     /// # Errors
@@ -142,6 +148,21 @@ impl Platform {
     pub fn services<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> BTreeMap<NodeId, Service> {
         let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
         self.manager.survey(&own)
+    }
+
+    /// Returns those of these started nodes that their process manager does not start after a reboot of the host. Nodes of
+    /// other process managers are absent.
+    pub fn not_enabled<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<NodeId> {
+        let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
+        self.manager.not_enabled(&own)
+    }
+
+    /// Lets the process manager start a node after a reboot of the host.
+    ///
+    /// # Errors
+    /// The process manager refuses, or a file cannot be written.
+    pub fn enable(&self, node: &Node) -> Result<(), PlatformError> {
+        self.manager.enable(node)
     }
 
     /// Returns the failure of the process manager in the last observation, if it reported no node.

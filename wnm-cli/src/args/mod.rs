@@ -209,7 +209,7 @@ pub(crate) enum Command {
     Config(Config),
     /// Check this host for problems and suggest fixes
     Doctor {
-        /// Remove firewall rules that wnm made for nodes that no longer exist
+        /// Correct firewall rules of nodes, and let the services of running nodes start after a reboot
         #[arg(long)]
         fix: bool,
     },

@@ -27,7 +27,7 @@ pub(crate) use protected::{
     remove as remove_protected, take_over, take_over_first,
 };
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
-pub use trash::{Swept, delete_trashed, sweep_trash, trash};
+pub use trash::{Swept, delete_trashed, sweep_trash, trash, trash_size};
 
 /// The file in a node's folder that names the node.
 pub const MARKER: &str = ".wnm-node";

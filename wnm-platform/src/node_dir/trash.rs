@@ -16,6 +16,7 @@ use super::restore::describe;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
 use crate::guarded::{self, Trust, sync_folder};
+use crate::observe::disk_use;
 use crate::volume;
 
 /// The suffix of a node's UUID in the name of its logs in the trash.
@@ -119,6 +120,20 @@ fn rename_into(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, Platfor
     fs::rename(folder, &target).map_err(fail)?;
     sync_folder(folder).and_then(|()| sync_folder(&target)).map_err(fail)?;
     Ok(target)
+}
+
+/// Returns the disk use of the trash of these storage folders, in bytes: that of the folders that were measured until then.
+#[must_use]
+pub fn trash_size(roots: &[PathBuf], until: Instant) -> u64 {
+    let size = |root: &PathBuf| {
+        let bin = root.join(TRASH);
+        let folders = move || {
+            let entries = fs::read_dir(bin).into_iter().flatten().flatten();
+            entries.filter_map(|entry| disk_use(&entry.path(), until)).sum::<u64>()
+        };
+        volume::within(root, ONE_DELETION, folders).unwrap_or(0)
+    };
+    roots.iter().map(size).fold(0, u64::saturating_add)
 }
 
 /// The result of a sweep of the trash.
