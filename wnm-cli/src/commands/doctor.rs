@@ -8,6 +8,7 @@ mod firewall;
 mod host;
 mod identities;
 mod instances;
+mod moves;
 mod ports;
 mod probe;
 mod protected;
@@ -134,6 +135,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
     checks.extend(identities::check(snapshot, &storage));
+    checks.extend(moves::check(snapshot, &storage));
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
