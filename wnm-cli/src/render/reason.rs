@@ -195,14 +195,13 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
             format!("over threshold: {} > {}; nodes that ended wait", compared(comparison), comparison.threshold)
         }
         Blocker::MissingMetric { signal } => format!("missing metric: the host gave no value of {signal}"),
-        Blocker::UnmeasuredNodes { unmeasured, running } => format!(
-            "the CPU of {unmeasured} of {running} running nodes is not measured yet: wnm compares two cycles for it"
-        ),
-        Blocker::ObservationPeriod { covered, required } => format!(
-            "observation period: wnm has measured the host for {} of the {} that a decision needs",
-            duration(*covered),
-            duration(*required)
-        ),
+        Blocker::UnmeasuredNodes { unmeasured, running } => {
+            format!("the CPU of {unmeasured} of {running} running nodes is not known yet: it needs two cycles")
+        }
+        Blocker::ObservationPeriod { covered, required } => {
+            let (covered, required) = (duration(*covered), duration(*required));
+            format!("observation period: {covered} of the {required} that a decision needs")
+        }
         Blocker::OverThreshold(comparison) => {
             format!("no headroom: {}; nodes are added below {}", compared(comparison), comparison.threshold)
         }
