@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -15,6 +16,9 @@ use crate::progress::Progress;
 use crate::render;
 use crate::render::page::{self, Width};
 use crate::render::symbols;
+
+/// Whether a command fills the terminal, on which a log message would be written into its screen.
+static FILLS_TERMINAL: AtomicBool = AtomicBool::new(false);
 
 /// The output of a command, in the form that the global flags ask for.
 pub(crate) struct Output {
@@ -39,15 +43,15 @@ impl Output {
         };
         let filter =
             EnvFilter::new(format!("warn,wnm={level},wnm_agent={level},wnm_platform={level},wnm_store={level}"));
-        let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+        let log_format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(log).with_target(false);
         let ansi = match global.color {
             Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
             Color::Always => true,
             Color::Never => false,
         };
         match global.log_format {
-            LogFormat::Text => log.with_ansi(ansi).init(),
-            LogFormat::Json => log.json().init(),
+            LogFormat::Text => log_format.with_ansi(ansi).init(),
+            LogFormat::Json => log_format.json().init(),
         }
         Self { json: global.json, quiet: global.quiet, width: Width::of_output() }
     }
@@ -194,6 +198,28 @@ impl Output {
         };
         exit
     }
+}
+
+/// Drops log messages for a terminal until the value is dropped.
+pub(crate) struct SilentLog;
+
+impl SilentLog {
+    pub(crate) fn begin() -> Self {
+        FILLS_TERMINAL.store(true, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for SilentLog {
+    fn drop(&mut self) {
+        FILLS_TERMINAL.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Returns the writer of log messages: standard error, also of a command that fills the terminal if it is a file.
+fn log() -> Box<dyn Write> {
+    let is_hidden = FILLS_TERMINAL.load(Ordering::Relaxed) && io::stderr().is_terminal();
+    if is_hidden { Box::new(io::sink()) } else { Box::new(io::stderr()) }
 }
 
 /// Returns a text with the colours that standard output can show.

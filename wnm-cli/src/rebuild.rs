@@ -8,6 +8,7 @@ use wnm_platform::Platform;
 use wnm_store::{Remains, Store};
 
 use crate::config;
+use crate::config::reload::surroundings_of;
 use crate::context;
 use crate::error::CliError;
 
@@ -34,9 +35,10 @@ pub(crate) fn is_needed(error: &CliError) -> bool {
 /// The settings of the copies cannot be used, the process manager does not answer, or the folder cannot be written.
 pub(crate) fn rebuild(db: &Path, flags: &RawSettings) -> Result<Attempt, CliError> {
     let Some(mut remains) = Remains::read(db) else { return Ok(Attempt::NoCopy) };
-    let given = flags.clone().over(config::surroundings()?);
+    let surroundings = surroundings_of(db)?;
+    let given = flags.clone().over(surroundings.clone());
     let host = context::host_defaults(&remains.settings, &given);
-    let settings = config::fold([flags.clone(), config::surroundings()?, remains.settings.clone()], &host)?;
+    let settings = config::fold([flags.clone(), surroundings, remains.settings.clone()], &host)?;
     let platform = Platform::new(&settings)?;
     let reconciled = reconcile(&mut remains, &settings, &platform)?;
     let aside = Store::rebuild(db, &remains)?;

@@ -84,6 +84,7 @@ pub use policy::settings::{
     ProbeSettings, Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect,
     Thousands, Unit, Words,
 };
+pub use policy::shrink::{Shrink, shrinks};
 pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};
 pub use policy::tuning::Tuning;
 pub use policy::valves::{

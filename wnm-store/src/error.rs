@@ -12,6 +12,7 @@ use wnm_core::{ActionId, NodeId};
 use crate::copies;
 use crate::file::Owner;
 use crate::history::CycleId;
+use crate::other_tool::{OtherTool, OtherToolError};
 use crate::record::{Corruption, Record};
 
 pub(crate) use db::{BUSY_WAIT, DbError};
@@ -39,17 +40,21 @@ pub enum StoreError {
         /// The content of the file.
         content: Content,
     },
-    /// The file is not a usable database of the Python wnm.
-    #[error("cannot read {path} as a database of the Python wnm: {cause}")]
-    NotAPythonColony {
+    /// The file is not a usable database of another tool.
+    #[error("cannot read {path} as a database of {tool}: {cause}")]
+    NotOfTool {
+        /// The tool.
+        tool: OtherTool,
         /// The path of the file.
         path: PathBuf,
         /// The reason.
-        cause: PythonColonyError,
+        cause: OtherToolError,
     },
-    /// The Python wnm is writing its database, or a crash interrupted a write.
+    /// Another tool is writing its database, or a crash interrupted a write.
     #[error("cannot read {path}: {log} holds unfinished writes")]
-    PythonColonyInUse {
+    ToolWrites {
+        /// The tool.
+        tool: OtherTool,
         /// The path of the database.
         path: PathBuf,
         /// The file of SQLite that holds the writes.
@@ -224,9 +229,17 @@ impl StoreError {
                 "change settings with `wnm config set`, or remove the colony with `wnm teardown --purge`"
             }
             Self::NotADatabase { .. } => "name another file with --db, or move this one away and run `wnm init`",
-            Self::NotAPythonColony { .. } => "name the colony.db of the Python wnm, or an undamaged copy of it",
-            Self::PythonColonyInUse { .. } => {
+            Self::NotOfTool { tool: OtherTool::PythonWnm, .. } => {
+                "name the colony.db of the Python wnm, or an undamaged copy of it"
+            }
+            Self::NotOfTool { tool: OtherTool::Formicaio, .. } => {
+                "name the formicaio.db of formicaio or its folder, or an undamaged copy of it"
+            }
+            Self::ToolWrites { tool: OtherTool::PythonWnm, .. } => {
                 "stop the Python wnm and remove its crontab line; if the file stays, run the Python wnm once more"
+            }
+            Self::ToolWrites { tool: OtherTool::Formicaio, .. } => {
+                "end formicaio; if the file stays, start and end formicaio once more"
             }
             Self::NewerVersion { .. } => "install the version of wnm that wrote it, or a later one",
             Self::OlderVersion { .. } => "migrate it with `wnm db migrate`",
@@ -282,26 +295,6 @@ pub enum Content {
     /// The tables belong to another program.
     #[error("a SQLite file of another program")]
     OtherProgram,
-}
-
-/// The reason why a file is not a usable database of the Python wnm.
-#[derive(Debug, thiserror::Error)]
-pub enum PythonColonyError {
-    /// No file exists at the path.
-    #[error("no such file")]
-    Missing,
-    /// The file is not a SQLite database.
-    #[error("{0}")]
-    Content(Content),
-    /// The pages of the database are inconsistent.
-    #[error("the file is damaged: {0}")]
-    Damaged(String),
-    /// A table of the Python wnm is missing.
-    #[error("the tables are not those of the Python wnm: {0}")]
-    OtherTables(rusqlite::Error),
-    /// The table `machine` has no row.
-    #[error("the table `machine` is empty")]
-    NoColony,
 }
 
 /// An operation on a file or folder, as the verb of an error message.

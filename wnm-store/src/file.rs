@@ -83,6 +83,18 @@ pub(crate) fn identity(path: &Path) -> Result<FileIdentity, StoreError> {
     }
 }
 
+/// The last change of a file: the seconds, the nanoseconds and the length in bytes.
+pub(crate) type Change = (i64, i64, u64);
+
+/// Returns the last change of a file.
+///
+/// # Errors
+/// The file does not exist, or its folder may not be read.
+pub(crate) fn last_change(path: &Path) -> Result<Change, StoreError> {
+    let facts = fs::metadata(path).map_err(file_error(FileOperation::Read, path))?;
+    Ok((facts.mtime(), facts.mtime_nsec(), facts.len()))
+}
+
 /// Creates an empty file that only its owner can read: a database contains the environment of the nodes. SQLite gives the
 /// files beside it the same mode.
 pub(crate) fn create_private(path: &Path) -> Result<(), StoreError> {

@@ -27,6 +27,26 @@ impl Store {
         !file::identity(&self.path).is_ok_and(|found| found == self.identity)
     }
 
+    /// Checks the pages of the file if it has changed since the last call, also by the log of this store.
+    ///
+    /// A cycle that changes nothing reads only the cache of its connection, which does not notice that another program has
+    /// overwritten the file.
+    ///
+    /// # Errors
+    /// The file is damaged or is no database.
+    pub(crate) fn check_content(&mut self) -> Result<(), StoreError> {
+        let changed = file::last_change(&self.path)?;
+        if changed == self.changed {
+            return Ok(());
+        }
+        // Through SQLite: it keeps its locks on a file that the process has open twice.
+        open::connect_to_read(&self.path)
+            .and_then(|(db, _)| open::check_pages(&db, &self.path))
+            .map_err(|error| error.at(&self.path))?;
+        self.changed = changed;
+        Ok(())
+    }
+
     /// Opens the database at `path` in the place of this one, if it is another file: a backup was restored beside a
     /// daemon, or a link leads elsewhere. If no database can be read there, and this one is whole, writes it there again.
     ///

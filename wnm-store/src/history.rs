@@ -1,5 +1,6 @@
 //! Earlier cycles with their decisions and actions, within limits of age and number.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use crate::error::{DbError, StoreError};
 use crate::journal::ACTION_COLUMNS;
 use crate::nodes::Unreadable;
 use crate::record::{Corruption, Record, required, verified};
+use crate::volatile::Volatile;
 use crate::{Store, journal};
 
 /// The number of a cycle. No later cycle gets the number of a deleted one.
@@ -47,7 +49,7 @@ impl CycleKind {
         }
     }
 
-    fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
@@ -152,8 +154,9 @@ pub struct History {
 const ACTING_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// The maximum number of cycles that acted, of any age, so that a colony that acts in every cycle cannot fill the disk.
 const ACTING_COUNT: u32 = 20_000;
-/// The maximum number of cycles that did not act: eight minutes of a daemon with its default interval of 5 s.
-const IDLE_COUNT: u32 = 100;
+/// The maximum number of cycles that did not act, here and in memory: eight minutes of a daemon with its default interval of
+/// 5 s.
+pub(crate) const IDLE_COUNT: u32 = 100;
 
 /// The maximum number of cycles that one cycle deletes at its end, for each limit. A colony adds one cycle at a time, so
 /// that 50 catch up quickly after a change of the limits, and one transaction stays short.
@@ -168,10 +171,7 @@ impl Store {
     /// # Errors
     /// The database, or the record of that cycle, cannot be read.
     pub fn last_cycle(&self) -> Result<Option<CycleRecord>, StoreError> {
-        self.read(|db| {
-            let id = last_id(db)?;
-            id.map_or(Ok(None), |id| one(db, id))
-        })
+        self.read_latest(|db, volatile| last(db, volatile.as_ref()))
     }
 
     /// Returns the latest cycle in which the policy decided; None before the first.
@@ -179,11 +179,21 @@ impl Store {
     /// # Errors
     /// The database, or the record of that cycle, cannot be read.
     pub fn last_scheduled(&self) -> Result<Option<CycleRecord>, StoreError> {
-        self.read(|db| {
+        self.read_latest(|db, volatile| {
             let id: Option<i64> = db
                 .prepare_cached("SELECT max(id) FROM cycles WHERE kind = 'scheduled'")?
                 .query_row([], |row| row.get(0))?;
-            id.map_or(Ok(None), |id| one(db, CycleId(id)))
+            let filter = HistoryFilter {
+                kind: Some(CycleKind::Scheduled),
+                after: id.map(CycleId),
+                activity: Activity::Any,
+                limit: 1,
+                ..HistoryFilter::default()
+            };
+            match volatile.and_then(|volatile| volatile.find(&filter).pop()) {
+                Some(idle) => Ok(Some(idle)),
+                None => id.map_or(Ok(None), |id| one(db, CycleId(id))),
+            }
         })
     }
 
@@ -217,7 +227,10 @@ impl Store {
     /// # Errors
     /// The database, or the record of that cycle, cannot be read.
     pub fn cycle(&self, id: CycleId) -> Result<Option<CycleRecord>, StoreError> {
-        self.read(|db| one(db, id))
+        self.read_latest(|db, volatile| match volatile.and_then(|volatile| volatile.cycle(id)) {
+            Some(idle) => Ok(Some(idle)),
+            None => one(db, id),
+        })
     }
 
     /// Returns the actions that match a filter. Records that cannot be read are reported beside the others.
@@ -233,7 +246,15 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn history(&self, filter: &HistoryFilter) -> Result<History, StoreError> {
-        self.read(|db| find(db, filter))
+        self.read_latest(|db, volatile| {
+            let mut history = find(db, filter)?;
+            if let (Some(volatile), Activity::Any, None) = (volatile, filter.activity, filter.node) {
+                history.cycles.extend(volatile.find(filter));
+                history.cycles.sort_by_key(|cycle| Reverse(cycle.id));
+                history.cycles.truncate(usize::try_from(filter.limit).unwrap_or(usize::MAX));
+            }
+            Ok(history)
+        })
     }
 }
 
@@ -288,8 +309,28 @@ pub(crate) fn find(db: &Connection, filter: &HistoryFilter) -> Result<History, D
     Ok(history)
 }
 
-/// Returns the number of the latest cycle; None before the first.
-pub(crate) fn last_id(db: &Connection) -> Result<Option<CycleId>, DbError> {
+/// Reads the latest cycle; None before the first.
+pub(crate) fn last(db: &Connection, volatile: Option<&Volatile>) -> Result<Option<CycleRecord>, DbError> {
+    let stored = last_id(db)?;
+    let idle = volatile.and_then(Volatile::last_id).filter(|idle| stored.is_none_or(|stored| *idle > stored));
+    match idle.and_then(|id| volatile?.cycle(id)) {
+        Some(cycle) => Ok(Some(cycle)),
+        None => stored.map_or(Ok(None), |id| one(db, id)),
+    }
+}
+
+/// Returns the number of the next cycle.
+pub(crate) fn next_id(db: &Connection, volatile: Option<&Volatile>) -> Result<CycleId, DbError> {
+    let last: Option<i64> = db
+        .prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'cycles'")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let idle = volatile.and_then(Volatile::last_id).map_or(0, |id| id.0);
+    Ok(CycleId(last.unwrap_or(0).max(idle) + 1))
+}
+
+/// Returns the number of the latest cycle in the database; None before the first.
+fn last_id(db: &Connection) -> Result<Option<CycleId>, DbError> {
     let last: Option<i64> = db
         .prepare_cached("SELECT id FROM cycles ORDER BY id DESC LIMIT 1")?
         .query_row([], |row| row.get(0))

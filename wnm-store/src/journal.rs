@@ -1,5 +1,7 @@
 //! The journal: every action before it begins, every step after it was done, and the outcome.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, Row};
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord};
 use wnm_core::{
@@ -8,17 +10,43 @@ use wnm_core::{
 };
 
 use crate::error::{DbError, StoreError, Work};
-use crate::history::{self, CycleAction, CycleId, CycleKind};
-use crate::nodes::{self, Single, Unreadable};
+use crate::history::{self, CycleAction, CycleId, CycleKind, CycleRecord};
+use crate::nodes::{self, JsonRows, Single, Unreadable};
 use crate::record::{Record, optional, required, to_json, verified};
+use crate::volatile::Volatile;
 use crate::{Store, reserve};
+
+/// The time after which an unchanged state is written to the database again: the state after a loss of power is not older.
+const STATE_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// The same for samples, which are most of the data, and which the first cycle after a restart of the host replaces.
+const SAMPLES_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// A cycle that has begun and not finished.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    id: CycleId,
+    /// A cycle without actions is not in the database yet.
+    idle: Option<CycleRecord>,
+    /// The state in memory before the cycle.
+    volatile: Option<Volatile>,
+}
+
+/// The result of a cycle, as texts for the database.
+struct Results<'a> {
+    outcomes: Vec<(ActionId, &'a Outcome, String)>,
+    engine: String,
+    counters: String,
+    states: JsonRows,
+    desired: JsonRows,
+}
 
 impl Store {
     /// Records a cycle, its new nodes with their reserved numbers and ports, and its actions, before the first action
-    /// begins. On return all of this is on the disk; on an error nothing is.
+    /// begins. On return all of this is on the disk; on an error nothing is. A cycle without actions and nodes is recorded at
+    /// its end.
     ///
     /// # Errors
-    /// Another node has the number, the UUID or a port of a new node, or the database cannot be written.
+    /// Another node has the number, the UUID or a port of a new node, or the database cannot be read or written.
     pub fn begin(
         &mut self,
         kind: CycleKind,
@@ -26,39 +54,60 @@ impl Store {
         decision: &Decision,
         new_nodes: &[Node],
     ) -> Result<(CycleId, Vec<ActionRecord>), StoreError> {
-        let now = observation.now;
-        let host = to_json(&observation.host, Record::NewCycle)?;
-        let decided = to_json(decision, Record::NewCycle)?;
-        let planned: Vec<(&Planned, String)> = decision
-            .actions
+        let (id, volatile) =
+            self.read_latest(|db, volatile| Ok((history::next_id(db, volatile.as_ref())?, volatile)))?;
+        let mut cycle = CycleRecord {
+            id,
+            kind,
+            at: observation.now,
+            ended: None,
+            host: observation.host.clone(),
+            decision: decision.clone(),
+            actions: Vec::new(),
+        };
+        if decision.actions.is_empty() && new_nodes.is_empty() {
+            self.check_path()?;
+            self.check_content()?;
+            cycle.ended = Some(cycle.at);
+            self.begun = Some(Begun { id, idle: Some(cycle), volatile });
+            return Ok((id, Vec::new()));
+        }
+        let records = self.begin_acting(&cycle, new_nodes)?;
+        self.begun = Some(Begun { id, idle: None, volatile });
+        Ok((id, records))
+    }
+
+    /// Writes a cycle with its new nodes and its actions in one transaction.
+    fn begin_acting(&mut self, cycle: &CycleRecord, new_nodes: &[Node]) -> Result<Vec<ActionRecord>, StoreError> {
+        let actions = &cycle.decision.actions;
+        let planned: Vec<(&Planned, String)> = actions
             .iter()
             .map(|planned| Ok((planned, to_json(planned, Record::NewCycle)?)))
             .collect::<Result<_, StoreError>>()?;
+        let (host, decision) = cycle_texts(cycle)?;
         self.write(|tx| {
             for node in new_nodes {
                 nodes::insert(tx, node)?;
             }
-            tx.prepare_cached(
-                "INSERT INTO cycles (kind, at, acted, host, decision, digest)
-                 VALUES (?1, ?2, ?3, ?4, ?5, row_digest(?4, ?5))",
-            )?
-            .execute((kind.word(), now.as_millis(), !planned.is_empty(), &host, &decided))?;
-            let cycle = CycleId(tx.last_insert_rowid());
+            insert_cycle(tx, cycle, &host, &decision)?;
             let mut insert = tx.prepare_cached(
                 "INSERT INTO actions (cycle, node, begun, planned, digest)
                  VALUES (?1, ?2, ?3, ?4, row_digest(?2, ?4, NULL, NULL))",
             )?;
             let mut records = Vec::with_capacity(planned.len());
             for (planned, text) in &planned {
-                insert.execute((cycle.0, planned.action.node().get(), now.as_millis(), text))?;
-                records.push(ActionRecord::new(ActionId(tx.last_insert_rowid()), (*planned).clone(), now));
+                insert.execute((cycle.id.0, planned.action.node().get(), cycle.at.as_millis(), text))?;
+                records.push(ActionRecord::new(ActionId(tx.last_insert_rowid()), (*planned).clone(), cycle.at));
             }
-            Ok((cycle, records))
+            Ok(records)
         })
     }
 
     /// Records the end of a cycle in one transaction: the outcomes of actions, the state of the engine, samples and
     /// counters. Deletes nodes that were removed, nodes whose addition was rolled back, and history over its limits.
+    ///
+    /// On a host with a file system in memory, the results of a cycle that changed nothing go there, and so do all samples;
+    /// the database gets them from time to time.
     ///
     /// # Errors
     /// The cycle does not exist, an action does not exist or has ended, or the database cannot be written.
@@ -71,39 +120,111 @@ impl Store {
         counters: &Counters,
     ) -> Result<(), StoreError> {
         let now = observation.now;
-        let engine = nodes::engine_json(state)?;
-        let states = nodes::json_rows(&state.nodes, Record::NodeState)?;
-        let desired = nodes::desired_rows(state);
-        let samples = nodes::sample_rows(observation)?;
-        let counters = to_json(counters, Record::Counters)?;
-        let outcomes: Vec<(ActionId, &Outcome, String)> = outcomes
-            .iter()
-            .map(|(id, outcome)| Ok((*id, outcome, to_json(outcome, Record::Outcome(*id))?)))
-            .collect::<Result<_, StoreError>>()?;
-        self.write(|tx| {
-            for (action, outcome, text) in &outcomes {
-                if let Some(gone) = write_outcome(tx, *action, outcome, text, now)? {
-                    nodes::delete(tx, gone)?;
-                }
+        let results = Results {
+            outcomes: outcomes
+                .iter()
+                .map(|(id, outcome)| Ok((*id, outcome, to_json(outcome, Record::Outcome(*id))?)))
+                .collect::<Result<_, StoreError>>()?,
+            engine: nodes::engine_json(state)?,
+            counters: to_json(counters, Record::Counters)?,
+            states: nodes::json_rows(&state.nodes, Record::NodeState)?,
+            desired: nodes::desired_rows(state),
+        };
+        let (idle, last) = match self.begun.take() {
+            Some(begun) if begun.id == cycle => (begun.idle, begun.volatile),
+            Some(_) | None => (None, self.read_latest(|_, volatile| Ok(volatile))?),
+        };
+        self.check_path()?;
+        let is_due = |at: Timestamp, interval| at > now || now.since(at) >= interval;
+        let samples_due = last.as_ref().is_none_or(|last| is_due(last.samples_at, SAMPLES_INTERVAL));
+        let state_due = idle.is_none()
+            || !outcomes.is_empty()
+            || last.as_ref().is_none_or(|last| is_due(last.state_at, STATE_INTERVAL))
+            || self.read(|db| nodes::is_changed(db, &results.states, &results.desired, &state.volumes))?;
+        let mut next = match last {
+            Some(last) => last,
+            None => Volatile { samples: self.read(nodes::sample_texts)?, ..Volatile::new(now) },
+        };
+        next.samples.extend(nodes::sample_rows(observation)?);
+        next.engine.clone_from(&results.engine);
+        next.counters.clone_from(&results.counters);
+        if state_due {
+            next.state_at = now;
+            self.store_results(cycle, idle.as_ref(), &results, now)?;
+            let existing = self.read(nodes::numbers)?;
+            next.samples.retain(|id, _| existing.contains(id));
+        } else if let Some(idle) = &idle {
+            next.push(idle)?;
+        }
+        if samples_due {
+            next.samples_at = now;
+            self.save_samples(&next)?;
+        }
+        if !self.keep_volatile(&next)? {
+            if !state_due {
+                self.store_results(cycle, idle.as_ref(), &results, now)?;
             }
-            nodes::write_single(tx, Single::Engine, &engine)?;
-            nodes::write_single(tx, Single::Counters, &counters)?;
-            nodes::write_states(tx, &states)?;
-            nodes::write_desired(tx, &desired)?;
-            nodes::write_samples(tx, &samples)?;
-            let ended =
-                tx.prepare_cached("UPDATE cycles SET ended = ?2 WHERE id = ?1")?.execute((cycle.0, now.as_millis()))?;
-            if ended == 0 {
-                return Err(StoreError::NotUnderWay { work: Work::Cycle(cycle) }.into());
-            }
-            history::prune(tx, now)
-        })?;
+            self.save_samples(&next)?;
+        }
         reserve::hold(&self.path);
         if let Err(error) = self.keep_copy(now) {
             tracing::warn!(%error, "cannot write the hourly copy of the database");
         }
         Ok(())
     }
+
+    /// Writes the results of a cycle without its samples in one transaction, and the cycle itself if it was idle.
+    fn store_results(
+        &mut self,
+        cycle: CycleId,
+        idle: Option<&CycleRecord>,
+        results: &Results<'_>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let idle = idle.map(|idle| Ok::<_, StoreError>((idle, cycle_texts(idle)?))).transpose()?;
+        self.write(|tx| {
+            for (action, outcome, text) in &results.outcomes {
+                if let Some(gone) = write_outcome(tx, *action, outcome, text, now)? {
+                    nodes::delete(tx, gone)?;
+                }
+            }
+            nodes::write_single(tx, Single::Engine, &results.engine)?;
+            nodes::write_single(tx, Single::Counters, &results.counters)?;
+            nodes::write_states(tx, &results.states)?;
+            nodes::write_desired(tx, &results.desired)?;
+            let ended = match &idle {
+                Some((idle, (host, decision))) => insert_cycle(tx, idle, host, decision)?,
+                None => tx
+                    .prepare_cached("UPDATE cycles SET ended = ?2 WHERE id = ?1")?
+                    .execute((cycle.0, now.as_millis()))?,
+            };
+            if ended == 0 {
+                return Err(StoreError::NotUnderWay { work: Work::Cycle(cycle) }.into());
+            }
+            history::prune(tx, now)
+        })
+    }
+
+    fn save_samples(&mut self, volatile: &Volatile) -> Result<(), StoreError> {
+        let rows: JsonRows = volatile.samples.iter().map(|(id, text)| (*id, text.clone())).collect();
+        self.write(|tx| nodes::write_samples(tx, &rows))
+    }
+}
+
+/// Returns the JSON texts of the host sample and the decision of a cycle.
+fn cycle_texts(cycle: &CycleRecord) -> Result<(String, String), StoreError> {
+    Ok((to_json(&cycle.host, Record::NewCycle)?, to_json(&cycle.decision, Record::NewCycle)?))
+}
+
+/// Writes the row of a cycle. Returns the number of rows written.
+fn insert_cycle(tx: &Connection, cycle: &CycleRecord, host: &str, decision: &str) -> Result<usize, DbError> {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO cycles (id, kind, at, ended, acted, host, decision, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, row_digest(?6, ?7))",
+    )?;
+    let ended = cycle.ended.map(Timestamp::as_millis);
+    let acted = !cycle.decision.actions.is_empty();
+    Ok(insert.execute((cycle.id.0, cycle.kind.word(), cycle.at.as_millis(), ended, acted, host, decision))?)
 }
 
 /// Records the outcome of an action. Returns the node that no longer exists because of it, if any.

@@ -14,17 +14,22 @@
 //! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock, `wnm.daemon` that of a daemon; `wnm.reserve` is
 //! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N; `wnm.db.copy-1` to
 //! `wnm.db.copy-3` are hourly copies of the data from which [`Store::rebuild`] replaces a database that cannot be read.
+//!
+//! The results of cycles that changed nothing are in a file in memory, in `/dev/shm/wnm-UID`, which continues the database.
+//! All reads include it.
 
 mod copies;
 mod digest;
 mod error;
 mod file;
 mod follow;
+pub mod formicaio_db;
 mod history;
 mod journal;
 mod lock;
 mod nodes;
 mod open;
+mod other_tool;
 mod probe;
 pub mod python_db;
 mod rebuild;
@@ -33,6 +38,7 @@ mod reserve;
 mod schedule;
 mod schema;
 mod settings;
+mod volatile;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -44,20 +50,22 @@ use wnm_core::{
     Colony, Counters, Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings,
 };
 
-pub use error::{Content, FileOperation, PythonColonyError, StoreError, UniqueValue, Work};
+pub use error::{Content, FileOperation, StoreError, UniqueValue, Work};
 pub use file::Owner;
 pub use follow::Followed;
 pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
 };
 pub use lock::{Holder, Lock, LockError};
+pub use other_tool::{OtherTool, OtherToolError};
 pub use probe::{ProbeFilter, ProbeRuns};
 pub use rebuild::Remains;
 pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};
 
 use error::DbError;
-use file::{FileIdentity, IfExists};
+use file::{Change, FileIdentity, IfExists};
+use journal::Begun;
 use nodes::Single;
 
 /// An open database.
@@ -70,6 +78,10 @@ pub struct Store {
     path: PathBuf,
     /// The file that `db` has open.
     identity: FileIdentity,
+    /// The last change of the file after which its pages were checked.
+    changed: Change,
+    /// The cycle between [`begin`](Self::begin) and [`finish`](Self::finish).
+    begun: Option<Begun>,
 }
 
 /// The data for commands that only show something, as of one moment.
@@ -181,11 +193,11 @@ impl Store {
     /// The database, a node, the state of a node or an unfinished action cannot be read. The engine would count a
     /// missing node as absent and could add another in its place; [`snapshot`](Self::snapshot) shows the readable rest.
     pub fn load(&self, settings: Settings) -> Result<Colony, StoreError> {
-        self.read(|db| {
+        self.read_latest(|db, volatile| {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
             let mut ignored = Vec::new();
-            let mut state = nodes::state(db, &mut unreadable, &mut ignored)?;
+            let mut state = nodes::state(db, volatile.as_ref(), &mut unreadable, &mut ignored)?;
             for error in ignored {
                 tracing::warn!(%error, "a desired state is ignored, and the next cycle replaces it");
             }
@@ -195,9 +207,12 @@ impl Store {
             }
             let unfinished: Vec<_> = unfinished.into_iter().map(|action| action.record).collect();
             state.acting.extend(unfinished.iter().map(|record| record.node()));
-            let samples = nodes::samples(db, &mut Vec::new())?;
-            let counters = nodes::single(db, Single::Counters, &mut Vec::new())?;
-            Ok(Colony { settings, nodes, state, samples, unfinished, counters })
+            let samples = nodes::latest_samples(db, volatile.as_ref(), &nodes, &mut Vec::new())?;
+            let counters = match volatile.and_then(|volatile| serde_json::from_str(&volatile.counters).ok()) {
+                Some(counters) => Some(counters),
+                None => nodes::single(db, Single::Counters, &mut Vec::new())?,
+            };
+            Ok(Colony { settings: settings.clone(), nodes, state, samples, unfinished, counters })
         })
     }
 
@@ -206,16 +221,16 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        self.read(|db| {
+        self.read_latest(|db, volatile| {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
             let mut ignored = Vec::new();
-            let mut state = nodes::state(db, &mut unreadable, &mut ignored)?;
+            let mut state = nodes::state(db, volatile.as_ref(), &mut unreadable, &mut ignored)?;
             unreadable.append(&mut ignored);
-            let samples = nodes::samples(db, &mut unreadable)?;
+            let samples = nodes::latest_samples(db, volatile.as_ref(), &nodes, &mut unreadable)?;
             let unfinished = journal::unfinished(db, &mut unreadable)?;
             state.acting.extend(unfinished.iter().map(|action| action.record.node()));
-            let last = match history::last_id(db)?.map_or(Ok(None), |id| history::one(db, id)) {
+            let last = match history::last(db, volatile.as_ref()) {
                 Ok(last) => last,
                 Err(DbError::Store(error)) => {
                     unreadable.push(error);
@@ -267,7 +282,8 @@ impl Store {
     /// # Errors
     /// The database cannot be read or written.
     pub fn save_volumes(&mut self, volumes: BTreeMap<PathBuf, u64>) -> Result<(), StoreError> {
-        let mut state = self.read(|db| nodes::state(db, &mut Vec::new(), &mut Vec::new()))?;
+        let mut state =
+            self.read_latest(|db, volatile| nodes::state(db, volatile.as_ref(), &mut Vec::new(), &mut Vec::new()))?;
         state.volumes.extend(volumes);
         let text = nodes::engine_json(&state)?;
         self.write(|tx| nodes::write_single(tx, Single::Engine, &text))
@@ -280,7 +296,10 @@ impl Store {
     /// The database cannot be written.
     pub fn insert_samples(&mut self, samples: &NodeMap<NodeSample>) -> Result<(), StoreError> {
         let rows = nodes::json_rows(samples.iter(), Record::NodeSample)?;
-        self.write(|tx| nodes::write_samples(tx, &rows))
+        self.write(|tx| nodes::write_samples(tx, &rows))?;
+        // Its samples would hide these.
+        self.drop_volatile();
+        Ok(())
     }
 
     /// Returns the cache of the platform; the default when it was never stored or cannot be read.
@@ -327,7 +346,7 @@ impl Store {
             let mut unreadable = Vec::new();
             let nodes = nodes::all(db, &mut unreadable)?;
             let mut ignored = Vec::new();
-            nodes::state(db, &mut unreadable, &mut ignored)?;
+            nodes::state(db, None, &mut unreadable, &mut ignored)?;
             unreadable.append(&mut ignored);
             nodes::samples(db, &mut unreadable)?;
             nodes::single::<Counters>(db, Single::Counters, &mut unreadable)?;
@@ -356,6 +375,7 @@ impl Store {
     /// A file cannot be removed. The database itself is removed last, so that the call can be repeated.
     pub fn purge(self) -> Result<(), StoreError> {
         let path = self.path.clone();
+        self.drop_volatile();
         drop(self);
         reserve::release(&path);
         // Before the database: a copy without it would bring the colony back.
@@ -369,12 +389,15 @@ impl Store {
         attempt().map_err(|error| error.at(&self.path))
     }
 
+    /// Checks that the open file is the one at the path.
+    fn check_path(&self) -> Result<(), StoreError> {
+        if self.is_replaced() { Err(StoreError::Replaced { path: self.path.clone() }) } else { Ok(()) }
+    }
+
     /// Runs writes in one transaction, and flushes it to the disk. When the disk is full, frees the reserve and tries once
     /// more, so that the end of a running action can still be recorded.
     fn write<T>(&mut self, write: impl Fn(&Transaction<'_>) -> Result<T, DbError>) -> Result<T, StoreError> {
-        if self.is_replaced() {
-            return Err(StoreError::Replaced { path: self.path.clone() });
-        }
+        self.check_path()?;
         let mut attempt = || {
             // Immediate: a transaction that begins with a read and then writes fails at once, without the busy
             // timeout, when another program has written in between.

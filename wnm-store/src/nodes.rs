@@ -1,6 +1,7 @@
 //! The nodes with their ports, states and last samples, and the values of which the database holds one each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
@@ -9,6 +10,7 @@ use wnm_core::{Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeStat
 
 use crate::error::{DbError, StoreError, UniqueValue};
 use crate::record::{self, Corruption, Record};
+use crate::volatile::Volatile;
 
 /// Records that could not be read and were left out.
 pub(crate) type Unreadable = Vec<StoreError>;
@@ -71,18 +73,70 @@ pub(crate) fn samples(db: &Connection, unreadable: &mut Unreadable) -> Result<No
     by_node(db, SELECT_SAMPLES, Record::NodeSample, unreadable)
 }
 
-/// Reads the state of the engine, without the parts that cannot be read.
+/// Reads the last samples of existing nodes, from the file in memory where there is one.
+pub(crate) fn latest_samples(
+    db: &Connection,
+    volatile: Option<&Volatile>,
+    nodes: &BTreeMap<NodeId, Node>,
+    unreadable: &mut Unreadable,
+) -> Result<NodeMap<NodeSample>, DbError> {
+    let Some(volatile) = volatile else { return samples(db, unreadable) };
+    let existing = volatile.samples.iter().filter(|(id, _)| nodes.contains_key(id));
+    // Another release may have written it in its own form. The next observation makes a new one.
+    Ok(existing.filter_map(|(id, text)| Some((*id, serde_json::from_str(text).ok()?))).collect())
+}
+
+/// Reads the JSON texts of the last samples in the database, without those that cannot be read.
+pub(crate) fn sample_texts(db: &Connection) -> Result<BTreeMap<NodeId, String>, DbError> {
+    let samples = samples(db, &mut Vec::new())?;
+    Ok(json_rows(samples.iter(), Record::NodeSample)?.into_iter().collect())
+}
+
+/// Reads the numbers of all nodes.
+pub(crate) fn numbers(db: &Connection) -> Result<BTreeSet<NodeId>, DbError> {
+    let mut statement = db.prepare_cached("SELECT id FROM nodes")?;
+    let mut rows = statement.query([])?;
+    let mut found = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        found.insert(id(row, 0)?);
+    }
+    Ok(found)
+}
+
+/// Tells whether the database has other states of the nodes, desired conditions or volumes than these.
+pub(crate) fn is_changed(
+    db: &Connection,
+    states: &JsonRows,
+    desired: &JsonRows,
+    volumes: &BTreeMap<PathBuf, u64>,
+) -> Result<bool, DbError> {
+    let mut is_changed = false;
+    for (select, wanted) in [(SELECT_STATES, states), (SELECT_DESIRED, desired)] {
+        compare(db, select, wanted, |_| {
+            is_changed = true;
+            Ok(())
+        })?;
+    }
+    let stored: Option<EngineState> = single(db, Single::Engine, &mut Vec::new())?;
+    Ok(is_changed || stored.is_none_or(|stored| stored.volumes != *volumes))
+}
+
+/// Reads the state of the engine, without the parts that cannot be read. The file in memory is later than the database.
 ///
 /// Desired conditions that cannot be read are listed in `ignored`: their nodes have the conditions that their states
 /// imply, so that no node is lost.
 pub(crate) fn state(
     db: &Connection,
+    volatile: Option<&Volatile>,
     unreadable: &mut Unreadable,
     ignored: &mut Unreadable,
 ) -> Result<EngineState, DbError> {
     let nodes = states(db, unreadable)?;
     let desired = desired(db, &nodes, ignored)?;
-    let rest: EngineState = single(db, Single::Engine, unreadable)?.unwrap_or_default();
+    let rest = match volatile.and_then(|volatile| serde_json::from_str(&volatile.engine).ok()) {
+        Some(rest) => rest,
+        None => single(db, Single::Engine, unreadable)?.unwrap_or_default(),
+    };
     Ok(EngineState { nodes, desired, ..rest })
 }
 

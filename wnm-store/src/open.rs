@@ -70,7 +70,7 @@ impl Store {
         let db = open_to_write(&path).map_err(|error| error.at(&path))?;
         file::make_private(&path);
         reserve::hold(&path);
-        let store = Self { db, path, identity };
+        let store = Self { db, changed: file::last_change(&path)?, path, identity, begun: None };
         // Exchanged between the two calls: which of the files SQLite has open is unknown.
         if store.is_replaced() { Err(StoreError::Replaced { path: store.path }) } else { Ok(store) }
     }
@@ -88,7 +88,7 @@ impl Store {
         if found < supported {
             return Err(StoreError::OlderVersion { path, supported, found });
         }
-        Ok(Self { db, path, identity })
+        Ok(Self { db, changed: file::last_change(&path)?, path, identity, begun: None })
     }
 
     /// Replaces the database by a copy of a backup. The previous database is renamed; returns its new path, if it existed.
@@ -173,7 +173,7 @@ fn open_to_write(path: &Path) -> Result<Connection, DbError> {
 }
 
 /// Opens a database for reading and returns its version.
-fn connect_to_read(path: &Path) -> Result<(Connection, u32), DbError> {
+pub(crate) fn connect_to_read(path: &Path) -> Result<(Connection, u32), DbError> {
     let attempt = |db: Connection| {
         let version = schema::version(&db, path, MIGRATIONS)?;
         Ok((db, version))
@@ -210,7 +210,7 @@ pub(crate) fn connect_immutable(path: &Path) -> Result<Connection, DbError> {
 }
 
 /// Checks the pages of a database.
-fn check_pages(db: &Connection, path: &Path) -> Result<(), DbError> {
+pub(crate) fn check_pages(db: &Connection, path: &Path) -> Result<(), DbError> {
     // `quick_check` leaves out the comparison of indexes with their tables, so that its time grows only linearly with the
     // size of the database. Five errors are enough for a message.
     let errors = integrity_errors(db, "quick_check(5)");

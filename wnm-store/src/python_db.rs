@@ -7,12 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use rusqlite::types::Value;
 use wnm_core::{Problem, RawSettings};
 
-use crate::error::{DbError, PythonColonyError, StoreError};
-use crate::file::{self, suffixed};
-use crate::open;
+use crate::error::{DbError, StoreError};
+use crate::other_tool::{Columns, OtherTool, OtherToolError, integer, rows, text};
 
 /// A colony of the Python wnm.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -77,79 +75,10 @@ const PATHS: [&str; 2] = ["node_storage", "antnode_path"];
 /// # Errors
 /// The file does not exist, is not such a database, is damaged, or holds an unfinished write.
 pub fn read(path: &Path, home: &Path) -> Result<PythonColony, StoreError> {
-    let unusable = |cause| StoreError::NotAPythonColony { path: path.to_path_buf(), cause };
-    file::inspect(path).map_err(|error| match error {
-        StoreError::NotInitialised { .. } => unusable(PythonColonyError::Missing),
-        StoreError::NotADatabase { content, .. } => unusable(PythonColonyError::Content(content)),
-        other => other,
-    })?;
-    for suffix in ["-wal", "-journal"] {
-        let log = suffixed(path, suffix);
-        if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
-            return Err(StoreError::PythonColonyInUse { path: path.to_path_buf(), log });
-        }
-    }
-    // Immutable: the Python wnm, which uses no write-ahead log, must not find files of SQLite that it did not make.
-    let db = open::connect_immutable(path).map_err(|error| error.at(path))?;
-    let errors = open::integrity_errors(&db, "quick_check(5)");
-    if !errors.is_empty() {
-        return Err(unusable(PythonColonyError::Damaged(errors.join("; "))));
-    }
-    match colony(&db, home) {
-        Ok(Some(colony)) => Ok(colony),
-        Ok(None) => Err(unusable(PythonColonyError::NoColony)),
-        Err(DbError::Sqlite(error))
-            if error.sqlite_error_code().is_none_or(|code| code == rusqlite::ErrorCode::Unknown) =>
-        {
-            Err(unusable(PythonColonyError::OtherTables(error)))
-        }
-        Err(error) => Err(error.at(path)),
-    }
-}
-
-/// A row by the names of its columns, without null values.
-type Columns = BTreeMap<String, Value>;
-
-fn rows(db: &Connection, select: &str) -> Result<Vec<Columns>, DbError> {
-    let mut statement = db.prepare(select)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
-    let mut rows = statement.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let mut columns = Columns::new();
-        for (i, name) in names.iter().enumerate() {
-            // Lossy: a text that is not UTF-8 must not make the other columns unreadable.
-            let value = row.get_ref(i)?;
-            let value = match value {
-                rusqlite::types::ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
-                other => other.try_into().unwrap_or(Value::Null),
-            };
-            if value != Value::Null {
-                columns.insert(name.clone(), value);
-            }
-        }
-        found.push(columns);
-    }
-    Ok(found)
-}
-
-/// Returns a column as text; None where it holds nothing.
-fn text(columns: &Columns, name: &str) -> Option<String> {
-    let text = match columns.get(name)? {
-        Value::Text(text) => text.trim().to_owned(),
-        Value::Integer(number) => number.to_string(),
-        Value::Real(number) => number.to_string(),
-        Value::Blob(_) | Value::Null => return None,
-    };
-    (!text.is_empty()).then_some(text)
-}
-
-fn integer(columns: &Columns, name: &str) -> Option<i64> {
-    match columns.get(name)? {
-        Value::Integer(number) => Some(*number),
-        Value::Real(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(*number as i64),
-        Value::Text(text) => text.trim().parse().ok(),
-        Value::Real(_) | Value::Blob(_) | Value::Null => None,
+    let db = OtherTool::PythonWnm.open(path)?;
+    match OtherTool::PythonWnm.checked(path, colony(&db, home))? {
+        Some(colony) => Ok(colony),
+        None => Err(OtherTool::PythonWnm.unusable(path, OtherToolError::NoColony)),
     }
 }
 

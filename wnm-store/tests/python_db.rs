@@ -175,7 +175,7 @@ fn file_that_is_no_colony_is_an_error() {
         .iter()
         .map(|path| {
             let error = read_without_a_write(&folder, path).unwrap_err();
-            assert!(matches!(error, StoreError::NotAPythonColony { .. }), "{error:?}");
+            assert!(matches!(error, StoreError::NotOfTool { .. }), "{error:?}");
             error.to_string().replace(&home, "FOLDER").lines().next().unwrap().to_owned()
         })
         .collect();
@@ -190,6 +190,6 @@ fn colony_with_unfinished_writes_is_an_error() {
         let (folder, path) = recorded();
         fs::write(folder.path().join(format!("colony.db{suffix}")), "unfinished").unwrap();
         let error = read_without_a_write(&folder, &path).unwrap_err();
-        assert!(matches!(error, StoreError::PythonColonyInUse { .. }), "{error}");
+        assert!(matches!(error, StoreError::ToolWrites { .. }), "{error}");
     }
 }

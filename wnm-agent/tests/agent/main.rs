@@ -9,6 +9,7 @@ mod holds;
 #[cfg(feature = "serve")]
 mod http;
 mod live;
+mod monitoring;
 mod requests;
 #[cfg(feature = "serve")]
 mod serve;

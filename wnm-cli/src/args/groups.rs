@@ -6,7 +6,7 @@ use clap::Command;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Get started", &["init", "doctor", "demo"]),
     ("Manage nodes", &["run", "daemon", "service", "node", "hold", "resume", "trash", "teardown"]),
-    ("Inspect", &["status", "explain", "history", "events", "report", "record", "probe"]),
+    ("Inspect", &["status", "top", "explain", "history", "events", "report", "record", "probe"]),
     ("Configure", &["config", "db", "util"]),
 ];
 

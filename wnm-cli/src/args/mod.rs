@@ -164,6 +164,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  wnm status --watch\n  wnm status --watch 10s\n  wnm status --check --json || echo 'look at the nodes'\n\nCtrl-C ends --watch with exit code 0."
     )]
     Status(Status),
+    /// Show host and nodes on the whole terminal
+    #[command(
+        after_help = "Keys: q quits, ? lists all keys. Actions on nodes ask first, and go through the daemon if one runs.\n\nExamples:\n  wnm top\n  wnm top --sort memory\n  wnm top --filter stopped"
+    )]
+    Top(Top),
     /// Show why wnm acted or did not act
     Explain {
         /// Number of a cycle, as `wnm history` shows it [default: the last scheduled cycle]
@@ -248,6 +253,9 @@ pub(crate) struct Init {
     /// Take over the nodes of the daemon of `ant`, which must not run, and rename its registry
     #[arg(long, group = "source")]
     pub(crate) from_ant: bool,
+    /// Take over the nodes of formicaio, which must not run, from its database or the folder of that, and rename the database
+    #[arg(long, value_name = "PATH", group = "source")]
+    pub(crate) from_formicaio: Option<PathBuf>,
     /// Show what would be created or taken over, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -282,6 +290,26 @@ pub(crate) struct Status {
         value_parser = numbers::interval
     )]
     pub(crate) watch: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// Time between two readings, such as 2s or 10s; at least 100ms
+    #[arg(long, default_value = "2s", value_name = "TIME", value_parser = numbers::interval)]
+    pub(crate) interval: Duration,
+    /// Sort by a column of `wnm node list`: texts upwards, numbers and times from the largest down
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        value_enum,
+        ignore_case = true,
+        default_value_t = Column::Name,
+        hide_possible_values = true
+    )]
+    pub(crate) sort: Column,
+    /// Show only nodes with this text in name, state, reason, version or peer ID
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) filter: String,
 }
 
 #[derive(Debug, Args)]

@@ -80,6 +80,14 @@ pub(crate) enum Config {
     },
     /// Print the path of the config file, even if it does not exist
     Path,
+    /// Accept a changed config file that removes or stops nodes
+    #[command(
+        after_help = "A changed config file that is valid, and that neither removes nor stops nodes, is accepted without this command.\n\nExample:\n  wnm config accept --yes"
+    )]
+    Accept {
+        #[command(flatten)]
+        consent: ConsentFlag,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,4 +131,14 @@ pub(crate) enum Util {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+    /// Print a dashboard of Grafana for the metrics of the daemon, as JSON
+    #[command(
+        after_help = "Grafana asks for a data source of Prometheus that scrapes the address in the setting `listen`.\n\nExample:\n  wnm util grafana-dashboard > wnm.json"
+    )]
+    GrafanaDashboard,
+    /// Print alert rules of Prometheus for the metrics of the daemon
+    #[command(
+        after_help = "The job of the scrape is named wnm.\n\nExample:\n  wnm util prometheus-rules > /etc/prometheus/wnm-rules.yml"
+    )]
+    PrometheusRules,
 }

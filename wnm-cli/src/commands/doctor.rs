@@ -1,6 +1,7 @@
 //! `wnm doctor`: checks the host and the colony, with a hint for each problem.
 
 mod colony;
+mod config_file;
 mod cpu_limit;
 mod firewall;
 mod host;
@@ -86,8 +87,9 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
     checks.push(stored::lock(db));
     checks.extend(stored::lock_of_python_wnm(db));
     checks.push(supervisors::check(db));
+    checks.extend(config_file::check(db));
     let host = context::host_defaults(&stored, &RawSettings::default());
-    let mut raw = config::surroundings()?.over(stored);
+    let mut raw = config::reload::surroundings_of(db)?.over(stored);
     if raw.rewards_address.is_none() && snapshot.is_none() {
         // Before `wnm init` no address is set, and none of the checks reads it. A placeholder lets them run.
         let _ = raw.set("rewards_address", "faucet");

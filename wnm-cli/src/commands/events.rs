@@ -90,7 +90,7 @@ fn follow(
 }
 
 /// Calls `wake` after each change that a daemon announces, on a thread of its own. Returns whether a daemon does so now.
-fn announcements(db: &Path, wake: impl Fn() -> bool + Send + 'static) -> Arc<AtomicBool> {
+pub(super) fn announcements(db: &Path, wake: impl Fn() -> bool + Send + 'static) -> Arc<AtomicBool> {
     let is_announced = Arc::new(AtomicBool::new(false));
     let (announced, daemon) = (Arc::clone(&is_announced), Client::of(db));
     std::thread::spawn(move || {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wnm_agent::valves::host::{CommandHold, CommandHoldError};
-use wnm_core::{HoldSource, RawSettings};
+use wnm_core::{HoldSource, RawSettings, Timestamp};
 use wnm_store::Store;
 
 use crate::args::Hold;
@@ -34,6 +34,13 @@ impl HoldError {
     }
 }
 
+/// Whether a hold cancels removals in their delay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Drain {
+    Yes,
+    No,
+}
+
 fn failed(error: CommandHoldError) -> CommandError {
     CommandError::Hold(HoldError::File(error))
 }
@@ -44,16 +51,36 @@ fn failed(error: CommandHoldError) -> CommandError {
 /// # Errors
 /// There is no database, the end is past, or the hold cannot be stored.
 pub(crate) fn hold(db: &Path, args: &Hold, output: &Output) -> Result<Exit, CliError> {
-    require_database(db)?;
     let now = valves::now();
     let until = args.until.map(|until| until.at(now));
+    let hold = set(db, &args.reason, until, if args.drain { Drain::Yes } else { Drain::No })?;
+    show(db, output, |valves| format!("hold: {}; `wnm resume` ends it\n", hold_text(&hold, valves.now)))
+}
+
+/// Stores the hold by command.
+///
+/// # Errors
+/// There is no database, the end is past, or the hold cannot be stored.
+pub(super) fn set(db: &Path, reason: &str, until: Option<Timestamp>, drain: Drain) -> Result<wnm_core::Hold, CliError> {
+    require_database(db)?;
+    let now = valves::now();
     if until.is_some_and(|until| until <= now) {
         return Err(CommandError::Hold(HoldError::Ended).into());
     }
-    let reason: String = args.reason.split_whitespace().collect::<Vec<_>>().join(" ");
-    let hold = wnm_core::Hold { source: HoldSource::Command, reason, since: Some(now), until, drain: args.drain };
+    let reason: String = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    let hold =
+        wnm_core::Hold { source: HoldSource::Command, reason, since: Some(now), until, drain: drain == Drain::Yes };
     CommandHold::of(db).set(&hold).map_err(failed)?;
-    show(db, output, |valves| format!("hold: {}; `wnm resume` ends it\n", hold_text(&hold, valves.now)))
+    Ok(hold)
+}
+
+/// Ends the hold by command. Returns whether one was in effect.
+///
+/// # Errors
+/// There is no database, or the hold cannot be removed.
+pub(super) fn end(db: &Path) -> Result<bool, CliError> {
+    require_database(db)?;
+    Ok(CommandHold::of(db).end().map_err(failed)?)
 }
 
 /// Ends the hold of `wnm hold`. The others are listed.
@@ -61,8 +88,7 @@ pub(crate) fn hold(db: &Path, args: &Hold, output: &Output) -> Result<Exit, CliE
 /// # Errors
 /// There is no database, or the hold cannot be removed.
 pub(crate) fn resume(db: &Path, output: &Output) -> Result<Exit, CliError> {
-    require_database(db)?;
-    let ended = CommandHold::of(db).end().map_err(failed)?;
+    let ended = end(db)?;
     show(db, output, |valves| {
         let first = if ended { "the hold by command ended\n" } else { "no hold by command is in effect\n" };
         format!("{first}{}", lines(valves))

@@ -1,10 +1,10 @@
 //! `wnm node logs`: the log of a node's program, or that of its process manager.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use wnm_core::{Node, RawSettings};
+use wnm_core::{Node, NodeId, RawSettings};
 use wnm_platform::manager::{self, Options};
 use wnm_platform::node_log::{Follow, NewLines, NodeLog};
 use wnm_store::Store;
@@ -20,6 +20,8 @@ use crate::output::Output;
 const POLL: Duration = Duration::from_millis(250);
 /// Time between two readings of a program that prints the lines on record and exits.
 const SHORT_POLL: Duration = Duration::from_millis(10);
+/// Time for which a display waits for the lines of a process manager.
+const TAIL_LIMIT: Duration = Duration::from_secs(2);
 
 /// Lines of a log.
 #[derive(Debug, Serialize)]
@@ -43,7 +45,7 @@ pub(crate) fn run(db: &Path, args: &Logs, output: &Output) -> Result<Exit, CliEr
     let store = Store::open_read_only(db)?;
     let mut nodes = store.nodes()?;
     let node = nodes.remove(&args.node).ok_or(CommandError::NoSuchNode(args.node))?;
-    let mut log = open(&store, &node, args)?;
+    let mut log = open(db, &store, &node, args)?;
     drop(store);
     // Before the first line, so that a Ctrl-C right after it ends the command with code 0 too.
     let interrupt = Interrupt::new()?;
@@ -80,7 +82,30 @@ fn write(node: &Node, log: &NodeLog, lines: &mut Vec<String>, is_due: bool, outp
     output.value(&view, |view| view.lines.join("\n"))
 }
 
-fn open(store: &Store, node: &Node, args: &Logs) -> Result<NodeLog, CliError> {
+/// Returns the origin and the last lines of a node's log, at most `lines`. Waits for a program that prints them for at
+/// most [`TAIL_LIMIT`].
+///
+/// # Errors
+/// The node does not exist or has no log, or the log cannot be read.
+pub(super) fn tail(db: &Path, node: NodeId, lines: u32) -> Result<(String, Vec<String>), CliError> {
+    let store = Store::open_read_only(db)?;
+    let node = store.nodes()?.remove(&node).ok_or(CommandError::NoSuchNode(node))?;
+    let mut log = open(db, &store, &node, &Logs { node: node.id, follow: false, lines, source: None })?;
+    drop(store);
+    let begun = Instant::now();
+    let mut tail = Vec::new();
+    loop {
+        let new = log.read()?;
+        tail.extend(new.lines);
+        if new.has_ended || log.path().is_some() || begun.elapsed() > TAIL_LIMIT {
+            tail.drain(..tail.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX)));
+            return Ok((log.origin(), tail));
+        }
+        std::thread::sleep(SHORT_POLL);
+    }
+}
+
+fn open(db: &Path, store: &Store, node: &Node, args: &Logs) -> Result<NodeLog, CliError> {
     let lines = usize::try_from(args.lines).unwrap_or(usize::MAX);
     if args.source != Some(LogSource::Manager) {
         if let Some(log) = NodeLog::of_program(node, lines)? {
@@ -91,7 +116,7 @@ fn open(store: &Store, node: &Node, args: &Logs) -> Result<NodeLog, CliError> {
         }
     }
     let stored = store.settings()?;
-    let surroundings = config::surroundings()?;
+    let surroundings = config::reload::surroundings_of(db)?;
     let host = context::host_defaults(&stored, &surroundings);
     let settings = config::fold([RawSettings::default(), surroundings, stored], &host)?;
     let follow = if args.follow { Follow::Yes } else { Follow::No };

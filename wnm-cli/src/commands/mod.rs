@@ -21,6 +21,7 @@ mod selection;
 pub(crate) mod service;
 pub(crate) mod status;
 mod teardown;
+mod top;
 mod trash;
 mod util;
 
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Run(args) => run::run(&db, &args, output),
         Command::Daemon(args) => daemon::run(&db, &args, output),
         Command::Status(args) => status::run(&db, &args, output),
+        Command::Top(args) => top::run(&db, args, output),
         Command::Explain { cycle } => explain::run(&db, cycle, output),
         Command::History(args) => history::run(&db, &args, output),
         Command::Events(args) => events::run(&db, &args, output),

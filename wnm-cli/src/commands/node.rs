@@ -23,6 +23,7 @@ use crate::error::{CliError, CommandError, Exit};
 use crate::freshness::{self, Freshness};
 use crate::json::NodeJson;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::render;
 use crate::render::node_show::{self, NodeDetails, NodeDetailsView};
 use crate::render::nodes::NodeView;
@@ -175,18 +176,33 @@ pub(crate) fn act(
     if mode == Mode::Act {
         note_closed_valve(db, output);
     }
+    let options = RequestOptions { mode, interval };
+    report_works(&works(db, verb, selection, options, || output.progress())?, mode, output)
+}
+
+/// Requests actions, of the daemon if one runs, and returns their results after their ends.
+///
+/// # Errors
+/// The daemon or the lock refuses the request, or the cycle fails.
+pub(super) fn works(
+    db: &Path,
+    verb: Verb,
+    selection: &Selection,
+    RequestOptions { mode, interval }: RequestOptions,
+    progress: impl Fn() -> Progress,
+) -> Result<Vec<Work>, CliError> {
     // A pause between two nodes would keep the daemon from its cycles: such a command runs its own.
     if mode == Mode::Act
         && interval.is_none()
-        && let Some(works) = by_daemon::request(db, verb, selection, output.progress())?
+        && let Some(works) = by_daemon::request(db, verb, selection, progress())?
     {
-        return report_works(&works, mode, output);
+        return Ok(works);
     }
     let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let once = RawSettings { action_delay: interval, ..RawSettings::default() };
     let mut context = Context::open_once(db, &SettingFlags::default(), once, mode)?;
-    context.progress = output.progress();
-    report_works(&request(&mut context, verb, selection, mode)?, mode, output)
+    context.progress = progress();
+    request(&mut context, verb, selection, mode)
 }
 
 /// Says that a request passes a hold or a closed window. A display of the valves that fails prevents no request.

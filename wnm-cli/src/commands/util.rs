@@ -1,4 +1,5 @@
-//! `wnm util`: completion scripts, which ask wnm for candidates, and man pages, generated from the arguments.
+//! `wnm util`: completion scripts, which ask wnm for candidates, man pages, generated from the arguments, and files for
+//! Grafana and Prometheus.
 
 mod man;
 
@@ -10,13 +11,20 @@ use crate::args::{COMPLETE, Cli, Util};
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 
-/// Writes a completion script or man pages.
+/// The dashboard of Grafana, which the Debian package contains too.
+const DASHBOARD: &str = include_str!("../../packaging/monitoring/grafana-dashboard.json");
+/// The alert rules of Prometheus, which the Debian package contains too.
+const RULES: &str = include_str!("../../packaging/monitoring/prometheus-rules.yml");
+
+/// Writes a completion script, man pages, or files for the monitoring.
 pub(crate) fn run(command: Util, output: &Output) -> Result<Exit, CliError> {
     let cli = Cli::command();
     match command {
         Util::Completions { shell } => {
             output.text(&script(shell)?)?;
         }
+        Util::GrafanaDashboard => output.text(DASHBOARD)?,
+        Util::PrometheusRules => output.text(RULES)?,
         Util::Man { out: Some(folder) } => man::write_all(&cli, &folder)?,
         Util::Man { out: None } => output.text(&String::from_utf8_lossy(&man::page(&cli, "wnm")?))?,
     }

@@ -73,6 +73,8 @@ pub(crate) enum CommandError {
     CreateTrace { path: PathBuf, source: io::Error },
     #[error("cannot write trace {}: {source}", path.display())]
     WriteTrace { path: PathBuf, source: io::Error },
+    #[error("cannot fill the terminal: {cause}")]
+    NoTerminal { cause: &'static str },
     #[error("no completions for {shell}")]
     NoCompletions { shell: String },
     #[error("cannot write man pages to {}: {source}", path.display())]
@@ -175,6 +177,7 @@ impl CommandError {
             Self::ManagerFailure(failure) => {
                 return Some(failure.hint.clone().unwrap_or_else(|| "check this host with `wnm doctor`".to_owned()));
             }
+            Self::NoTerminal { .. } => "print the page again and again with `wnm status --watch`",
             Self::NoHome { .. } => "set HOME, as in `HOME=/srv/wnm wnm init --rewards-address 0x…`",
             Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
             Self::Requested { hint, .. } => return hint.clone(),

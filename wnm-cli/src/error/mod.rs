@@ -20,7 +20,7 @@ use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
 use crate::render;
 use crate::takeover::anm::AnmError;
-use crate::takeover::ant::AntError;
+use crate::takeover::registry::RegistryError;
 
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
@@ -47,9 +47,9 @@ pub(crate) enum CliError {
     Probe(#[from] ProbeError),
     #[error(transparent)]
     Anm(#[from] AnmError),
-    /// The registry of ant cannot be read, or its daemon runs.
+    /// The registry of another tool cannot be read, or the tool runs.
     #[error(transparent)]
-    Ant(#[from] AntError),
+    Registry(#[from] RegistryError),
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
@@ -120,7 +120,7 @@ impl CliError {
             | Self::Trash(_)
             | Self::Probe(_)
             | Self::Anm(_)
-            | Self::Ant(_)
+            | Self::Registry(_)
             | Self::Allocation(_) => Exit::Unusable,
             Self::Usage(_) | Self::Legacy(_) => Exit::Usage,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
@@ -141,7 +141,7 @@ impl CliError {
             Self::Trash(error) => error.hint(),
             Self::Probe(error) => return error.hint(),
             Self::Anm(error) => error.hint(),
-            Self::Ant(error) => error.hint(),
+            Self::Registry(error) => error.hint(),
             Self::Usage(error) => error.hint().to_owned(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint(),

@@ -1,6 +1,7 @@
 //! Text for people: pages, tables and sentences, made from values.
 
 pub(crate) mod config;
+pub(crate) mod config_file;
 pub(crate) mod cycle;
 pub(crate) mod daemon;
 pub(crate) mod events;

@@ -37,7 +37,7 @@ const OMITTED: [Column; 8] = [
     Column::Version,
 ];
 
-fn title(column: Column) -> &'static str {
+pub(crate) fn title(column: Column) -> &'static str {
     match column {
         Column::Name => "NODE",
         Column::State => "STATE",
@@ -57,7 +57,7 @@ fn title(column: Column) -> &'static str {
     }
 }
 
-fn is_number(column: Column) -> bool {
+pub(crate) fn is_number(column: Column) -> bool {
     match column {
         Column::Restarts
         | Column::Peers
@@ -77,7 +77,7 @@ fn is_number(column: Column) -> bool {
     }
 }
 
-fn cell(view: &NodeView, column: Column) -> String {
+pub(crate) fn cell(view: &NodeView, column: Column) -> String {
     let sample = view.sample.as_ref();
     match column {
         Column::Name => view.name.clone(),

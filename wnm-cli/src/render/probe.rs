@@ -209,7 +209,7 @@ pub(crate) fn plan(view: &PlanView, width: Width) -> String {
 }
 
 /// The condition of the probes.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct StatusView {
     /// Whether a daemon runs the tasks.
@@ -233,7 +233,7 @@ pub(crate) struct StatusView {
 }
 
 /// The runs of one kind and size.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct SummaryView {
     /// The operation.

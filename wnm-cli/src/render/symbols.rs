@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// Whether the locale is `C` or `POSIX`. Without any variable, as in cron, the pages keep their symbols.
-static IS_ASCII: LazyLock<bool> = LazyLock::new(|| is_ascii(|name| std::env::var(name).ok()));
+pub(crate) static IS_ASCII: LazyLock<bool> = LazyLock::new(|| is_ascii(|name| std::env::var(name).ok()));
 
 /// Returns whether the first variable that is set, in the order of POSIX, names a locale that shows only ASCII.
 fn is_ascii(variable: impl Fn(&str) -> Option<String>) -> bool {
@@ -19,7 +19,7 @@ pub(crate) fn for_locale(text: &str) -> Cow<'_, str> {
 
 /// Returns a text with each symbol of pages as ASCII of the same width, so that columns stay in line; `…` becomes three
 /// points. Other characters, as of a path, stay.
-fn in_ascii(text: &str) -> Cow<'_, str> {
+pub(crate) fn in_ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
     }
@@ -34,6 +34,8 @@ fn in_ascii(text: &str) -> Cow<'_, str> {
             '►' | '→' => plain.push('>'),
             '×' => plain.push('x'),
             'µ' => plain.push('u'),
+            '↑' => plain.push('^'),
+            '↓' => plain.push('v'),
             other => plain.push(other),
         }
     }

@@ -38,7 +38,7 @@ impl WorkResult {
     const ALL: [Self; 7] =
         [Self::Done, Self::Already, Self::Planned, Self::Pending, Self::Cancelled, Self::Refused, Self::Failed];
 
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Already => "already",

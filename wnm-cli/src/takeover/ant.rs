@@ -1,16 +1,16 @@
-//! The registry of the daemon of `ant`, which starts `ant-node` processes as its children. Only [`Ant::retire`] changes a
-//! file, and [`Retired::undo`] restores it.
+//! The registry of the daemon of `ant`, which starts `ant-node` processes as its children.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wnm_core::{Address, Flavor, ManagerKind, Node, NodeId, Ports, Timestamp, Upnp, Version};
-use wnm_platform::manager::{Described, Found};
 use wnm_platform::observe::process::Processes;
 use wnm_platform::places;
+
+use super::registry::{Entry, Refused, Registry, RegistryError, Retired};
 
 /// The registry in the data folder of `ant`.
 const REGISTRY: &str = "node_registry.json";
@@ -28,13 +28,13 @@ pub(crate) struct Ant {
 }
 
 #[derive(Deserialize)]
-struct Registry {
+struct Listing {
     nodes: BTreeMap<String, serde_json::Value>,
 }
 
 /// The values of a node that wnm uses.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Entry {
+struct Listed {
     id: u32,
     service_name: String,
     rewards_address: String,
@@ -64,8 +64,8 @@ struct Eviction {
     reason: String,
 }
 
-/// An entry of the registry, or the name of a node that cannot come over with the reason.
-type Read = Result<Entry, (String, String)>;
+/// A node of the registry, or the name of a node that cannot come over with the reason.
+type Read = Result<Listed, Refused>;
 
 impl Ant {
     /// Returns the files of this user.
@@ -90,26 +90,22 @@ impl Ant {
 
     /// Returns the daemon that runs, if its registry has nodes.
     pub(crate) fn supervises(&self) -> Option<u32> {
-        self.daemon().filter(|_| !self.folders().is_empty())
+        self.daemon().filter(|_| self.listed().is_ok_and(|listed| listed.iter().any(Result::is_ok)))
     }
 
-    /// Returns the folders of the nodes in the registry; empty without a registry.
-    pub(crate) fn folders(&self) -> Vec<PathBuf> {
-        let entries = self.entries().unwrap_or_default();
-        entries.into_iter().filter_map(|read| Some(read.ok()?.data_dir)).collect()
-    }
-
-    fn entries(&self) -> Result<Vec<Read>, AntError> {
+    fn listed(&self) -> Result<Vec<Read>, RegistryError> {
         let path = self.registry();
         let text = read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => AntError::NoRegistry { path: path.clone() },
-            _ => AntError::File { verb: "read", path: path.clone(), source },
+            io::ErrorKind::NotFound => RegistryError::NoAnt { path: path.clone() },
+            _ => RegistryError::File { verb: "read", path: path.clone(), source },
         })?;
-        let registry: Registry = serde_json::from_slice(&text)
-            .map_err(|error| AntError::Registry { path, fault: format!("line {}: {}", error.line(), kind(&error)) })?;
+        let listing: Listing = serde_json::from_slice(&text).map_err(|error| RegistryError::NotOfAnt {
+            path,
+            fault: format!("line {}: {}", error.line(), kind(&error)),
+        })?;
         let entry = |(id, value): (String, serde_json::Value)| -> Read {
             let name = format!("node {id}");
-            let entry: Entry =
+            let entry: Listed =
                 serde_json::from_value(value).map_err(|error| (name, format!("its entry is unreadable: {error}")))?;
             match &entry.eviction {
                 Some(eviction) => {
@@ -119,123 +115,48 @@ impl Ant {
                 None => Ok(entry),
             }
         };
-        Ok(registry.nodes.into_iter().map(entry).collect())
+        Ok(listing.nodes.into_iter().map(entry).collect())
+    }
+}
+
+impl Registry for Ant {
+    fn tool(&self) -> &'static str {
+        "ant"
     }
 
-    /// Completes what a process manager found on the folders of the nodes: a node that does not run is described by the
-    /// registry alone. Also returns the names of the nodes that cannot come over, with the reasons.
-    ///
-    /// # Errors
-    /// The registry is missing or unreadable.
-    pub(crate) fn complete(
-        &self,
-        found: &mut Vec<Found>,
-        manager: ManagerKind,
-    ) -> Result<Vec<(String, String)>, AntError> {
-        let mut others = Vec::new();
-        let mut registered = BTreeSet::new();
-        for read in self.entries()? {
-            let entry = match read {
-                Ok(entry) => entry,
-                Err(other) => {
-                    others.push(other);
-                    continue;
-                }
-            };
-            let Some(found) = found.iter_mut().find(|found| found.folder.path == entry.data_dir) else {
-                let reason = format!("the folder {} holds no identity of a node", entry.data_dir.display());
-                others.push((entry.service_name, reason));
-                continue;
-            };
-            registered.insert(entry.data_dir.clone());
-            found.version = Version::find_in(&entry.version);
-            if let (Ok(found), Some(id)) = (&mut found.node, NodeId::new(entry.id)) {
-                found.node.id = id;
-            } else if found.process.is_none() {
-                found.node = entry.node(manager).map(Described::from);
-            }
-        }
-        // Other folders beside those of the registry are not those of ant, unless a node runs on them.
-        found.retain(|found| registered.contains(&found.folder.path) || found.process.is_some());
-        Ok(others)
+    fn entries(&self, manager: ManagerKind) -> Result<Vec<Result<Entry, Refused>>, RegistryError> {
+        let entry = |listed: Listed| Entry {
+            name: listed.service_name.clone(),
+            folder: listed.data_dir.clone(),
+            number: NodeId::new(listed.id),
+            version: Version::find_in(&listed.version),
+            peer_id: None,
+            status: None,
+            node: listed.node(manager),
+        };
+        Ok(self.listed()?.into_iter().map(|read| read.map(entry)).collect())
     }
 
-    /// Returns the changes that [`retire`](Self::retire) makes, a sentence each.
-    pub(crate) fn changes(&self) -> Vec<String> {
+    fn changes(&self) -> Vec<String> {
         let (from, to) = (self.registry(), self.folder.join(RETIRED));
         vec![format!("{} is renamed to {}, so that ant does not start these nodes", from.display(), to.display())]
     }
 
-    /// Refuses a running daemon, and renames the registry under the lock of `ant`, which is held until the result is
-    /// dropped.
-    ///
-    /// # Errors
-    /// The daemon runs, another command of `ant` changes the registry, or the registry cannot be renamed.
-    pub(crate) fn retire(&self) -> Result<Retired, AntError> {
-        if let Some(pid) = self.daemon() {
-            return Err(AntError::Runs { pid });
-        }
+    fn check_unsupervised(&self) -> Result<(), RegistryError> {
+        self.daemon().map_or(Ok(()), |pid| Err(RegistryError::AntRuns { pid }))
+    }
+
+    /// Renames the registry under the lock of `ant`, which is held until the result is dropped.
+    fn retire(&self) -> Result<Retired, RegistryError> {
+        self.check_unsupervised()?;
         let path = self.folder.join(LOCK);
-        let fail = |source| AntError::File { verb: "lock", path: path.clone(), source };
+        let fail = |source| RegistryError::File { verb: "lock", path: path.clone(), source };
         let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
         lock.try_lock().map_err(|error| match error {
-            fs::TryLockError::WouldBlock => AntError::Busy { path: path.clone() },
+            fs::TryLockError::WouldBlock => RegistryError::AntBusy { path: path.clone() },
             fs::TryLockError::Error(source) => fail(source),
         })?;
-        let retired = Retired { from: self.registry(), to: self.folder.join(RETIRED), _lock: lock };
-        fs::rename(&retired.from, &retired.to).map_err(|source| AntError::File {
-            verb: "rename",
-            path: retired.from.clone(),
-            source,
-        })?;
-        Ok(retired)
-    }
-}
-
-/// The right to restore a renamed registry.
-pub(crate) struct Retired {
-    from: PathBuf,
-    to: PathBuf,
-    _lock: fs::File,
-}
-
-impl Retired {
-    /// Restores the registry.
-    pub(crate) fn undo(self) {
-        if let Err(error) = fs::rename(&self.to, &self.from) {
-            tracing::error!(path = %self.to.display(), %error, "cannot restore the registry of ant");
-        }
-    }
-}
-
-/// A failure to read or retire the registry.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum AntError {
-    #[error("no registry of ant at {}", path.display())]
-    NoRegistry { path: PathBuf },
-    #[error("cannot {verb} {}: {source}", path.display())]
-    File { verb: &'static str, path: PathBuf, source: io::Error },
-    #[error("cannot parse registry of ant {}: {fault}", path.display())]
-    Registry { path: PathBuf, fault: String },
-    #[error("another command of ant changes the registry: it holds {}", path.display())]
-    Busy { path: PathBuf },
-    #[error("the daemon of ant runs as process {pid}: it would start, stop and delete the same nodes")]
-    Runs { pid: u32 },
-}
-
-impl AntError {
-    /// Returns how to fix the problem.
-    pub(crate) fn hint(&self) -> String {
-        match self {
-            Self::NoRegistry { .. } => "`wnm init --import` imports running nodes without it",
-            Self::File { .. } => "run wnm as the user of ant; nothing was changed",
-            Self::Registry { .. } => "restore the registry from a backup; nothing was changed",
-            Self::Busy { .. } => "wait for the end of that command, then try again; nothing was changed",
-            Self::Runs { .. } => {
-                "`ant node daemon stop` ends the daemon, and its nodes continue to run; then try again"
-            }
-        }
-        .to_owned()
+        Retired::rename(self.registry(), self.folder.join(RETIRED), Some(lock))
     }
 }
 
@@ -249,7 +170,7 @@ pub(crate) fn data_folder() -> PathBuf {
     }
 }
 
-impl Entry {
+impl Listed {
     /// Returns the node as the registry describes it.
     ///
     /// # Errors
@@ -310,6 +231,7 @@ fn kind(error: &serde_json::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::registry;
     use super::*;
     use wnm_core::{Program, Scope};
 
@@ -355,7 +277,7 @@ mod tests {
         }
         let manager = wnm_platform::manager::open(KIND, &wnm_platform::manager::Options::default()).unwrap();
         let mut found = manager.discover(&[folder.path().to_owned()]).unwrap();
-        let others = ant.complete(&mut found, KIND).unwrap();
+        let others = registry::complete(ant.entries(KIND).unwrap(), &mut found);
         let node = &found[0].node.as_ref().unwrap().node;
         assert_eq!((node.id.get(), node.ports.node, node.network[0].as_str()), (1, 12000, "evm-arbitrum-sepolia-test"));
         assert_eq!(node.arguments.join(" "), "--bootstrap 203.0.113.7:12000 --upgrade-channel beta");
@@ -376,7 +298,7 @@ mod tests {
         let before = fs::read(ant.registry()).unwrap();
         let retired = ant.retire().unwrap();
         assert!(!ant.registry().exists() && folder.path().join(RETIRED).exists());
-        assert!(matches!(ant.entries(), Err(AntError::NoRegistry { .. })));
+        assert!(matches!(ant.listed(), Err(RegistryError::NoAnt { .. })));
         retired.undo();
         assert_eq!(fs::read(ant.registry()).unwrap(), before);
         // A process of another program has the recorded number.
@@ -388,8 +310,8 @@ mod tests {
         std::os::unix::fs::symlink("/home/op/.local/bin/ant", process.join("exe")).unwrap();
         fs::write(folder.path().join(PID_FILE), "4711\n").unwrap();
         assert_eq!(ant.daemon_in(&Processes::below(&folder.path().join("proc"))), Some(4711));
-        assert_eq!(ant.folders().len(), 3);
+        assert_eq!(ant.listed().unwrap().iter().flatten().count(), 3);
         fs::write(ant.registry(), &before[..before.len() / 2]).unwrap();
-        assert!(ant.entries().unwrap_err().to_string().ends_with("the file is truncated"));
+        assert!(ant.listed().unwrap_err().to_string().ends_with("the file is truncated"));
     }
 }

@@ -1,11 +1,13 @@
 //! The import of nodes of other tools: which nodes and settings wnm imports, which not, and why. This module changes
-//! nothing on the host, apart from [`anm::Anm::halt`].
+//! nothing on the host, apart from [`anm::Anm::halt`] and [`registry::Registry::retire`].
 
 pub(crate) mod anm;
 pub(crate) mod ant;
+pub(crate) mod formicaio;
 pub(crate) mod found;
 mod node;
 mod obstacle;
+pub(crate) mod registry;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -22,6 +22,7 @@ mod real;
 mod rebuild;
 mod record;
 mod recovery;
+mod reload;
 mod reports;
 mod rights;
 mod schema;

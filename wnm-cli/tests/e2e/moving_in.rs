@@ -285,6 +285,92 @@ fn nodes_of_the_ant_daemon_are_imported() {
     assert_ne!(again.code(), 0);
 }
 
+/// Writes a database as formicaio 0.8 does.
+fn write_formicaio(path: &Path, rows: &[(&str, &str, u16)]) {
+    let db = rusqlite::Connection::open(path).unwrap();
+    db.execute_batch(
+        "CREATE TABLE nodes (node_id TEXT PRIMARY KEY NOT NULL, pid INTEGER, created INTEGER, status TEXT, \
+         bin_version TEXT, port INTEGER, metrics_port INTEGER, rewards_addr TEXT, ip_version TEXT, data_dir_path TEXT)",
+    )
+    .unwrap();
+    for (id, status, port) in rows {
+        let values = rusqlite::params![id, status, port, "00455d78f850b0358E8cea5be24d415E01E107CF"];
+        db.execute("INSERT INTO nodes VALUES (?1, 1, 1764000000, ?2, '0.23.1', ?3, NULL, ?4, 'ipv4', '')", values)
+            .unwrap();
+    }
+}
+
+#[test]
+fn nodes_of_formicaio_are_imported() {
+    let host = Host::new();
+    let data = host.path("formicaio/node_data");
+    let ids = ["0a1b2c3d4e5f", "1a1b2c3d4e5f", "2a1b2c3d4e5f"];
+    for (number, id) in (1..).zip(ids) {
+        std::fs::create_dir_all(data.join(id)).unwrap();
+        let (program, script) = (data.join(id).join("ant-node"), Script::of(Program::AntNode));
+        fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &program, &script).unwrap();
+        std::fs::write(data.join(id).join("node_identity.key"), [number; 32]).unwrap();
+    }
+    let port = |number| host.spare_port(number);
+    let mut first = Command::new(data.join(ids[0]).join("ant-node"));
+    first.arg("--root-dir").arg(data.join(ids[0])).args(["--port", &port(1).to_string(), "--enable-logging"]);
+    first.args(["--ipv4-only", "--rewards-address", "0x00455d78f850b0358E8cea5be24d415E01E107CF"]);
+    first.args(["--evm-network", "arbitrum-one"]).current_dir(host.path("formicaio"));
+    first.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let pid_of_first = {
+        let _turn = crate::host::turn();
+        Pid::from_raw(i32::try_from(first.spawn().unwrap().id()).unwrap())
+    };
+    let database = host.path("formicaio/formicaio.db");
+    let [active, stopped] = [r#""Active""#, r#"{"Inactive":"Stopped"}"#];
+    write_formicaio(
+        &database,
+        &[
+            (ids[0], active, port(1)),
+            (ids[1], stopped, port(2)),
+            (ids[2], active, port(3)),
+            ("ffffffffffff", active, 1),
+        ],
+    );
+    let before = std::fs::read(&database).unwrap();
+    let line = format!("init --from-formicaio {}", host.path("formicaio").display());
+    let dry_run = || {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let shown = init(&host, &format!("--json {line} --dry-run"), &[]);
+        (shown.code() == 0 && shown.json()["nodes"][0]["status"] == json!("RUNNING")).then(|| shown.json())
+    };
+    let shown = (0..300).find_map(|_| dry_run()).unwrap();
+    let states = |nodes: &Value| -> Vec<(Value, Value)> {
+        let nodes = nodes["nodes"].as_array().unwrap().iter();
+        nodes.map(|node| (node["previous_state"].clone(), node["status"].clone())).collect()
+    };
+    let word = |text: &str| json!(text);
+    assert_eq!(
+        states(&shown),
+        [(word("RUNNING"), word("RUNNING")), (word("STOPPED"), word("STOPPED")), (word("RUNNING"), word("STOPPED")),]
+    );
+    let folder = data.join("ffffffffffff");
+    assert_eq!(
+        shown["skipped"],
+        json!([{
+            "name": "node ffffffffffff",
+            "reason": format!("the folder {} holds no identity of a node", folder.display())
+        }])
+    );
+    assert_eq!(std::fs::read(&database).unwrap(), before);
+    let ran = init(&host, &line, &[]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    assert!(!database.exists() && std::fs::read(host.path("formicaio/formicaio.db.before-wnm")).unwrap() == before);
+    assert_eq!(pid(&host.nodes()[0]), pid_of_first);
+    // The node that formicaio recorded as active starts again; the one that its operator had stopped does not.
+    host.expect(0, "run");
+    let nodes = host.wait_for("the third node", |nodes| pid(&nodes[2]).is_some());
+    assert_eq!((pid(&nodes[0]), pid(&nodes[1])), (pid_of_first, None));
+    assert_eq!(nodes[2]["ports"]["node"], json!(port(3)));
+    let again = init(&host, &line, &[]);
+    assert_ne!(again.code(), 0);
+}
+
 #[test]
 fn import_rebuilds_a_lost_database() {
     let host = Host::with_colony();

@@ -116,6 +116,7 @@ const LINES: &[(i32, &str)] = &[
     (0, "report machine-metrics"),
     (1, "report influx-resources"),
     (0, "config path"),
+    (0, "config accept"),
     (0, "config describe node_cap"),
     (0, "config list"),
     (0, "config get node_cap"),

@@ -1,23 +1,31 @@
 //! Pages fit narrow terminals. Pipes and files get the full layout.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::process::Stdio;
 
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::host::{Host, turn};
 
-/// Runs a command on a terminal of this width, and returns its output.
-fn on_terminal(host: &Host, columns: u16, line: &str) -> String {
+/// Returns the two ends of a terminal of this width: the one that shows, and the one of programs.
+fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&screen).unwrap();
     unlockpt(&screen).unwrap();
     let name = ptsname(&screen, Vec::new()).unwrap();
     let terminal = open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
     tcsetwinsize(&terminal, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    (screen, terminal)
+}
+
+/// Runs a command on a terminal of this width, and returns its output.
+fn on_terminal(host: &Host, columns: u16, line: &str) -> String {
+    let (screen, terminal) = terminal(columns);
     let mut command = host.command(&line.split_whitespace().collect::<Vec<_>>());
     // The width of the terminal counts, not COLUMNS, which a shell does not update after a resize.
     command.env("COLUMNS", "200").env("NO_COLOR", "1").stdout(terminal).stderr(Stdio::null());
@@ -115,4 +123,68 @@ fn pipe_gets_the_full_layout() {
     let folder = format!("/mnt/{}", "a-rather-long-name/".repeat(5));
     host.expect(0, &format!("config set node_storage {folder}"));
     assert_eq!(on_terminal(&host, 60, "config get node_storage").trim_end(), folder);
+}
+
+/// Runs `wnm top` on a terminal until it shows a text, ends it, and returns the output after that text.
+fn top(host: &Host, until: &str, end: impl FnOnce(&mut File, Pid)) -> (i32, String) {
+    let (screen, terminal) = terminal(80);
+    let other = terminal.try_clone().unwrap();
+    let mut command = host.command(&["top", "--interval", "200ms"]);
+    command.env("TERM", "xterm").stdin(terminal).stdout(other).stderr(Stdio::null());
+    let mut child = {
+        let _turn = turn();
+        command.spawn().unwrap()
+    };
+    drop(command);
+    let (mut screen, mut part, mut shown) = (File::from(screen), [0; 4096], String::new());
+    while !shown.contains(until) {
+        let read = screen.read(&mut part).unwrap_or_else(|error| panic!("{error}: {shown:?}"));
+        shown.push_str(&String::from_utf8_lossy(&part[..read]));
+    }
+    end(&mut screen, Pid::from_child(&child));
+    let mut rest = String::new();
+    while let Ok(read @ 1..) = screen.read(&mut part) {
+        rest.push_str(&String::from_utf8_lossy(&part[..read]));
+    }
+    (child.wait().unwrap().code().unwrap_or(-1), rest)
+}
+
+#[test]
+fn top_gives_the_terminal_back() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.expect(0, "run");
+    for end in [
+        |screen: &mut File, _: Pid| screen.write_all(b"q").unwrap(),
+        |screen: &mut File, _: Pid| screen.write_all(b"\x03").unwrap(),
+        |_: &mut File, pid: Pid| kill_process(pid, Signal::TERM).unwrap(),
+        |_: &mut File, pid: Pid| kill_process(pid, Signal::HUP).unwrap(),
+    ] {
+        let (code, rest) = top(&host, "antnode0001", end);
+        assert_eq!(code, 0, "{rest:?}");
+        assert!(rest.contains("\u{1b}[?25h") && rest.contains("\u{1b}[?1049l"), "{rest:?}");
+    }
+}
+
+#[test]
+fn top_acts_without_a_daemon() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let (_, rest) = top(&host, "antnode0001", |screen, _| {
+        screen.write_all(b"Ty").unwrap();
+        host.wait_for("a stopped node", |nodes| crate::host::states(nodes) == ["STOPPED"]);
+        screen.write_all(b"q").unwrap();
+    });
+    assert!(rest.contains("Stop antnode0001?"), "{rest:?}");
+}
+
+#[test]
+fn top_needs_a_terminal_and_a_colony() {
+    let host = Host::with_colony();
+    let ran = host.expect(1, "top");
+    insta::assert_snapshot!(ran.err, @r"
+    error: cannot fill the terminal: standard input is not a terminal
+    hint: print the page again and again with `wnm status --watch`
+    ");
+    assert!(on_terminal(&host, 80, "top").is_empty(), "standard input decides first");
 }

@@ -4,6 +4,7 @@ pub(crate) mod allocation;
 pub(crate) mod constants;
 pub(crate) mod pressure;
 pub(crate) mod settings;
+pub(crate) mod shrink;
 pub(crate) mod thresholds;
 pub(crate) mod tuning;
 pub(crate) mod valves;

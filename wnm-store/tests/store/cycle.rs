@@ -137,7 +137,9 @@ fn blockers_and_anomalies_are_stored() {
     ] {
         let mut decided = decision([]);
         decided.verdicts[0].verdict = Verdict::Wait(blocker);
-        let (cycle, _) = store.begin(CycleKind::Scheduled, &observation(1, []), &decided, &[]).unwrap();
+        let observed = observation(1, []);
+        let (cycle, _) = store.begin(CycleKind::Scheduled, &observed, &decided, &[]).unwrap();
+        store.finish(cycle, &[], &EngineState::default(), &observed, &counters(1)).unwrap();
         assert_eq!(store.cycle(cycle).unwrap().unwrap().decision, decided);
     }
 }

@@ -16,6 +16,10 @@ fn damaged_row_hides_no_other_row() {
     save(&mut store, 1, &state, [1, 2, 3]);
     let planned = decision([Action::Stop { node: id(1) }, Action::Stop { node: id(2) }]);
     store.begin(CycleKind::Scheduled, &observation(2, []), &planned, &[]).unwrap();
+    // A copy has no state in memory.
+    let copy = path.with_file_name("copy.db");
+    store.backup(&copy).unwrap();
+    let store = Store::open(&copy).unwrap();
     let other = Connection::open(store.path()).unwrap();
     let damage = |sql: &str| assert_eq!(other.execute(sql, []), Ok(1), "{sql}");
 

@@ -12,3 +12,4 @@ mod nodes;
 mod rebuild;
 mod settings;
 mod state;
+mod wear;

@@ -117,7 +117,7 @@ fn plan(
     keys: &[&'static str],
     by: impl Fn(&mut RawSettings) -> Result<(), CliError>,
 ) -> Result<(RawSettings, Vec<Changed>), CliError> {
-    let before = SourceValues::read(store.settings()?)?;
+    let before = SourceValues::read(store)?;
     for key in keys {
         let source = before.source(key);
         if matches!(source, Source::Environment { .. } | Source::File { .. }) {

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use wnm_platform::Exec;
+use wnm_platform::observe::process::Processes;
 use wnm_platform::service_install::{self, Job, Tool};
 
 use super::{Check, Level};
 use crate::commands::service;
 use crate::takeover::ant::Ant;
+use crate::takeover::formicaio;
 
 const CHECK: &str = "supervisor";
 /// The cron file of anm, which starts and stops nodes.
@@ -40,6 +42,12 @@ pub(super) fn check(db: &Path) -> Check {
         let message =
             format!("the daemon of ant (process {pid}) manages nodes on this host too, and deletes nodes itself");
         return Check::error(CHECK, message, "`ant node daemon stop` ends it, and its nodes continue to run");
+    }
+    if let Some(pid) = formicaio::runs(&Processes::of_host()) {
+        let message =
+            format!("formicaio (process {pid}) manages nodes on this host too, and starts them when it starts");
+        let hint = "end it if its nodes are those of wnm; `wnm init --from-formicaio PATH` takes its nodes over";
+        return Check::warning(CHECK, message, hint);
     }
     let jobs = service_install::jobs(&Exec::real());
     let check = of_jobs(service::installed(db), &jobs, Path::new(ANM).exists());

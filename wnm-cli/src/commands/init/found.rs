@@ -12,8 +12,8 @@ use crate::args::Init;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::takeover::anm::{Anm, AnmColony};
-use crate::takeover::ant::Ant;
 use crate::takeover::found::{self, Reach};
+use crate::takeover::registry::{self, Registry};
 use crate::takeover::{self, Skipped, Takeover};
 use crate::{config, context};
 
@@ -43,24 +43,29 @@ pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// Takes over the nodes of the daemon of `ant`. They are processes without a service, so they come under `setsid`.
-pub(super) fn from_ant(db: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
+/// Takes over the nodes that a tool runs as its children. They are processes without a service, so they come under
+/// `setsid`.
+pub(super) fn from_registry(
+    db: &Path,
+    registry: &dyn Registry,
+    args: &Init,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let own = ManagerKind::new(Program::Setsid, places::own_scope());
     let kind = given(args)?.process_manager.unwrap_or(own);
     if kind.program != Program::Setsid {
-        return Err(CommandError::WrongManager { tool: "ant", manager: kind, required: "setsid" }.into());
+        return Err(CommandError::WrongManager { tool: registry.tool(), manager: kind, required: "setsid" }.into());
     }
-    let ant = Ant::of_user();
-    let (mut takeover, settings) = plan(kind, args, AnmColony::default(), Some(&ant))?;
-    takeover.changes = ant.changes();
+    let (mut takeover, settings) = plan(kind, args, AnmColony::default(), Some(registry))?;
+    takeover.changes = registry.changes();
     if args.dry_run {
         carry_over(db, &takeover, &settings, args, output)?;
-        if let Some(pid) = ant.daemon() {
-            output.say(&format!("the daemon of ant runs as process {pid}: end it with `ant node daemon stop` first"));
+        if let Err(error) = registry.check_unsupervised() {
+            output.say(&format!("{error}: {}", error.hint()));
         }
         return Ok(Exit::Done);
     }
-    let retired = ant.retire()?;
+    let retired = registry.retire()?;
     match carry_over(db, &takeover, &settings, args, output) {
         Ok(()) => {
             next(args, output, "wnm run --dry-run, then wnm service install");
@@ -120,7 +125,12 @@ fn given(args: &Init) -> Result<RawSettings, CliError> {
 
 /// Plans a takeover. Settings of the operator take precedence over those of the other tool, and those over the values that
 /// the nodes show.
-fn plan(kind: ManagerKind, args: &Init, told: AnmColony, ant: Option<&Ant>) -> Result<(Takeover, Settings), CliError> {
+fn plan(
+    kind: ManagerKind,
+    args: &Init,
+    told: AnmColony,
+    registry: Option<&dyn Registry>,
+) -> Result<(Takeover, Settings), CliError> {
     let flags = config::from_flags(&args.settings)?;
     let environment = config::surroundings()?;
     let given = flags.clone().over(environment.clone());
@@ -133,20 +143,19 @@ fn plan(kind: ManagerKind, args: &Init, told: AnmColony, ant: Option<&Ant>) -> R
         options.docker_image.clone_from(image);
     }
     let manager = manager::open(kind, &options)?;
-    // A process is no service: in folders of the operator's choice, and under ant, other processes are those of others.
-    let is_limited = kind.program == Program::Setsid && (given.node_storage.is_some() || ant.is_some());
+    // A process is no service: in folders of the operator's choice, and beside a registry, other processes are those of others.
+    let is_limited = kind.program == Program::Setsid && (given.node_storage.is_some() || registry.is_some());
     let reach = if is_limited { Reach::Folders } else { Reach::Services };
     let mut roots = found::roots(&given.over(told.settings.clone()), &host.storage, kind.program);
-    roots.extend(
-        ant.map(Ant::folders).unwrap_or_default().iter().filter_map(|folder| folder.parent()).map(Path::to_owned),
-    );
+    let entries = registry.map(|registry| registry.entries(kind)).transpose()?.unwrap_or_default();
+    roots.extend(entries.iter().flatten().filter_map(|entry| entry.folder.parent()).map(Path::to_owned));
     roots.sort();
     roots.dedup();
     let mut survey = found::survey(&*manager, &roots, reach)?;
-    let others = ant.map(|ant| ant.complete(&mut survey.found, kind)).transpose()?.unwrap_or_default();
+    let refused = if registry.is_some() { registry::complete(entries, &mut survey.found) } else { Vec::new() };
     let now = wnm_platform::read_clock()?.wall;
     let mut takeover = found::plan(&survey, &*manager, &told.records, now, &|| uuid::Uuid::new_v4().to_string());
-    takeover.skipped.extend(others.into_iter().map(|(name, reason)| Skipped { name, reason }));
+    takeover.skipped.extend(refused.into_iter().map(|(name, reason)| Skipped { name, reason }));
     takeover.skipped.extend(takeover::unused_settings(&told.unused));
     if takeover.nodes.is_empty() {
         return Err(nothing_found(kind, &roots, &takeover).into());

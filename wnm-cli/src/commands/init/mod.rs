@@ -16,6 +16,8 @@ use crate::config;
 use crate::context;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
+use crate::takeover::ant::Ant;
+use crate::takeover::formicaio::Formicaio;
 
 /// A new colony.
 #[derive(Serialize)]
@@ -71,7 +73,10 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
         Init { import: true, .. } => return found::import(db, args, output),
         Init { from_antctl: true, .. } => return found::from_antctl(db, args, output),
-        Init { from_ant: true, .. } => return found::from_ant(db, args, output),
+        Init { from_ant: true, .. } => return found::from_registry(db, &Ant::of_user(), args, output),
+        Init { from_formicaio: Some(path), .. } => {
+            return found::from_registry(db, &Formicaio::at(path), args, output);
+        }
         Init { from_anm: true, .. } => return found::from_anm(db, args, output),
         Init { .. } => {}
     }

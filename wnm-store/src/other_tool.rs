@@ -1,0 +1,137 @@
+//! Databases of other tools: opened to read, and never written.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use crate::error::{Content, DbError, StoreError};
+use crate::file::{self, suffixed};
+use crate::open;
+
+/// A tool whose database wnm reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherTool {
+    /// The Python wnm.
+    PythonWnm,
+    /// formicaio.
+    Formicaio,
+}
+
+impl std::fmt::Display for OtherTool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PythonWnm => "the Python wnm",
+            Self::Formicaio => "formicaio",
+        })
+    }
+}
+
+/// The reason why a file is not a usable database of another tool.
+#[derive(Debug, thiserror::Error)]
+pub enum OtherToolError {
+    /// No file exists at the path.
+    #[error("no such file")]
+    Missing,
+    /// The file is not a SQLite database.
+    #[error("{0}")]
+    Content(Content),
+    /// The pages of the database are inconsistent.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// A table of the tool is missing.
+    #[error("it has other tables: {0}")]
+    OtherTables(rusqlite::Error),
+    /// The table `machine` of the Python wnm has no row.
+    #[error("the table `machine` is empty")]
+    NoColony,
+}
+
+impl OtherTool {
+    pub(crate) fn unusable(self, path: &Path, cause: OtherToolError) -> StoreError {
+        StoreError::NotOfTool { tool: self, path: path.to_path_buf(), cause }
+    }
+
+    /// Opens the database of this tool.
+    ///
+    /// # Errors
+    /// The file does not exist, is not a database, is damaged, or holds an unfinished write.
+    pub(crate) fn open(self, path: &Path) -> Result<Connection, StoreError> {
+        file::inspect(path).map_err(|error| match error {
+            StoreError::NotInitialised { .. } => self.unusable(path, OtherToolError::Missing),
+            StoreError::NotADatabase { content, .. } => self.unusable(path, OtherToolError::Content(content)),
+            other => other,
+        })?;
+        for suffix in ["-wal", "-journal"] {
+            let log = suffixed(path, suffix);
+            if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+                return Err(StoreError::ToolWrites { tool: self, path: path.to_path_buf(), log });
+            }
+        }
+        // Immutable: the tool must not find files of SQLite that it did not make.
+        let db = open::connect_immutable(path).map_err(|error| error.at(path))?;
+        let errors = open::integrity_errors(&db, "quick_check(5)");
+        if errors.is_empty() { Ok(db) } else { Err(self.unusable(path, OtherToolError::Damaged(errors.join("; ")))) }
+    }
+
+    /// Tells a missing table or column apart from the other failures of a query.
+    pub(crate) fn checked<T>(self, path: &Path, result: Result<T, DbError>) -> Result<T, StoreError> {
+        result.map_err(|error| match error {
+            DbError::Sqlite(error)
+                if error.sqlite_error_code().is_none_or(|code| code == rusqlite::ErrorCode::Unknown) =>
+            {
+                self.unusable(path, OtherToolError::OtherTables(error))
+            }
+            error => error.at(path),
+        })
+    }
+}
+
+/// A row by the names of its columns, without null values.
+pub(crate) type Columns = BTreeMap<String, Value>;
+
+/// Returns the rows of a query.
+pub(crate) fn rows(db: &Connection, select: &str) -> Result<Vec<Columns>, DbError> {
+    let mut statement = db.prepare(select)?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut columns = Columns::new();
+        for (i, name) in names.iter().enumerate() {
+            // Lossy: a text that is not UTF-8 must not make the other columns unreadable.
+            let value = row.get_ref(i)?;
+            let value = match value {
+                rusqlite::types::ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+                other => other.try_into().unwrap_or(Value::Null),
+            };
+            if value != Value::Null {
+                columns.insert(name.clone(), value);
+            }
+        }
+        found.push(columns);
+    }
+    Ok(found)
+}
+
+/// Returns a column as text; None where it holds nothing.
+pub(crate) fn text(columns: &Columns, name: &str) -> Option<String> {
+    let text = match columns.get(name)? {
+        Value::Text(text) => text.trim().to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Real(number) => number.to_string(),
+        Value::Blob(_) | Value::Null => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// Returns a column as a whole number; None where it is none.
+pub(crate) fn integer(columns: &Columns, name: &str) -> Option<i64> {
+    match columns.get(name)? {
+        Value::Integer(number) => Some(*number),
+        Value::Real(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(*number as i64),
+        Value::Text(text) => text.trim().parse().ok(),
+        Value::Real(_) | Value::Blob(_) | Value::Null => None,
+    }
+}
