@@ -1,5 +1,4 @@
 //! Wrong command lines of every command, each with its error and its hint, as one page.
-#![expect(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 
