@@ -64,9 +64,9 @@ fn unknown_setting(text: &str) -> Option<Range<usize>> {
 pub(crate) fn set_all(mut settings: RawSettings, option: &str, pairs: &[String]) -> Result<RawSettings, SimError> {
     for pair in pairs {
         let invalid = |problem: String| SimError::input(format!("invalid {option} {pair}: {problem}"));
-        let (key, value) = pair.split_once('=').ok_or_else(|| {
-            invalid("it is not KEY=VALUE".to_owned()).hint(format!("use {option} {pair}=VALUE"))
-        })?;
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| invalid("it is not KEY=VALUE".to_owned()).hint(format!("use {option} {pair}=VALUE")))?;
         settings.set(key.trim(), value).map_err(|problem| invalid(problem.to_string()))?;
     }
     Ok(settings)

@@ -70,7 +70,7 @@ pub(crate) fn days(text: &str) -> Result<f64, String> {
 pub(crate) fn cycle(text: &str) -> Result<u32, String> {
     let with_unit = || time(text).filter(|time| time.subsec_nanos() == 0)?.as_secs().try_into().ok();
     let cycle = text.parse().ok().or_else(with_unit);
-    let cycle = cycle.filter(|cycle: &u32| (5..=86_400).contains(cycle) && cycle % 5 == 0);
+    let cycle = cycle.filter(|cycle: &u32| (5..=86_400).contains(cycle) && cycle.is_multiple_of(5));
     cycle.ok_or_else(|| "not a multiple of 5s from 5s to 1d, such as 60, 60s or 5min".to_owned())
 }
 
@@ -113,6 +113,9 @@ mod tests {
         assert_eq!(svg_file("x.svg"), Ok("x.svg".into()));
         assert!(svg_file("-").is_ok() && svg_file("chart").is_ok() && svg_file("x.png").is_err());
         assert_eq!(nodes("65536"), Err("not a whole number from 0 to 65535".to_owned()));
-        assert_eq!((nodes("0"), explored_nodes("5000"), seed("0"), jobs("3").map(usize::from)), (Ok(0), Ok(5000), Ok(0), Ok(3)));
+        assert_eq!(
+            (nodes("0"), explored_nodes("5000"), seed("0"), jobs("3").map(usize::from)),
+            (Ok(0), Ok(5000), Ok(0), Ok(3))
+        );
     }
 }

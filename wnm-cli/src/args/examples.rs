@@ -8,7 +8,8 @@ use super::{Unparsed, command, parse};
 fn examples(command: &clap::Command) -> Vec<String> {
     let help = [command.get_after_help(), command.get_after_long_help()].into_iter().flatten().map(ToString::to_string);
     let lines = help.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>());
-    let own = lines.filter_map(|line| line.strip_prefix("  ").map(str::to_owned)).filter(|line| line.starts_with("wnm "));
+    let own =
+        lines.filter_map(|line| line.strip_prefix("  ").map(str::to_owned)).filter(|line| line.starts_with("wnm "));
     own.chain(command.get_subcommands().flat_map(examples)).collect()
 }
 
@@ -17,7 +18,10 @@ fn words(example: &str) -> Vec<OsString> {
     // A remark stands apart by two spaces.
     let line = example.split("  ").next().unwrap_or_default();
     let all = shell_words::split(line).unwrap_or_else(|error| panic!("{example}: {error}"));
-    all.into_iter().take_while(|word| !["|", "||", "&&", ">", ">>", "<"].contains(&word.as_str())).map(Into::into).collect()
+    all.into_iter()
+        .take_while(|word| !["|", "||", "&&", ">", ">>", "<"].contains(&word.as_str()))
+        .map(Into::into)
+        .collect()
 }
 
 #[test]
