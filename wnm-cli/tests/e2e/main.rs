@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod bad_input;
+mod changes;
 mod completions;
 mod config;
 mod crash;
