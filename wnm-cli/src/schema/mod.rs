@@ -1,5 +1,6 @@
 //! The JSON schemas in `docs/schema`, generated from the serialised types. This module exists in tests only.
 
+mod openapi;
 mod reports;
 mod settings;
 
