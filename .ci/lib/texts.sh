@@ -42,6 +42,9 @@ text_status_weight='CPU by control group'
 text_status_limit='0.5 of '
 text_status_throttled=' % of the time'
 json_status_limit='"cpu_limit":{"cores":0.5,"throttled_percent":'
+# doctor on nodes that a reboot would not start, without and with --fix.
+text_not_enabled='would not start after a reboot of the host'
+text_enabled='to start after a reboot of the host'
 # The JSON of a cycle that changes nothing.
 json_decided_nothing='"decided":[],'
 json_did_nothing='"work":[]'

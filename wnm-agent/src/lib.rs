@@ -52,7 +52,7 @@ pub use error::{AgentError, HintedError};
 pub use observer::{Evaluated, Observer};
 pub use platform::{Boot, NewNodeIdentity, Platform};
 pub use report::Report;
-pub use request::{Begun, MOST_REQUESTS, Request, RequestQueue, Requester};
+pub use request::{Begun, MOST_REQUESTS, Request, RequestQueue, RequestedWork, Requester};
 pub use store::{Begin, CycleId, Finish, Store};
 pub use trash::RETENTION as TRASH_RETENTION;
 pub use trigger::{Mode, Trigger};

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod candidates;
+mod change;
 mod columns;
 mod groups;
 mod help;
@@ -25,6 +26,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::error::UsageError;
 
 pub(crate) use candidates::{COMPLETE, complete};
+pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};
@@ -191,6 +193,9 @@ pub(crate) enum Command {
     /// List, add, start, stop and remove nodes
     #[command(subcommand)]
     Node(Node),
+    /// List, add and drain storage folders
+    #[command(subcommand)]
+    Storage(Storage),
     /// Hold voluntary actions until `wnm resume`
     #[command(
         after_help = "Under a hold wnm adds, upgrades and removes no node. It still stops nodes under pressure, and starts nodes that ended\nby themselves. Commands that name nodes work as ever.\n\nExamples:\n  wnm hold --reason 'new disks'\n  wnm hold --reason 'new kernel' --until 2h --drain"
@@ -209,7 +214,7 @@ pub(crate) enum Command {
     Config(Config),
     /// Check this host for problems and suggest fixes
     Doctor {
-        /// Remove firewall rules that wnm made for nodes that no longer exist
+        /// Correct firewall rules of nodes, and let the services of running nodes start after a reboot
         #[arg(long)]
         fix: bool,
     },
@@ -444,6 +449,16 @@ pub(crate) enum Node {
     /// Give nodes a new identity, and keep their numbers and ports
     #[command(after_help = "The old folders stay in the trash for a day.\n\nExample:\n  wnm node reset antnode0003")]
     Reset(Removed),
+    /// Give existing nodes other settings, and restart the running ones
+    #[command(
+        after_help = "Settings: rewards_address, network, start_args, environment, no_upnp, log_dir, port, metrics_port, rpc_port.\nNodes restart in groups of max_concurrent_operations. A node that does not start with the new settings gets the old ones back.\n\nExamples:\n  wnm node update --all --dry-run\n  wnm node update 3 --set start_args='--verbose' --set port=56003\n  wnm node update --state RUNNING --set environment=RUST_LOG=info"
+    )]
+    Update(Update),
+    /// Move nodes to another storage folder
+    #[command(
+        after_help = "A running node stops only for the last part of the copy, and runs on at its old place if the move fails.\nAfter Ctrl-C the daemon, or `wnm run`, continues the move. The setting move_rate limits its speed.\n\nExample:\n  wnm node move antnode0003 --to /mnt/disk2"
+    )]
+    Move(Move),
     /// Allow disabled nodes to start again
     #[command(after_help = "Examples:\n  wnm node enable antnode0003\n  wnm node enable --all")]
     Enable(Selected),

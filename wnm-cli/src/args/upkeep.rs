@@ -80,6 +80,14 @@ pub(crate) enum Config {
     },
     /// Print the path of the config file, even if it does not exist
     Path,
+    /// Accept a changed config file that removes or stops nodes
+    #[command(
+        after_help = "A changed config file that is valid, and that neither removes nor stops nodes, is accepted without this command.\n\nExample:\n  wnm config accept --yes"
+    )]
+    Accept {
+        #[command(flatten)]
+        consent: ConsentFlag,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,11 +1,14 @@
 //! `wnm doctor`: checks the host and the colony, with a hint for each problem.
 
+mod boot;
 mod colony;
+mod config_file;
 mod cpu_limit;
 mod firewall;
 mod host;
 mod identities;
 mod instances;
+mod moves;
 mod ports;
 mod probe;
 mod protected;
@@ -72,7 +75,8 @@ impl Check {
     }
 }
 
-/// Whether doctor repairs the firewall rules, the one problem that it can fix without harm to a node.
+/// Whether doctor repairs the problems that it can fix without harm to a node: firewall rules, and services that are not
+/// enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fix {
     Yes,
@@ -86,8 +90,9 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
     checks.push(stored::lock(db));
     checks.extend(stored::lock_of_python_wnm(db));
     checks.push(supervisors::check(db));
+    checks.extend(config_file::check(db));
     let host = context::host_defaults(&stored, &RawSettings::default());
-    let mut raw = config::surroundings()?.over(stored);
+    let mut raw = config::reload::surroundings_of(db)?.over(stored);
     if raw.rewards_address.is_none() && snapshot.is_none() {
         // Before `wnm init` no address is set, and none of the checks reads it. A placeholder lets them run.
         let _ = raw.set("rewards_address", "faucet");
@@ -108,6 +113,9 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
 fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, checks: &mut Vec<Check>) {
     let platform = Platform::new(settings);
     checks.push(host::manager(settings, platform.as_ref()));
+    // A manager that does not answer fails the check before; its trial would only repeat the error.
+    let answers = checks.last().is_some_and(|check| check.level != Level::Error);
+    checks.extend(platform.as_ref().ok().filter(|_| answers).and_then(|it| tries::service(settings, it)));
     checks.push(host::program(settings));
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
@@ -127,9 +135,11 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
     checks.extend(identities::check(snapshot, &storage));
+    checks.extend(moves::check(snapshot, &storage));
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
+        checks.extend(boot::check(platform, snapshot, fix));
         checks.extend(tries::metrics(settings, platform, snapshot));
     }
     checks.extend(protected::check(snapshot));
@@ -138,7 +148,15 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(colony::check(snapshot));
 }
 
-fn line(check: &Check) -> String {
+/// Returns the problems of the host that an operator should know right after `wnm init`: an active firewall whose rules wnm
+/// does not change, and a process manager whose nodes end at logout.
+pub(crate) fn after_init(settings: &Settings) -> Vec<Check> {
+    let firewall = tries::unmanaged_firewall(settings, Path::new("/"));
+    host::doubt(settings).into_iter().chain(firewall).collect()
+}
+
+/// Returns the lines of a check.
+pub(crate) fn line(check: &Check) -> String {
     let level = match check.level {
         Level::Ok => styled(GREEN, "ok     "),
         Level::Warning => styled(YELLOW, "warning"),

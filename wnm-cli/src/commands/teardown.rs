@@ -48,9 +48,20 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
     }
     if args.purge {
         context.agent.store.purge()?;
+        remove_companions(db);
         output.say(&format!("removed {}", db.display()));
     }
     Ok(Exit::Done)
+}
+
+/// Removes the files beside a removed database: the accepted config file, the alerts and the holds.
+fn remove_companions(db: &Path) {
+    for suffix in [".config-file", ".alerts", ".hold", ".hold-url"] {
+        let mut name = db.as_os_str().to_owned();
+        name.push(suffix);
+        // Most colonies have none of them.
+        _ = std::fs::remove_file(name);
+    }
 }
 
 /// Returns the traces of the nodes that the database no longer contains.

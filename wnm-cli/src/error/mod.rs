@@ -1,5 +1,6 @@
 //! Errors of the command line: the failure and its cause, a hint, and the exit code.
 
+mod change;
 mod command;
 mod config_file;
 mod edit;
@@ -22,6 +23,7 @@ use crate::render;
 use crate::takeover::anm::AnmError;
 use crate::takeover::registry::RegistryError;
 
+pub(crate) use change::ChangeError;
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
 pub(crate) use edit::EditError;

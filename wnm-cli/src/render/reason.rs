@@ -5,28 +5,12 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Action, Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone,
-    Relief, SkipReason, Timestamp, Verdict,
+    Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
+    SkipReason, Timestamp, Verdict,
 };
 
+pub(crate) use super::action::action;
 use super::duration;
-
-/// Returns an action in the imperative, such as `start antnode0003`.
-pub(crate) fn action(action: &Action) -> String {
-    let base = format!("{} {}", action.verb(), action.node().name());
-    match action {
-        Action::Start { upgrade_to: Some(to), .. } => format!("{base} with {to}"),
-        Action::Upgrade { from: Some(from), to, .. } => format!("{base} from {from} to {to}"),
-        Action::Upgrade { from: None, to, .. } => format!("{base} to {to}"),
-        Action::Add { .. }
-        | Action::Start { upgrade_to: None, .. }
-        | Action::Stop { .. }
-        | Action::Disable { .. }
-        | Action::Enable { .. }
-        | Action::Restart { .. }
-        | Action::Remove { .. } => base,
-    }
-}
 
 /// Returns the reason of an action.
 pub(crate) fn reason(reason: &Reason) -> String {

@@ -15,7 +15,9 @@ use serde_json::Value;
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, logs, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
-use crate::render::{cycle, events, history, live_event, node_show, probe, report, status, trash, valves, work};
+use crate::render::{
+    cycle, events, history, live_event, node_show, probe, report, status, storage, trash, valves, work,
+};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -65,6 +67,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("report-node-status-details", schema::<Vec<report::node_status_details::Details>>()),
         ("service", document::<service::View>()),
         ("status", document::<status::StatusView<'_>>()),
+        ("storage", document::<Vec<storage::StorageView>>()),
         ("valves", document::<valves::ValvesView>()),
         ("trash", document::<Vec<trash::TrashView>>()),
         ("work", document::<Vec<work::Work>>()),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod bad_input;
+mod changes;
 mod completions;
 mod config;
 mod crash;
@@ -22,6 +23,7 @@ mod real;
 mod rebuild;
 mod record;
 mod recovery;
+mod reload;
 mod reports;
 mod rights;
 mod schema;

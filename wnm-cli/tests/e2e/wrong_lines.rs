@@ -122,7 +122,7 @@ const LINES: &[(&str, &str)] = &[
     ("node logs 1 --source disk", "disk"),
     ("node logs 1 --tail 3", "--tail"),
     ("node logs 1-2", "1-2"),
-    ("node update 1", "update"),
+    ("node updates 1", "updates"),
     ("trash", "trash"),
     ("trash lst", "lst"),
     ("trash restore", "restore"),

@@ -262,6 +262,11 @@ impl ProcessManager for Docker {
         }
     }
 
+    fn release(&self, old: &Node) -> Result<(), PlatformError> {
+        // A container names its folder, and cannot change.
+        self.undefine(old)
+    }
+
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
         if nodes.is_empty() {
             return BTreeMap::new();

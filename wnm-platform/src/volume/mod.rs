@@ -116,6 +116,13 @@ pub fn volume_of(folder: &Path, roots: &[PathBuf]) -> Option<usize> {
     around.max_by_key(|(_, root)| root.as_os_str().len()).map(|(at, _)| at)
 }
 
+/// Returns the name of the space of the volume at a path. Equal names mean shared space. A path without a mount has its own.
+#[cfg(target_os = "macos")]
+pub(crate) fn pool_of(path: &Path) -> String {
+    let mounts = Mounts::around(path);
+    mounts.of(path).map_or_else(|| path.display().to_string(), |mount| mounts.pool(mount))
+}
+
 /// Returns the storage folders whose file systems answer.
 #[must_use]
 pub fn answering(roots: &[PathBuf]) -> Vec<PathBuf> {
@@ -237,14 +244,14 @@ impl View {
 
     /// Fills in the identity and the pool.
     fn describe(&mut self, root: &Path, Existing { real, device }: &Existing, status: &StatVfs) {
-        let mounts = Mounts::read();
+        let mounts = Mounts::around(real);
         let mount = mounts.of(real);
         self.pool = mount.map_or_else(|| device.to_string(), |mount| mounts.pool(mount));
         if self.access == Access::Present {
             self.is_mount_point = mount.is_some_and(|mount| mount.point == *real);
             let file_system = match mount {
                 Some(mount) => identity::of_file_system(mount, real, status),
-                // Without a list of mounts, as on macOS, the device number is the best name.
+                // Without a list of mounts the device number is the best name.
                 None => Some(*device),
             };
             self.identities = Identities { marker: identity::of_marker(root), file_system };

@@ -114,11 +114,12 @@ impl Usage {
             }
             match **state {
                 NodeState::Running { since } => usage.count_process(sample, since, &running),
-                NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
-                    usage.count_process(sample, since, &starting);
-                }
+                // A migrating node runs, except for the last part of its copy.
+                NodeState::Unknown { since }
+                | NodeState::Restarting { since }
+                | NodeState::Upgrading { since, .. }
+                | NodeState::Migrating { since } => usage.count_process(sample, since, &starting),
                 NodeState::Stopped { .. }
-                | NodeState::Migrating { .. }
                 | NodeState::Removing { .. }
                 | NodeState::Dead { .. }
                 | NodeState::Disabled { .. } => {}

@@ -57,6 +57,8 @@ pub struct Settings {
     pub donate: Address,
     /// Folders for the nodes, at least one.
     pub storage: Vec<PathBuf>,
+    /// Storage folders that get no new nodes.
+    pub drained: Vec<PathBuf>,
     /// The folder in which each new node gets a folder for its logs; None for the default of the process manager.
     pub logs: Option<PathBuf>,
     /// Port ranges of the nodes.
@@ -85,6 +87,8 @@ pub struct Settings {
     pub io_weight: Weight,
     /// Disk space that a full node may use.
     pub crisis: Bytes,
+    /// Bytes per second with which the folder of a node moves to another volume; None without a limit.
+    pub move_rate: Option<u64>,
     /// Pause between the probes of two nodes.
     pub survey_delay: std::time::Duration,
     /// Pause between the actions on two nodes.
@@ -151,6 +155,7 @@ impl Settings {
             rewards,
             donate: raw.donate_address.unwrap_or(FAUCET),
             storage: raw.node_storage.clone().map_or_else(|| vec![host.storage.clone()], |folders| folders.0),
+            drained: raw.drained_storage.clone().map_or_else(Vec::new, |folders| folders.0),
             logs: raw.log_dir.clone().map(|folder| folder.0),
             ports,
             manager,
@@ -164,6 +169,7 @@ impl Settings {
             cpu_limit: raw.cpu_limit.unwrap_or(true),
             cpu_weight: raw.cpu_weight.unwrap_or(Weight::BEHIND),
             io_weight: raw.io_weight.unwrap_or(Weight::BEHIND),
+            move_rate: raw.move_rate,
             crisis: Bytes(raw.crisis_bytes.unwrap_or(Policy::DEFAULT_CRISIS)),
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),
