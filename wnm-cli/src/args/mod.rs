@@ -3,6 +3,8 @@
 mod candidates;
 mod change;
 mod columns;
+#[cfg(test)]
+mod examples;
 mod groups;
 mod help;
 mod hold;
@@ -161,7 +163,7 @@ pub(crate) enum Command {
     Daemon(Daemon),
     /// Show the host and the colony
     #[command(
-        after_help = "Examples:\n  wnm status --watch\n  wnm status --watch=10s\n  wnm status --check --json || echo 'look at the nodes'\n\nCtrl-C ends --watch with exit code 0."
+        after_help = "Examples:\n  wnm status --watch\n  wnm status --watch 10s\n  wnm status --check --json || echo 'look at the nodes'\n\nCtrl-C ends --watch with exit code 0."
     )]
     Status(Status),
     /// Show host and nodes on the whole terminal
@@ -288,7 +290,6 @@ pub(crate) struct Status {
         long,
         value_name = "TIME",
         num_args = 0..=1,
-        require_equals = true,
         default_missing_value = "2s",
         conflicts_with = "check",
         value_parser = numbers::interval
@@ -318,7 +319,7 @@ pub(crate) struct Top {
 
 #[derive(Debug, Args)]
 pub(crate) struct Daemon {
-    /// Time between two cycles, such as 5s or 1m; at least 100ms
+    /// Time between two cycles, such as 5s or 1m; at least 100ms; a bare number is seconds
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
     #[command(flatten)]
@@ -342,7 +343,7 @@ pub(crate) struct Record {
     /// File to write, which must not exist; compressed if its name ends in .gz
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Time between two samples, such as 1s; at least 100ms
+    /// Time between two samples, such as 1s; at least 100ms; a bare number is seconds
     #[arg(long, default_value = "1s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
     /// Duration of the recording, such as 10m or 1d [default: until interrupted]

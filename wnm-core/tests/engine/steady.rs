@@ -467,6 +467,24 @@ fn missing_metric_blocks_growth_by_name() {
 }
 
 #[test]
+fn unmeasured_nodes_block_growth_and_relief_by_count() {
+    let mut host = Host::new(8, &[("node_cap", "90")]);
+    // No number of cores: the CPU of the nodes is unknown, as in the first cycle that observes them.
+    host.each = f64::NAN;
+    host.background = 100.0;
+    let decision = host.minute();
+    assert_eq!(decision.actions, []);
+    let held = Verdict::Skip(SkipReason::Blocked(Blocker::UnmeasuredNodes { unmeasured: 8, running: 8 }));
+    for rule in ["grow_steadily", "relieve_cpu"] {
+        assert_eq!(verdict_of(&decision, rule), Some(&held), "{rule}");
+    }
+    host.colony.look.host.cpus = None;
+    let decision = host.minute();
+    let held = Verdict::Skip(SkipReason::Blocked(Blocker::MissingMetric { signal: wnm_core::Signal::Cpu }));
+    assert_eq!(verdict_of(&decision, "grow_steadily"), Some(&held));
+}
+
+#[test]
 fn start_in_progress_does_not_block_relief() {
     let mut host = Host::new(10, &[("node_cap", "10")]);
     host.minutes(60);

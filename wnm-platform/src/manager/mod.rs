@@ -295,6 +295,22 @@ pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManag
     }
 }
 
+/// Returns the process manager of a kind with tools that `exec` runs, and with files and processes in a folder.
+#[cfg(test)]
+pub(crate) fn with_tools(
+    kind: ManagerKind,
+    exec: crate::exec::Exec,
+    folder: &std::path::Path,
+) -> Box<dyn ProcessManager> {
+    match kind.program {
+        Program::Antctl => Box::new(antctl::Antctl::with_tools(kind, exec, folder)),
+        Program::Docker => Box::new(docker::Docker::with_tools(kind, exec, folder)),
+        Program::Systemd => Box::new(systemd::Systemd::with_tools(kind, exec, folder)),
+        Program::Launchd => Box::new(launchd::Launchd::with_tools(kind, exec, folder)),
+        Program::Setsid => Box::new(setsid::Setsid::new(kind, &Options::default())),
+    }
+}
+
 /// Returns a warning about a process manager on this host, if there is one.
 #[must_use]
 pub fn warning(kind: ManagerKind) -> Option<ManagerWarning> {

@@ -40,7 +40,7 @@ pub(crate) struct Changed {
     pub(crate) affects: Affects,
 }
 
-/// Stores settings, given as `SETTING VALUE` or several `SETTING=VALUE`.
+/// Stores settings, given as `SETTING VALUE` or `SETTING=VALUE`, one or several.
 pub(super) fn set(db: &Path, words: &[String], consent: ConsentFlag, output: &Output) -> Result<(), CliError> {
     let pairs = pairs(words)?;
     // Values are checked before the database is opened: a typing error is the same with and without a colony.
@@ -60,7 +60,7 @@ pub(super) fn unset(db: &Path, keys: &[String], consent: ConsentFlag, output: &O
     })
 }
 
-/// Reads `SETTING VALUE`, or several `SETTING=VALUE`.
+/// Reads `SETTING VALUE …` or `SETTING=VALUE …`.
 fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
     let unknown = |key: &str, value: &str| {
         known(key, "set").map_err(|error| match error {
@@ -71,10 +71,9 @@ fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
             error => error,
         })
     };
-    if let [key, value] = words
-        && !key.contains('=')
-    {
-        return Ok(vec![(unknown(key, value)?, value.clone())]);
+    let (apart, rest) = words.as_chunks();
+    if rest.is_empty() && apart.iter().all(|[key, _]| !key.contains('=')) {
+        return apart.iter().map(|[key, value]| Ok((unknown(key, value)?, value.clone()))).collect();
     }
     let pair = |word: &String| match word.split_once('=') {
         Some((key, value)) => Ok((unknown(key, value)?, value.to_owned())),

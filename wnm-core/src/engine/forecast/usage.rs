@@ -154,6 +154,11 @@ impl Usage {
         (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
     }
 
+    /// Returns the number of running nodes whose CPU is unknown, and of all running nodes.
+    pub(crate) const fn unmeasured(&self) -> (u32, u32) {
+        (self.live.saturating_sub(self.cpu.count), self.live)
+    }
+
     /// Returns whether the CPU of every node is known.
     pub(crate) const fn is_cpu_known(&self) -> bool {
         self.cpu.count == self.live
