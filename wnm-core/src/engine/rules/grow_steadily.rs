@@ -96,7 +96,14 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
                 }
                 continue;
             }
-            // `obstacle` compares the forecast of volumes and the recovered runnable tasks.
+            // The forecast of `obstacle` ignores a single busy minute; the threshold of the operator does not.
+            (Signal::Load1 | Signal::Load5 | Signal::Load15, _, high) => {
+                if measure.is_exceeded() {
+                    return Some(Blocker::OverThreshold(Comparison::latest(signal, seen, high)));
+                }
+                continue;
+            }
+            // `obstacle` compares the forecast of volumes.
             _ => continue,
         };
         if seen.number() > warning {
