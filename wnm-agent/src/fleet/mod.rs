@@ -8,7 +8,7 @@
 //! - pure: [`command`], [`control`], [`document`], [`name`], [`keys`], [`access`], [`signature`];
 //! - files: [`membership`], [`secret_file`];
 //! - the engine: [`engine`], [`publisher`] for a host, [`operator`] for its operator;
-//! - a daemon: [`service`], [`hold`].
+//! - a daemon: `service`, `hold`.
 
 pub mod access;
 pub mod command;

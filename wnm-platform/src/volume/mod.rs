@@ -72,7 +72,7 @@ impl Storage {
         let mut views: BTreeMap<PathBuf, View> = BTreeMap::new();
         let mut storage = Self::default();
         // Folders of one file system have one free space: what others write between two readings must not prefer one of
-        // them. With a quota for its folder a file system has another total.
+        // them. A limit of the space of one folder shows as another total.
         let mut spaces: BTreeMap<(u64, Option<Bytes>), Space> = BTreeMap::new();
         for (root, nodes) in on_root {
             let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
