@@ -142,19 +142,25 @@ fn api_answers_with_the_documents_of_the_commands() {
     }
 }
 
+/// Starts a daemon, and returns the address of its HTTP server: another program may have taken the port of the setting, so
+/// that the next free one serves.
+fn serving(host: &Host) -> (Daemon, String) {
+    let started = {
+        let _turn = turn();
+        let mut command = host.command(&["daemon", "--interval", "10m"]);
+        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let serves = |daemon: &serde_json::Value| daemon["phase"] == "running" && daemon["listen"]["address"].is_string();
+    let address = daemon(host, "HTTP server", serves)["listen"]["address"].as_str().unwrap().to_owned();
+    (started, address)
+}
+
 #[test]
 fn events_of_the_api_come_at_once() {
     use std::io::{BufRead, BufReader};
     let host = Host::with_colony();
     host.expect(0, &format!("config set listen=127.0.0.1:{} node_cap=1", host.spare_port(5)));
-    let _daemon = {
-        let _turn = turn();
-        let mut command = host.command(&["daemon", "--interval", "10m"]);
-        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    };
-    // Another program may have taken the port: the next free one serves.
-    let serves = |daemon: &serde_json::Value| daemon["phase"] == "running" && daemon["listen"]["address"].is_string();
-    let address = daemon(&host, "HTTP server", serves)["listen"]["address"].as_str().unwrap().to_owned();
+    let (_daemon, address) = serving(&host);
     let mut stream = TcpStream::connect(&address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.write_all(format!("GET /api/v1/events?after=0 HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
@@ -187,13 +193,7 @@ fn answers_fit_the_description_of_the_api() {
     let host = Host::with_colony();
     host.expect(0, "node add --count 2");
     host.expect(0, &format!("config set listen=127.0.0.1:{} node_cap=2", host.spare_port(6)));
-    let _daemon = {
-        let _turn = turn();
-        let mut command = host.command(&["daemon", "--interval", "10m"]);
-        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    };
-    let serves = |daemon: &serde_json::Value| daemon["phase"] == "running" && daemon["listen"]["address"].is_string();
-    let address = daemon(&host, "HTTP server", serves)["listen"]["address"].as_str().unwrap().to_owned();
+    let (_daemon, address) = serving(&host);
     let description = json(&address, "/api/v1/openapi.json", "200");
     let mut documents = 0;
     for (path, item) in description["paths"].as_object().unwrap() {
