@@ -15,6 +15,8 @@ machine_folder=
 # Where control groups are mounted, and the hierarchies in which a machine gets a group of its own.
 cgroup_mounts=/sys/fs/cgroup
 if [ -e $cgroup_mounts/cgroup.controllers ]; then machine_hierarchies=(.); else machine_hierarchies=(systemd unified); fi
+# Further options of systemd-nspawn for the machines of a scenario.
+machine_options=()
 # systemd-nspawn, and the first process of the machine.
 nspawn=
 leader=
@@ -44,9 +46,13 @@ start_scenario() {
   trap 'exit 143' TERM
 }
 
+# Releases the mounts of a scenario on this host; a scenario may replace it.
+clean_up() { :; }
+
 end_scenario() {
   local status=$? pid child
   trap - EXIT INT TERM
+  clean_up
   for pid in "${machine_pids[@]}"; do
     child=$(pgrep -P "$pid" 2>/dev/null | head -1 || true)
     [ -z "$child" ] || kill -KILL "$child" 2>/dev/null || true
@@ -83,7 +89,7 @@ boot() {
       echo "$BASHPID" >"$cgroup_mounts/$hierarchy/$name/cgroup.procs"
     done
     exec systemd-nspawn -q -D "$machine_folder" --register=no --keep-unit --private-network \
-      --bind-ro="$stage:/opt/wnm" -M "$name" -b
+      --bind-ro="$stage:/opt/wnm" ${machine_options[@]+"${machine_options[@]}"} -M "$name" -b
   ) >"$work/boot.log" 2>&1 </dev/null &
   nspawn=$!
   machine_pids+=("$nspawn")

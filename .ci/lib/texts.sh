@@ -9,7 +9,7 @@ weight_check=weight_puts_nodes_behind
 many_nodes_check=two_hundred_nodes
 load_test=load::cpu_limit_throttles_nodes_and_is_lifted_again
 # Each process manager must pass as many checks: a check that is skipped would not be noticed otherwise.
-suite_checks=30
+suite_checks=36
 
 # Settings, variables and files.
 cpu_limit_setting=cpu_limit
@@ -42,6 +42,9 @@ text_status_weight='CPU by control group'
 text_status_limit='0.5 of '
 text_status_throttled=' % of the time'
 json_status_limit='"cpu_limit":{"cores":0.5,"throttled_percent":'
+# doctor on nodes that a reboot would not start, without and with --fix.
+text_not_enabled='would not start after a reboot of the host'
+text_enabled='to start after a reboot of the host'
 # The JSON of a cycle that changes nothing.
 json_decided_nothing='"decided":[],'
 json_did_nothing='"work":[]'

@@ -13,6 +13,7 @@ use wnm_store::{Followed, Lock, Store};
 
 use crate::args::{Global, SettingFlags};
 use crate::config;
+use crate::config::reload::{Colony, ConfigFile, Refreshing, Refusal, Reload};
 use crate::error::CliError;
 use crate::progress::Progress;
 use crate::rebuild::{self, Attempt};
@@ -31,6 +32,7 @@ pub(crate) struct Context {
 pub(crate) struct SettingSources {
     flags: RawSettings,
     host: HostDefaults,
+    file: ConfigFile,
 }
 
 impl Context {
@@ -56,7 +58,10 @@ impl Context {
             Mode::DryRun => Store::open_read_only(db)?,
         };
         let stored = store.settings()?;
-        let surroundings = config::surroundings()?;
+        let above = once.clone().over(flags.clone());
+        let file = ConfigFile::open(db, mode, &Colony::read(&above, &store)?)?;
+        file.warn();
+        let surroundings = config::from_environment()?.over(file.settings().clone());
         let given = flags.clone().over(surroundings.clone());
         let host = host_defaults(&stored, &given);
         if !store.nodes()?.is_empty() {
@@ -72,7 +77,7 @@ impl Context {
         platform.restore_program_cache(store.cached()?);
         let logs = places::logs_of(&settings);
         let agent = Agent { logs, holds: for_host(db), ..Agent::new(store, platform, settings) };
-        Ok(Self { agent, progress: Progress::hidden(), sources: SettingSources { flags, host } })
+        Ok(Self { agent, progress: Progress::hidden(), sources: SettingSources { flags, host, file } })
     }
 
     /// Runs one cycle, with the progress bar of the command.
@@ -93,11 +98,18 @@ impl SettingSources {
         rebuild::rebuild(db, &self.flags)
     }
 
-    /// Brings the settings of an agent up to date with the database, the environment and the config file.
+    /// Brings the settings of an agent up to date with the database, the environment and the config file. `now` is a time
+    /// of the monotonic clock of this process.
     ///
     /// # Errors
     /// A source cannot be read, the settings are not valid, or their process manager cannot work here.
-    pub(crate) fn refresh(&self, db: &Path, agent: &mut HostAgent) -> Result<(), CliError> {
+    pub(crate) fn refresh(
+        &mut self,
+        db: &Path,
+        agent: &mut HostAgent,
+        now: Duration,
+        reload: Reload,
+    ) -> Result<Refreshing, CliError> {
         let database = db.display();
         match agent.store.follow(db)? {
             Followed::Unchanged => {}
@@ -106,8 +118,10 @@ impl SettingSources {
                 tracing::warn!(%database, "the database was removed or damaged; wrote it again, without a loss");
             }
         }
+        let refreshing = self.file.refresh(now, reload, &Colony::read(&self.flags, &agent.store)?);
         let stored = agent.store.settings()?;
-        let settings = config::fold([self.flags.clone(), config::surroundings()?, stored], &self.host)?;
+        let surroundings = config::from_environment()?.over(self.file.settings().clone());
+        let settings = config::fold([self.flags.clone(), surroundings, stored], &self.host)?;
         if settings != agent.settings {
             let platform = Platform::new(&settings)?;
             platform.restore_program_cache(agent.platform.program_cache());
@@ -115,7 +129,12 @@ impl SettingSources {
             agent.logs = places::logs_of(&settings);
             agent.settings = settings;
         }
-        Ok(())
+        Ok(refreshing)
+    }
+
+    /// Returns the reason for which a change of the config file is not applied; None without one.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        self.file.refusal()
     }
 }
 

@@ -48,5 +48,5 @@ pub(crate) fn of(db: &Path) -> Result<CpuLimit, CliError> {
 fn settings(db: &Path) -> Result<Settings, CliError> {
     let stored = Store::open_read_only(db)?.settings()?;
     let host = context::host_defaults(&stored, &RawSettings::default());
-    Ok(Settings::new(&config::surroundings()?.over(stored), &host)?)
+    Ok(Settings::new(&config::reload::surroundings_of(db)?.over(stored), &host)?)
 }

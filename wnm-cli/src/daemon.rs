@@ -2,18 +2,22 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use wnm_agent::control::socket_path;
+use wnm_agent::fleet::FleetService;
 use wnm_agent::host::HostAgent;
 use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::probe::ProbeService;
 use wnm_agent::serve::{self, ServeError, Server};
+use wnm_agent::valves::host::for_daemon;
 use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
+use wnm_core::{NodeState, Settings};
 use wnm_platform::{Platform, places};
 use wnm_store::{Lock, ProbeFilter, Schedule, Store};
 
@@ -21,11 +25,14 @@ use crate::api::Api;
 use crate::args::Daemon;
 use crate::commands::probe;
 use crate::config;
+use crate::config::reload::{Refreshing, Refusal, Reload, STABLE};
 use crate::context::{self, Context, LOCK_TIMEOUT, SettingSources};
 use crate::error::{CliError, CommandError, Exit};
 use crate::freshness;
+use crate::notify::{Notifier, NotifyingTimer};
 use crate::output::Output;
 use crate::rebuild::{self, Attempt};
+use crate::render::live_event;
 
 /// The age of the runs that count for ceilings and spending after a restart.
 const PROBES_COUNTED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,9 +43,11 @@ const PROBES_COUNTED: Duration = Duration::from_secs(24 * 60 * 60);
 /// The colony cannot be opened, another daemon runs on it, or the output cannot be written.
 pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit, CliError> {
     let (wake, wakes) = channel();
+    let reload = Arc::new(AtomicBool::new(false));
     // A signal during the start must not kill the process with the lock just taken.
-    forward_signals(wake.clone())?;
-    let mut timer = ChannelTimer::new(wakes);
+    forward_signals(wake.clone(), reload.clone())?;
+    let notifier = Notifier::from_environment();
+    let mut timer = NotifyingTimer::new(ChannelTimer::new(wakes), &notifier);
     let lock = context::lock(db, LOCK_TIMEOUT)?;
     let Context { mut agent, sources, .. } = match Context::open(db, &args.settings) {
         Err(error) if rebuild::is_needed(&error) => match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
@@ -49,14 +58,21 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     };
     drop(lock);
     let (live, requests) = (Live::default(), RequestQueue::default());
-    let server = start_server(db, &live, &requests, wake)?;
+    let server = start_server(db, &live, &requests, wake.clone())?;
     // Also without a socket, so that a teardown finds the daemon.
     let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT)?;
+    notifier.ready();
     let schedule = Schedule::daemon(args.interval);
     let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus);
+    let fleet = FleetService::new(db, live.clone(), env!("CARGO_PKG_VERSION"), live_event::text);
+    agent.holds = for_daemon(db, fleet.shared());
     let mut control = Control {
         db,
         sources,
+        started: Instant::now(),
+        reload,
+        wake,
+        notifier: &notifier,
         schedule,
         output,
         is_unreadable: false,
@@ -64,6 +80,7 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
         requests,
         server,
         probes,
+        fleet,
         live: &live,
     };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
@@ -106,6 +123,11 @@ fn start_server(
 struct Control<'a> {
     db: &'a Path,
     sources: SettingSources,
+    started: Instant,
+    /// SIGHUP came since the last cycle.
+    reload: Arc<AtomicBool>,
+    wake: Sender<Wake>,
+    notifier: &'a Notifier,
     schedule: Schedule,
     output: &'a Output,
     /// The last cycle could not read the database.
@@ -116,10 +138,38 @@ struct Control<'a> {
     /// The servers; None where the system refuses them.
     server: Option<Server>,
     probes: ProbeService,
+    fleet: FleetService,
     live: &'a Live,
 }
 
 impl Control<'_> {
+    /// Brings the settings up to date. A config file that has just changed is read again when it has been the same for
+    /// long enough.
+    fn follow_settings(&mut self, agent: &mut HostAgent) -> Result<(), CliError> {
+        let is_requested = self.reload.swap(false, Ordering::Relaxed);
+        let reload = if is_requested { Reload::Requested } else { Reload::Scheduled };
+        if is_requested {
+            self.notifier.reloading();
+        }
+        let refreshing = self.sources.refresh(self.db, agent, self.started.elapsed(), reload);
+        if is_requested {
+            // Also after a failure: the daemon goes on, and names the failure in its status.
+            self.notifier.ready();
+        }
+        let refreshing = refreshing?;
+        let refusal = self.sources.refusal().cloned();
+        self.live.set_config_file(refusal.map(|Refusal { error, hint }| CycleFailure { error, hint }));
+        if refreshing == Refreshing::Changed {
+            let wake = self.wake.clone();
+            // Without the thread, a later cycle reads the file.
+            _ = std::thread::Builder::new().name("wnm-config".to_owned()).spawn(move || {
+                std::thread::sleep(STABLE);
+                _ = wake.send(Wake::Now);
+            });
+        }
+        Ok(())
+    }
+
     /// Applies the settings of probes, and stores the runs that ended.
     fn follow_probes(&mut self, agent: &mut HostAgent) {
         let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
@@ -169,11 +219,13 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         } else {
             Refreshed::Current
         };
-        self.sources.refresh(self.db, agent)?;
+        self.follow_settings(agent)?;
         if let Some(server) = &self.server {
             server.set_listen(agent.settings.listen.address());
         }
+        self.notifier.allow(pauses(&agent.settings, self.live));
         self.follow_probes(agent);
+        self.fleet.configure(&agent.settings);
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
         Ok(refreshed)
@@ -181,6 +233,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
 
     fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), CliError> {
         self.cycles += 1;
+        self.notifier.status(&status_line(report));
         self.probes.hold(report.observation.valves.holds.first().map(|hold| hold.reason.clone()));
         // A program reads each cycle; a person reads the journal, where idle cycles would hide the others.
         let is_idle = changes.is_empty() && report.worked.is_empty();
@@ -190,6 +243,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
 
     fn failed(&mut self, error: &CliError) -> CycleFailure {
         self.is_unreadable = rebuild::is_needed(error);
+        self.notifier.status(&format!("the last cycle failed: {}", error.message()));
         CycleFailure { error: error.to_string(), hint: error.hint() }
     }
 
@@ -198,9 +252,26 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     }
 }
 
+/// Returns the pauses that the settings put into one cycle, between the probes of nodes and between actions.
+fn pauses(settings: &Settings, live: &Live) -> Duration {
+    let nodes = live.snapshot().map_or(0, |last| last.report.colony.nodes.len());
+    let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+    settings.survey_delay.saturating_add(settings.action_delay).saturating_mul(nodes)
+}
+
+/// Returns the state of the colony in a line, for the service manager.
+fn status_line(report: &Report) -> String {
+    let colony = &report.colony;
+    let states = colony.state.nodes.iter().filter(|(id, _)| colony.nodes.contains_key(id));
+    let running = states.filter(|(_, state)| matches!(state, NodeState::Running { .. })).count();
+    let hold = report.observation.valves.holds.first();
+    let hold = hold.map_or_else(String::new, |hold| format!("; hold: {}", hold.reason));
+    format!("{running} of {} nodes run{hold}", colony.nodes.len())
+}
+
 /// Sends a wake for each signal. A second signal to end ends the process at once, as if it had never been handled: the
 /// next cycle of any wnm resumes the pending actions.
-fn forward_signals(sender: Sender<Wake>) -> Result<(), CliError> {
+fn forward_signals(sender: Sender<Wake>, reload: Arc<AtomicBool>) -> Result<(), CliError> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     std::thread::spawn(move || {
         let mut is_ending = false;
@@ -209,6 +280,7 @@ fn forward_signals(sender: Sender<Wake>) -> Result<(), CliError> {
                 _ = emulate_default_handler(signal);
             }
             let wake = if signal == SIGHUP { Wake::Now } else { Wake::End };
+            reload.fetch_or(signal == SIGHUP, Ordering::Relaxed);
             if sender.send(wake).is_err() {
                 break;
             }

@@ -13,6 +13,7 @@ mod freshness;
 mod interrupt;
 mod json;
 mod legacy;
+mod notify;
 mod output;
 mod page;
 mod progress;

@@ -8,6 +8,7 @@ use wnm_platform::Platform;
 use wnm_store::{Remains, Store};
 
 use crate::config;
+use crate::config::reload::surroundings_of;
 use crate::context;
 use crate::error::CliError;
 
@@ -34,9 +35,10 @@ pub(crate) fn is_needed(error: &CliError) -> bool {
 /// The settings of the copies cannot be used, the process manager does not answer, or the folder cannot be written.
 pub(crate) fn rebuild(db: &Path, flags: &RawSettings) -> Result<Attempt, CliError> {
     let Some(mut remains) = Remains::read(db) else { return Ok(Attempt::NoCopy) };
-    let given = flags.clone().over(config::surroundings()?);
+    let surroundings = surroundings_of(db)?;
+    let given = flags.clone().over(surroundings.clone());
     let host = context::host_defaults(&remains.settings, &given);
-    let settings = config::fold([flags.clone(), config::surroundings()?, remains.settings.clone()], &host)?;
+    let settings = config::fold([flags.clone(), surroundings, remains.settings.clone()], &host)?;
     let platform = Platform::new(&settings)?;
     let reconciled = reconcile(&mut remains, &settings, &platform)?;
     let aside = Store::rebuild(db, &remains)?;
@@ -60,6 +62,9 @@ fn report(reconciled: &Reconciled) {
     }
     if !reconciled.dropped.is_empty() {
         tracing::warn!(nodes = names(&reconciled.dropped), "left out nodes that were removed after the copy");
+    }
+    if !reconciled.moved.is_empty() {
+        tracing::warn!(nodes = names(&reconciled.moved), "found nodes at folders that they moved to after the copy");
     }
     for (folder, reason) in &reconciled.unreadable {
         tracing::warn!(folder = %folder.display(), reason, "left out the folder of a node that cannot be described");

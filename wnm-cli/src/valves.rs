@@ -12,7 +12,7 @@ use crate::render::valves::ValvesNow;
 /// Returns the valves of the colony now; None when its settings are not valid.
 pub(crate) fn read(db: &Path, stored: RawSettings) -> Option<ValvesNow> {
     let host = context::host_defaults(&stored, &RawSettings::default());
-    let raw = config::surroundings().ok()?.over(stored);
+    let raw = config::reload::surroundings_of(db).ok()?.over(stored);
     Settings::new(&raw, &host).ok().map(|settings| of(db, &settings))
 }
 

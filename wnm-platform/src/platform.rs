@@ -17,6 +17,7 @@ use crate::manager::{self, Found, Options, ProcessManager, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
+use crate::transfer::Movers;
 use crate::weight::{ColonyWeight, RunningNode};
 
 /// The time in a cycle for the conversion of nodes that an earlier release made.
@@ -35,6 +36,7 @@ pub struct Platform {
     volumes: Mutex<BTreeMap<PathBuf, u64>>,
     /// The nodes whose conversion failed and was reported.
     unprotected: Mutex<BTreeSet<NodeId>>,
+    movers: Movers,
     /// The failure of the process manager in the last observation.
     failed_manager: Mutex<Option<ManagerFailure>>,
 }
@@ -68,6 +70,7 @@ impl Platform {
             binaries: Mutex::default(),
             volumes: Mutex::default(),
             unprotected: Mutex::default(),
+            movers: Movers::default(),
             failed_manager: Mutex::default(),
         })
     }
@@ -103,6 +106,12 @@ impl Platform {
     /// The manager is not installed, does not answer, or lacks a right or a file.
     pub fn check_manager(&self) -> Result<(), PlatformError> {
         self.manager.check()
+    }
+
+    /// Runs a short program as a service of the process manager; None for managers without such a trial.
+    #[must_use]
+    pub fn try_service(&self) -> Option<Result<(), PlatformError>> {
+        self.manager.try_service()
     }
 
     /// Returns the version of the program that new nodes get; None where their process manager chooses it.
@@ -142,6 +151,21 @@ impl Platform {
     pub fn services<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> BTreeMap<NodeId, Service> {
         let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
         self.manager.survey(&own)
+    }
+
+    /// Returns those of these started nodes that their process manager does not start after a reboot of the host. Nodes of
+    /// other process managers are absent.
+    pub fn not_enabled<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<NodeId> {
+        let own: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == self.manager.kind()).collect();
+        self.manager.not_enabled(&own)
+    }
+
+    /// Lets the process manager start a node after a reboot of the host.
+    ///
+    /// # Errors
+    /// The process manager refuses, or a file cannot be written.
+    pub fn enable(&self, node: &Node) -> Result<(), PlatformError> {
+        self.manager.enable(node)
     }
 
     /// Returns the failure of the process manager in the last observation, if it reported no node.
@@ -217,7 +241,14 @@ impl Platform {
     #[must_use]
     pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes).on_host(self, volumes)
+        let (manager, firewall) = (self.manager.as_ref(), self.firewall.as_ref());
+        HostExecutor::new(manager, firewall, &self.movers, settings, nodes).on_host(self, volumes)
+    }
+
+    /// Waits until no folder is being copied, at most for `limit`. A process that ends earlier leaves the rest of a copy to
+    /// the next one.
+    pub fn wait_for_copies(&self, limit: Duration) {
+        self.movers.wait(limit);
     }
 
     /// Sets the known identities of the volumes, which actions compare with before they change files.

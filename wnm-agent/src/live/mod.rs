@@ -93,6 +93,13 @@ impl Live {
         self.0.status.store(Arc::new(status));
     }
 
+    /// Sets the reason for which the settings before a change of the config file stay; None when the file is applied.
+    pub fn set_config_file(&self, problem: Option<CycleFailure>) {
+        if self.status().config_file != problem {
+            self.set_status(|status| status.config_file = problem);
+        }
+    }
+
     /// Replaces the snapshot, logs the events of its cycle, and calls the listeners.
     pub(crate) fn publish(&self, snapshot: Snapshot, trigger: &Trigger, events: Vec<Event>) {
         let at = snapshot.report.observation.now;

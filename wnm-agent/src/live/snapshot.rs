@@ -65,6 +65,8 @@ pub struct DaemonStatus {
     pub cycles: u64,
     /// The failure of the last turn; None after a complete cycle.
     pub failure: Option<CycleFailure>,
+    /// The reason for which the settings before a change of the config file stay; None while the file is applied.
+    pub config_file: Option<CycleFailure>,
 }
 
 /// The phase of the life of a daemon.

@@ -32,6 +32,14 @@ pub(super) fn write(live: &Live, version: &str, sink: &mut dyn Sink) {
         gauge("wnm_cycle_failing", "Whether the last cycle failed: 1 until a cycle is complete."),
         Some(f64::from(u8::from(status.failure.is_some()))),
     );
+    single(
+        sink,
+        gauge(
+            "wnm_config_file_failing",
+            "Whether a change of the config file is not applied: 1 while the settings before it stay.",
+        ),
+        Some(f64::from(u8::from(status.config_file.is_some()))),
+    );
     sink.family(counter("wnm_cycles_total", "Complete cycles since the start of the daemon."));
     for (trigger, cycles) in Totals::TRIGGERS.iter().zip(totals.cycles) {
         sink.sample("", &[("trigger", trigger)], cycles as f64);

@@ -1,11 +1,14 @@
 //! `wnm doctor`: checks the host and the colony, with a hint for each problem.
 
+mod boot;
 mod colony;
+mod config_file;
 mod cpu_limit;
 mod firewall;
 mod host;
 mod identities;
 mod instances;
+mod moves;
 mod ports;
 mod probe;
 mod protected;
@@ -26,6 +29,7 @@ use wnm_platform::Platform;
 use wnm_platform::observe::process::Processes;
 use wnm_store::Snapshot;
 
+use super::fleet;
 use crate::config;
 use crate::context;
 use crate::error::{CliError, Exit};
@@ -60,20 +64,21 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn ok(check: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self { level: Level::Ok, check, message: message.into(), hint: None }
     }
 
-    fn warning(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn warning(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { level: Level::Warning, check, message: message.into(), hint: Some(hint.into()) }
     }
 
-    fn error(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn error(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { level: Level::Error, check, message: message.into(), hint: Some(hint.into()) }
     }
 }
 
-/// Whether doctor repairs the firewall rules, the one problem that it can fix without harm to a node.
+/// Whether doctor repairs the problems that it can fix without harm to a node: firewall rules, and services that are not
+/// enabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fix {
     Yes,
@@ -87,8 +92,9 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
     checks.push(stored::lock(db));
     checks.extend(stored::lock_of_python_wnm(db));
     checks.push(supervisors::check(db));
+    checks.extend(config_file::check(db));
     let host = context::host_defaults(&stored, &RawSettings::default());
-    let mut raw = config::surroundings()?.over(stored);
+    let mut raw = config::reload::surroundings_of(db)?.over(stored);
     if raw.rewards_address.is_none() && snapshot.is_none() {
         // Before `wnm init` no address is set, and none of the checks reads it. A placeholder lets them run.
         let _ = raw.set("rewards_address", "faucet");
@@ -100,15 +106,17 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
         }
         Ok(settings) => check_all(db, &settings, snapshot.as_ref(), fix, &mut checks),
     }
-    let has_errors = checks.iter().any(|check| check.level == Level::Error);
-    output.result(&checks, |checks| checks.iter().map(line).collect())?;
-    Ok(if has_errors { Exit::ActionFailed } else { Exit::Done })
+    output.result(&checks, |checks| lines(checks))?;
+    Ok(if ends_with_error(&checks) { Exit::ActionFailed } else { Exit::Done })
 }
 
 /// Adds the checks of the host with these settings, and those of the colony if a database exists.
 fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: Fix, checks: &mut Vec<Check>) {
     let platform = Platform::new(settings);
     checks.push(host::manager(settings, platform.as_ref()));
+    // A manager that does not answer fails the check before; its trial would only repeat the error.
+    let answers = checks.last().is_some_and(|check| check.level != Level::Error);
+    checks.extend(platform.as_ref().ok().filter(|_| answers).and_then(|it| tries::service(settings, it)));
     checks.push(host::program(settings));
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
@@ -124,15 +132,18 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(signals::check(settings, snapshot));
     checks.extend(valves::check(&crate::valves::of(db, settings)));
     checks.extend(probe::check(db, settings));
+    checks.extend(fleet::check_membership(db, settings.fleet_url.as_ref()));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
     checks.extend(identities::check(snapshot, &storage));
+    checks.extend(moves::check(snapshot, &storage));
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
         checks.extend(unlisted::check(platform, &usable, snapshot));
+        checks.extend(boot::check(platform, snapshot, fix));
         checks.extend(tries::metrics(settings, platform, snapshot));
     }
     checks.extend(protected::check(snapshot));
@@ -141,7 +152,25 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(colony::check(snapshot));
 }
 
-fn line(check: &Check) -> String {
+/// Tells whether a result has the level `error`.
+pub(crate) fn ends_with_error(checks: &[Check]) -> bool {
+    checks.iter().any(|check| check.level == Level::Error)
+}
+
+/// Returns the lines of results.
+pub(crate) fn lines(checks: &[Check]) -> String {
+    checks.iter().map(line).collect()
+}
+
+/// Returns the problems of the host that an operator should know right after `wnm init`: an active firewall whose rules wnm
+/// does not change, and a process manager whose nodes end at logout.
+pub(crate) fn after_init(settings: &Settings) -> Vec<Check> {
+    let firewall = tries::unmanaged_firewall(settings, Path::new("/"));
+    host::doubt(settings).into_iter().chain(firewall).collect()
+}
+
+/// Returns the lines of a check.
+pub(crate) fn line(check: &Check) -> String {
     let level = match check.level {
         Level::Ok => styled(GREEN, "ok     "),
         Level::Warning => styled(YELLOW, "warning"),
@@ -155,7 +184,7 @@ fn line(check: &Check) -> String {
 const MOST_LISTED: usize = 5;
 
 /// Returns the first entries of a list, and the count of the others.
-fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
+pub(crate) fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
     let more = all.len().saturating_sub(MOST_LISTED);
     let first = all.take(MOST_LISTED).collect::<Vec<_>>().join(", ");
     if more == 0 { first } else { format!("{first} and {more} more") }

@@ -45,7 +45,7 @@ pub(crate) fn run(db: &Path, args: &Logs, output: &Output) -> Result<Exit, CliEr
     let store = Store::open_read_only(db)?;
     let mut nodes = store.nodes()?;
     let node = nodes.remove(&args.node).ok_or(CommandError::NoSuchNode(args.node))?;
-    let mut log = open(&store, &node, args)?;
+    let mut log = open(db, &store, &node, args)?;
     drop(store);
     // Before the first line, so that a Ctrl-C right after it ends the command with code 0 too.
     let interrupt = Interrupt::new()?;
@@ -90,7 +90,7 @@ fn write(node: &Node, log: &NodeLog, lines: &mut Vec<String>, is_due: bool, outp
 pub(super) fn tail(db: &Path, node: NodeId, lines: u32) -> Result<(String, Vec<String>), CliError> {
     let store = Store::open_read_only(db)?;
     let node = store.nodes()?.remove(&node).ok_or(CommandError::NoSuchNode(node))?;
-    let mut log = open(&store, &node, &Logs { node: node.id, follow: false, lines, source: None })?;
+    let mut log = open(db, &store, &node, &Logs { node: node.id, follow: false, lines, source: None })?;
     drop(store);
     let begun = Instant::now();
     let mut tail = Vec::new();
@@ -105,7 +105,7 @@ pub(super) fn tail(db: &Path, node: NodeId, lines: u32) -> Result<(String, Vec<S
     }
 }
 
-fn open(store: &Store, node: &Node, args: &Logs) -> Result<NodeLog, CliError> {
+fn open(db: &Path, store: &Store, node: &Node, args: &Logs) -> Result<NodeLog, CliError> {
     let lines = usize::try_from(args.lines).unwrap_or(usize::MAX);
     if args.source != Some(LogSource::Manager) {
         if let Some(log) = NodeLog::of_program(node, lines)? {
@@ -116,7 +116,7 @@ fn open(store: &Store, node: &Node, args: &Logs) -> Result<NodeLog, CliError> {
         }
     }
     let stored = store.settings()?;
-    let surroundings = config::surroundings()?;
+    let surroundings = config::reload::surroundings_of(db)?;
     let host = context::host_defaults(&stored, &surroundings);
     let settings = config::fold([RawSettings::default(), surroundings, stored], &host)?;
     let follow = if args.follow { Follow::Yes } else { Follow::No };

@@ -49,9 +49,9 @@ pub(crate) fn configuration(settings: &Settings) -> Option<ProbeConfig> {
     })
 }
 
-fn settings(store: &Store) -> Result<Settings, CliError> {
+fn settings(db: &Path, store: &Store) -> Result<Settings, CliError> {
     let stored = store.settings()?;
-    let surroundings = config::surroundings()?;
+    let surroundings = config::reload::surroundings_of(db)?;
     let host = context::host_defaults(&stored, &surroundings);
     Ok(config::fold([RawSettings::default(), surroundings, stored], &host)?)
 }
@@ -70,7 +70,7 @@ fn plan(db: &Path, settings: &Settings) -> Result<ReadPlan, CliError> {
 }
 
 fn tasks(db: &Path, output: &Output) -> Result<Exit, CliError> {
-    let settings = settings(&Store::open_read_only(db)?)?;
+    let settings = settings(db, &Store::open_read_only(db)?)?;
     let view = PlanView::from(plan(db, &settings)?);
     output.result(&view, |view| render::probe::plan(view, output.width()))?;
     Ok(Exit::Done)
@@ -88,7 +88,7 @@ fn status(db: &Path, output: &Output) -> Result<Exit, CliError> {
 /// The database cannot be read, or the settings are not valid.
 pub(super) fn condition(db: &Path) -> Result<StatusView, CliError> {
     let store = Store::open_read_only(db)?;
-    let settings = settings(&store)?;
+    let settings = settings(db, &store)?;
     let now = now()?;
     let filter = ProbeFilter { since: Some(now.before(DAY)), limit: u32::MAX, ..ProbeFilter::default() };
     let runs = store.probe_runs(&filter)?.runs;

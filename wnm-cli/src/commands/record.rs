@@ -111,7 +111,7 @@ impl Source {
             // The settings need an address, and the trace does not depend on it.
             None => RawSettings { rewards_address: "faucet".parse().ok(), ..RawSettings::default() },
         };
-        raw = config::surroundings()?.over(raw);
+        raw = config::reload::surroundings_of(db)?.over(raw);
         let host = context::host_defaults(&raw, &RawSettings::default());
         let settings = config::fold([RawSettings::default(), RawSettings::default(), raw.clone()], &host)?;
         let platform = Platform::new(&settings)?;

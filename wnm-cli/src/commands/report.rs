@@ -31,19 +31,19 @@ pub(crate) fn run(db: &Path, args: &Report, output: &Output) -> Result<Exit, Cli
     let text = match args.kind {
         ReportKind::NodeStatus => listed(format, &node_status::values(&rows), || node_status::text(&rows))?,
         ReportKind::NodeStatusDetails => {
-            let (settings, _) = settings(&store)?;
+            let (settings, _) = settings(db, &store)?;
             let values = node_status_details::values(&rows, &settings.host, observed_at(&snapshot));
             listed(format, &values, || node_status_details::text(&rows))?
         }
         ReportKind::InfluxResources => influx::lines(&rows, observed_at(&snapshot)),
         ReportKind::MachineConfig => {
-            let (settings, cpus) = settings(&store)?;
+            let (settings, cpus) = settings(db, &store)?;
             let cpus = snapshot.last.as_ref().and_then(|cycle| cycle.host.cpus).unwrap_or(cpus);
             named(format, &machine_config::fields(&settings, cpus, &rows, store.path()))?
         }
         // The Python wnm writes the format `config` of this report as text for people, and scripts may read it.
-        ReportKind::MachineMetrics if format == ReportFormat::Config => metrics(&store, &snapshot, &rows)?.text(),
-        ReportKind::MachineMetrics => named(format, &metrics(&store, &snapshot, &rows)?)?,
+        ReportKind::MachineMetrics if format == ReportFormat::Config => metrics(db, &store, &snapshot, &rows)?.text(),
+        ReportKind::MachineMetrics => named(format, &metrics(db, &store, &snapshot, &rows)?)?,
     };
     match target {
         Some(target) => {
@@ -85,15 +85,15 @@ fn format(args: &Report, output: &Output) -> Result<ReportFormat, CliError> {
 }
 
 /// Returns the effective settings, and the number of processors of this host.
-fn settings(store: &Store) -> Result<(Settings, u32), CliError> {
+fn settings(db: &Path, store: &Store) -> Result<(Settings, u32), CliError> {
     let stored = store.settings()?;
     let host = context::host_defaults(&stored, &RawSettings::default());
-    let settings = config::fold([RawSettings::default(), config::surroundings()?, stored], &host)?;
+    let settings = config::fold([RawSettings::default(), config::reload::surroundings_of(db)?, stored], &host)?;
     Ok((settings, host.cpus))
 }
 
-fn metrics(store: &Store, snapshot: &Snapshot, rows: &[Row<'_>]) -> Result<Fields, CliError> {
-    let (settings, _) = settings(store)?;
+fn metrics(db: &Path, store: &Store, snapshot: &Snapshot, rows: &[Row<'_>]) -> Result<Fields, CliError> {
+    let (settings, _) = settings(db, store)?;
     let platform = Platform::new(&settings)?;
     platform.restore_program_cache(store.cached()?);
     let target = platform.program_version(&settings).ok().flatten();

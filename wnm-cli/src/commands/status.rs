@@ -11,6 +11,7 @@ use wnm_store::{Snapshot, Store};
 use super::service;
 use crate::args;
 use crate::config;
+use crate::config::reload;
 use crate::error::{CliError, Exit};
 use crate::freshness::{self, Freshness};
 use crate::interrupt::{Interrupt, Waited};
@@ -57,7 +58,10 @@ pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let stored = store.settings()?;
     let survey = freshness::survey_delay(&stored);
     let settings = stored.clone();
-    let policy = config::surroundings().and_then(|above| Ok(Policy::new(&above.over(stored), None)?));
+    let file = reload::shown(db);
+    let refusal = file.as_ref().ok().and_then(|file| file.refusal().cloned());
+    let above = file.and_then(|file| Ok(config::from_environment()?.over(file.settings().clone())));
+    let policy = above.and_then(|above| Ok(Policy::new(&above.over(stored), None)?));
     // The status must show even while a setting is invalid, because the operator needs it to see the effects.
     let policy = policy.inspect_err(|error| tracing::warn!(%error, "settings are invalid, the defaults are shown"));
     let policy = policy.or_else(|_| Policy::new(&RawSettings::default(), None))?;
@@ -66,6 +70,7 @@ pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let now = colony_time(snapshot.state.clock.as_ref());
     let mut status = status(&policy, snapshot, survey, now);
     status.daemon = daemon(db, now);
+    status.config_file = refusal;
     status.valves = valves::read(db, settings);
     if status.stale {
         status.hint = Some(render::freshness::hint(&service::installed(db)));
@@ -160,6 +165,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         stale_problem: render::freshness::problem(freshness),
         hint: None,
         daemon: None,
+        config_file: None,
         valves: None,
         node_problems: node_problems(&snapshot, now),
         failures: render::failures::latest(&snapshot.state).into_iter().cloned().collect(),

@@ -9,6 +9,7 @@ use wnm_agent::Mode;
 use wnm_core::{Node, Selection, Timestamp, Verb};
 use wnm_platform::node_dir::sweep_trash;
 
+use super::fleet;
 use super::node::{self, RequestOptions};
 use crate::args::{SettingFlags, Teardown};
 use crate::confirm::{self, Purpose};
@@ -47,10 +48,23 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
         return Ok(Exit::ActionFailed);
     }
     if args.purge {
+        // Before the database: their names follow it through links.
+        fleet::forget(db)?;
         context.agent.store.purge()?;
+        remove_companions(db);
         output.say(&format!("removed {}", db.display()));
     }
     Ok(Exit::Done)
+}
+
+/// Removes the files beside a removed database: the accepted config file, the alerts and the holds.
+fn remove_companions(db: &Path) {
+    for suffix in [".config-file", ".alerts", ".hold", ".hold-url"] {
+        let mut name = db.as_os_str().to_owned();
+        name.push(suffix);
+        // Most colonies have none of them.
+        _ = std::fs::remove_file(name);
+    }
 }
 
 /// Returns the traces of the nodes that the database no longer contains.

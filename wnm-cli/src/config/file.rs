@@ -48,12 +48,51 @@ pub(crate) fn path() -> Option<PathBuf> {
     }
 }
 
+/// Returns whether the operator named the config file.
+pub(super) fn is_named() -> bool {
+    matches!(CHOICE.get(), Some(Choice::Named(_)))
+}
+
+/// Returns whether a path is one of the default places.
+pub(super) fn is_usual(path: &Path) -> bool {
+    matches!(CHOICE.get(), None | Some(Choice::Usual)) && places::config_files().iter().any(|usual| usual == path)
+}
+
+/// The text of the config file at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Content {
+    /// The file; None if no file is named and none exists.
+    pub(super) path: Option<PathBuf>,
+    text: String,
+}
+
+impl Content {
+    /// Returns the settings in the file.
+    ///
+    /// # Errors
+    /// The text is not valid.
+    pub(super) fn settings(&self) -> Result<RawSettings, ConfigFileError> {
+        let Some(path) = &self.path else { return Ok(RawSettings::default()) };
+        let is_toml = path.extension() == Some(OsStr::new("toml"));
+        let read = if is_toml { from_toml(&self.text) } else { from_lines(&self.text) };
+        read.map_err(|cause| ConfigFileError { path: path.clone(), cause })
+    }
+}
+
 /// Reads the settings of the config file; none if no file is named and none exists.
 pub(crate) fn read() -> Result<RawSettings, CliError> {
-    let Some(path) = path() else { return Ok(RawSettings::default()) };
-    let is_named = matches!(CHOICE.get(), Some(Choice::Named(_)));
-    if !is_named && !path.exists() {
-        return Ok(RawSettings::default());
+    Ok(content()?.settings()?)
+}
+
+/// Reads the text of the config file.
+///
+/// # Errors
+/// The file is missing although it was named, cannot be read, or another user can write it.
+pub(super) fn content() -> Result<Content, ConfigFileError> {
+    let none = Content { path: None, text: String::new() };
+    let Some(path) = path() else { return Ok(none) };
+    if !is_named() && !path.exists() {
+        return Ok(none);
     }
     let failed = |cause| ConfigFileError { path: path.clone(), cause };
     let mut bytes = Vec::new();
@@ -61,15 +100,13 @@ pub(crate) fn read() -> Result<RawSettings, CliError> {
     check_owner(&file).map_err(failed)?;
     let length = file.take(LIMIT + 1).read_to_end(&mut bytes);
     if length.map_err(|error| failed(ConfigFileCause::Unreadable(error)))? as u64 > LIMIT {
-        return Err(failed(ConfigFileCause::TooLong(LIMIT)).into());
+        return Err(failed(ConfigFileCause::TooLong(LIMIT)));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         failed(ConfigFileCause::NotUtf8 { line: line_at(valid) })
     })?;
-    let is_toml = path.extension() == Some(OsStr::new("toml"));
-    let read = if is_toml { from_toml(&text) } else { from_lines(&text) };
-    Ok(read.map_err(failed)?)
+    Ok(Content { path: Some(path), text })
 }
 
 /// Checks that no other user than root and that of this process can write the file: it names the program that wnm runs.

@@ -2,6 +2,8 @@
 
 pub(crate) mod file;
 pub(crate) mod hint;
+mod record;
+pub(crate) mod reload;
 
 use wnm_core::{HostDefaults, OldVariable, Problem, Problems, RawSettings, Settings};
 use wnm_platform::places;

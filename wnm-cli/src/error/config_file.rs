@@ -20,6 +20,8 @@ pub(crate) struct ConfigFileError {
 pub(crate) enum ConfigFileCause {
     /// The system refuses to read the file.
     Unreadable(io::Error),
+    /// The file that wnm used is gone.
+    Missing,
     /// Another user than root and that of this process can write the file.
     Untrusted { owner: u32 },
     /// The file is longer than this number of bytes.
@@ -56,6 +58,7 @@ impl ConfigFileError {
         let path = self.path.display();
         match &self.cause {
             ConfigFileCause::Unreadable(_) => "name a readable file with --config FILE".to_owned(),
+            ConfigFileCause::Missing => "restore the file, or run `wnm config accept`".to_owned(),
             ConfigFileCause::Untrusted { .. } => {
                 format!("run `chown $(id -u) {path} && chmod o-w {path}`, or name another file with --config FILE")
             }
@@ -85,6 +88,7 @@ impl fmt::Display for ConfigFileError {
         let path = self.path.display();
         match &self.cause {
             ConfigFileCause::Unreadable(source) => write!(f, "cannot read config file {path}: {source}"),
+            ConfigFileCause::Missing => write!(f, "cannot read config file {path}: the file was in use and is missing"),
             ConfigFileCause::Untrusted { owner } => {
                 write!(f, "cannot use config file {path}: another user can write it (its owner is user {owner})")
             }

@@ -10,6 +10,7 @@ use wnm_core::{
     Reading, Stalls, Timestamp, Volume, WeightMeans, WeightSample,
 };
 
+use super::config_file::{self, RefusalView};
 use super::daemon::{self, Daemon, DaemonView};
 use super::failures::{self, FailureView};
 use super::freshness::{self, ScheduleView};
@@ -17,6 +18,7 @@ use super::page::Width;
 use super::valves::{self, ValvesNow, ValvesView};
 use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
+use crate::config::reload::Refusal;
 use crate::json::{self, Cause, CpuLimitView, PlannedView, PsiView, SignalView, Time, UnderWayView, WeightView};
 
 /// The content of `wnm status`.
@@ -38,6 +40,8 @@ pub(crate) struct Status {
     pub(crate) hint: Option<String>,
     /// The running daemon; None without one.
     pub(crate) daemon: Option<Daemon>,
+    /// The reason for which a change of the config file is not applied; None without one.
+    pub(crate) config_file: Option<Refusal>,
     /// The holds and windows now; None when the settings are not valid.
     pub(crate) valves: Option<ValvesNow>,
     /// The nodes that should run and do not.
@@ -106,6 +110,8 @@ pub(crate) struct StatusView<'a> {
     hint: Option<&'a str>,
     /// The running daemon; null without one.
     daemon: Option<DaemonView>,
+    /// The reason for which the settings before a change of the config file stay; null when the file is applied.
+    config_file: Option<RefusalView<'a>>,
     /// The holds and windows now; null when the settings are not valid.
     valves: Option<ValvesView>,
     /// The nodes that should run and do not.
@@ -163,6 +169,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             stale: status.stale,
             hint: status.hint.as_deref(),
             daemon: status.daemon.as_ref().map(DaemonView::from),
+            config_file: status.config_file.as_ref().map(RefusalView::from),
             valves: status.valves.as_ref().map(ValvesView::from),
             node_problems: &status.node_problems,
             failures: status.failures.iter().map(FailureView::from).collect(),
@@ -243,14 +250,18 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     let bar = width.beside(BESIDE_BAR, 10, 30);
     let daemon = status.daemon.as_ref().map(daemon::text).unwrap_or_default();
     let Some(at) = status.at else {
+        // A hold of a new colony explains why its first cycles add no node.
+        let valves: String = status.valves.as_ref().map(valves::lines).into_iter().collect();
+        let refusal: String = status.config_file.as_ref().map(config_file::text).into_iter().collect();
         let none = "no cycle recorded: `wnm run` runs one cycle, `wnm daemon` one every few seconds\n";
-        return format!("{daemon}{none}");
+        return format!("{daemon}{refusal}{valves}{none}");
     };
     let mut text = match (&status.stale_problem, &status.hint) {
         (Some(problem), hint) => freshness::warning(problem, hint.as_deref().unwrap_or("run `wnm run`")),
         (None, _) => String::new(),
     };
     text.push_str(&daemon);
+    text.extend(status.config_file.as_ref().map(config_file::text));
     text.extend(status.valves.as_ref().map(valves::lines));
     let age = format!("observed {} ago", duration(Duration::from_secs(status.age_seconds)));
     let columns = format!("{:>6} {:>10} {:>10}", "value", "low", "high");

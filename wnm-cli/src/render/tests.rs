@@ -315,6 +315,7 @@ pub(crate) fn status_of(freshness: Freshness) -> super::status::Status {
         stale: freshness.is_stale(),
         stale_problem: super::freshness::problem(freshness),
         daemon: None,
+        config_file: None,
         valves: None,
         hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
         node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),

@@ -250,16 +250,22 @@ mod tests {
         let shown = rows.map(|row| match formicaio.entry(row, KIND) {
             Err((name, reason)) => format!("{name}: {reason}"),
             Ok(Entry { node: Err(reason), folder, .. }) => format!("{}: {reason}", folder.display()),
-            Ok(Entry { node: Ok(node), .. }) => format!(
-                "{}: {} {} {:?} {}",
-                node.root_dir.display(),
-                node.flavor.program(),
-                node.wallet,
-                node.upnp,
-                node.arguments.join(" ")
-            ),
+            Ok(Entry { node: Ok(node), .. }) => {
+                let (root, program, wallet) = (node.root_dir.display(), node.flavor.program(), node.wallet);
+                format!("{root}: {program} {wallet} {:?} {}", node.upnp, node.arguments.join(" ")).trim_end().to_owned()
+            }
         });
-        insta::assert_snapshot!(shown.join("\n").replace(home.path().to_str().unwrap(), "HOME"), @"");
+        insta::assert_snapshot!(shown.join("\n").replace(home.path().to_str().unwrap(), "HOME"), @"
+        HOME/node_data/0a1b2c3d4e5f: ant-node 0x00455d78f850b0358E8cea5be24d415E01E107CF On --ipv4-only
+        HOME/formicaio_data/disk2/aaaaaaaaaaaa: antnode 0x00455d78f850b0358E8cea5be24d415E01E107CF Off --bootstrap-cache-dir HOME/formicaio_data/bootstrap_cache --ip 0.0.0.0 --relay --skip-reachability-check
+        HOME/elsewhere/bbbbbbbbbbbb: ant-node 0x00455d78f850b0358E8cea5be24d415E01E107CF On
+        HOME/node_data/cccccccccccc: the folder HOME/node_data/cccccccccccc holds no program of a node
+        HOME/node_data/dddddddddddd: the folder HOME/node_data/dddddddddddd holds no program of a node
+        node eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee: its data is inside a container, and leaves it only with `docker cp`
+        node ../../etc: its identifier has other characters than hexadecimal digits
+        HOME/node_data/0a1b2c3d4e5f: its port is unknown: the database of formicaio has none
+        HOME/node_data/0a1b2c3d4e5f: invalid rewards address \"0x12\": not 0x and 40 hexadecimal digits
+        ");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::host::{Host, Ran, turn};
+use crate::host::{Host, Ran, pid, states, turn};
 
 /// A `crontab` program that prints the file `table` of the home folder.
 const CRONTAB: &str = "#!/bin/sh\nexec cat \"$HOME/table\"\n";
@@ -38,7 +38,8 @@ fn doctor(host: &Host) -> Ran {
 #[test]
 fn doctor_creates_no_file() {
     let host = Host::new();
-    let ran = host.expect(0, "doctor");
+    let ran = host.doctor_of_a_new_host();
+    assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("hint: run `wnm init --rewards-address"), "{}", ran.out);
     let left = fs::read_dir(host.path("")).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
     assert_eq!(left, [".local"], "only the node binary");
@@ -132,4 +133,57 @@ fn node_program_for_another_machine_is_an_error() {
     fs::write(host.path(".local/bin/antnode"), head).unwrap();
     let (level, message) = result(&doctor(&host), "node_program");
     assert!(level == "error" && message.contains("machine"), "{message}");
+}
+
+/// Programs that a check may call.
+const TOOLS: [&str; 8] = ["stat", "systemctl", "loginctl", "crontab", "ufw", "docker", "journalctl", "findmnt"];
+
+/// Returns the programs that doctor calls, in order of their names.
+fn programs_called(host: &Host) -> Vec<String> {
+    for tool in TOOLS {
+        let text = format!("#!/bin/sh\necho {tool} >>\"$HOME/calls\"\nexec /usr/bin/{tool} \"$@\"\n");
+        script(&host.path("bin").join(tool), &text);
+    }
+    let _ = fs::remove_file(host.path("calls"));
+    doctor(host).data();
+    let mut calls: Vec<String> =
+        fs::read_to_string(host.path("calls")).unwrap_or_default().lines().map(ToOwned::to_owned).collect();
+    calls.sort();
+    calls
+}
+
+#[test]
+fn doctor_calls_as_many_programs_for_many_nodes_as_for_few() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    let few = programs_called(&host);
+    assert!(few.contains(&"stat".to_owned()), "{few:?}");
+    host.expect(0, "node add --count 4");
+    host.wait_for("six nodes", |nodes| states(nodes) == ["RUNNING"; 6]);
+    assert_eq!(programs_called(&host), few);
+}
+
+#[test]
+fn every_problem_has_a_hint_and_errors_have_an_exit_code() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    let nodes = host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    // A killed node that no cycle has started again is an error.
+    rustix::process::kill_process(pid(&nodes[0]).unwrap(), rustix::process::Signal::KILL).unwrap();
+    let ran = doctor(&host);
+    assert_eq!(ran.code(), 3, "{}", ran.out);
+    let checks = ran.data();
+    for check in checks.as_array().unwrap() {
+        let is_good = check["level"] == "ok";
+        assert!(is_good || check["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{check}");
+        assert!(check["message"].as_str().is_some_and(|message| !message.is_empty()), "{check}");
+    }
+    // The page has the same lines.
+    let page = host.wnm(&["doctor"]);
+    assert_eq!(page.code(), 3);
+    for check in checks.as_array().unwrap() {
+        let name = check["check"].as_str().unwrap();
+        assert!(page.out.lines().any(|line| line.split_whitespace().nth(1) == Some(name)), "{name}: {}", page.out);
+    }
 }

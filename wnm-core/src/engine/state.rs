@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Action, Planned, Reason, ReasonGone};
+use crate::action::decision::{Action, Afterwards, Planned, Reason, ReasonGone};
 use crate::action::steps::{ActionRecord, Outcome, Step};
 use crate::engine::ceiling::RecentActions;
 use crate::engine::failures::{self, FailedAction};
@@ -236,7 +236,11 @@ fn desired_by(planned: &Planned, progress: Progress, state: Option<&NodeState>) 
         (Action::Disable { .. }, Progress::Done) => Some(Desired::Disabled),
         (Action::Disable { .. }, Progress::Pending | Progress::Failed) => Some(Desired::StoppedByRequest),
         (Action::Enable { .. }, Progress::Done) => Some(Desired::StoppedByPolicy),
-        (Action::Enable { .. }, Progress::Pending | Progress::Failed) | (Action::Remove { .. }, _) => None,
+        (Action::Update { then: Afterwards::Running, .. } | Action::Move { then: Afterwards::Running, .. }, _) => {
+            Some(Desired::Running)
+        }
+        (Action::Enable { .. }, Progress::Pending | Progress::Failed)
+        | (Action::Remove { .. } | Action::Update { .. } | Action::Move { .. }, _) => None,
     }
 }
 
@@ -254,12 +258,19 @@ enum Next {
 fn while_pending(action: &Action, recorded: Option<&NodeState>, now: Timestamp) -> Next {
     match (action, recorded) {
         (Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. }, _)
-        | (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. }, Some(NodeState::Restarting { .. }))
+        // The node stays as it is: stopped or disabled.
+        | (Action::Update { then: Afterwards::Stopped, .. } | Action::Move { then: Afterwards::Stopped, .. }, _)
+        | (
+            Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Update { .. },
+            Some(NodeState::Restarting { .. }),
+        )
         | (Action::Upgrade { .. }, Some(NodeState::Upgrading { .. }))
+        | (Action::Move { .. }, Some(NodeState::Migrating { .. }))
         | (Action::Remove { .. }, Some(NodeState::Removing { .. })) => Next::Keep,
-        (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. }, _) => {
+        (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Update { .. }, _) => {
             Next::Is(NodeState::Restarting { since: now })
         }
+        (Action::Move { .. }, _) => Next::Is(NodeState::Migrating { since: now }),
         (Action::Upgrade { from, to, .. }, _) => {
             Next::Is(NodeState::Upgrading { since: now, from: from.clone(), to: to.clone() })
         }
@@ -269,9 +280,13 @@ fn while_pending(action: &Action, recorded: Option<&NodeState>, now: Timestamp) 
 
 fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp) -> Next {
     match &planned.action {
-        Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Upgrade { .. } => {
-            while_pending(&planned.action, recorded, now)
-        }
+        Action::Add { .. }
+        | Action::Start { .. }
+        | Action::Restart { .. }
+        | Action::Upgrade { .. }
+        | Action::Update { .. } => while_pending(&planned.action, recorded, now),
+        Action::Move { then: Afterwards::Running, .. } => Next::Is(NodeState::Restarting { since: now }),
+        Action::Move { then: Afterwards::Stopped, .. } => Next::Keep,
         Action::Stop { .. } => {
             let cause = if planned.reason == Reason::Requested { StopCause::Requested } else { StopCause::Pressure };
             Next::Is(NodeState::Stopped { since: Some(now), cause })
@@ -314,6 +329,10 @@ fn after_failure(planned: &Planned, rolled_back: bool, before: Option<Desired>, 
             Next::Is(NodeState::Running { since: now })
         }
         Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } => Next::Is(start_failed),
+        Action::Update { then: Afterwards::Stopped, .. } | Action::Move { then: Afterwards::Stopped, .. } => Next::Keep,
+        // The undo started the node as it was, or it never stopped.
+        Action::Update { .. } | Action::Move { .. } if rolled_back => Next::Is(NodeState::Running { since: now }),
+        Action::Update { .. } | Action::Move { .. } => Next::Is(start_failed),
         Action::Remove { .. } if planned.reason == Reason::Dead => Next::Is(NodeState::Dead { since: now }),
         // No observation would show the end of this state.
         Action::Remove { .. } if before == Some(Desired::Disabled) => Next::Is(NodeState::Disabled { since: now }),

@@ -317,7 +317,7 @@ pub enum NodeState {
         /// The version after.
         to: Version,
     },
-    /// The node moves to another volume. It counts as active; no rule enters this state yet.
+    /// The folder of the node moves to another storage folder. The node runs, except for the last part of the copy.
     Migrating {
         /// The start of this state.
         since: Timestamp,

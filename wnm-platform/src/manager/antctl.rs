@@ -4,30 +4,29 @@
 //! lock, so wnm calls it one at a time, under a lock file beside the registry. antctl assigns each number once and
 //! chooses the next one: wnm does not add a node whose number would differ.
 
+mod add;
 mod registry;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
-use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope, Upnp};
+use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope};
 
 use super::{
     Described, ExternalUnit, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, Verbosity,
     adopt, definition, signal,
 };
-use crate::error::{AntctlLimit, FileOperation, NameHolder, PlatformError, RegistryProblem};
+use crate::error::{FileOperation, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
 use crate::observe::process::{ProcessInfo, Processes};
 use crate::places::home;
 use registry::{Entry, Registry, Status};
 
-/// The deadline of a call: `stop` waits for the exit of the process, `start` for a first sign of life of the node.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// The time to wait for another call by wnm.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause between two attempts to lock.
@@ -60,8 +59,15 @@ impl Antctl {
         Self { kind, exec, processes: Processes::of_host(), options: options.clone(), registry }
     }
 
+    /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
+    #[cfg(test)]
+    pub(super) fn with_tools(kind: ManagerKind, exec: Exec, folder: &std::path::Path) -> Self {
+        let options = Options { antctl_registry: Some(folder.join("node_registry.json")), ..Options::default() };
+        Self { processes: Processes::below(&folder.join("proc")), ..Self::with(kind, &options, exec) }
+    }
+
     fn call(&self, verb: &str) -> Call {
-        let call = Call::new(&self.options.antctl).within(DEADLINE);
+        let call = Call::new(&self.options.antctl);
         let call = match self.options.antctl_verbosity {
             Verbosity::Debug => call.arg("--debug"),
             Verbosity::Default => call,
@@ -97,98 +103,24 @@ impl Antctl {
         }
     }
 
-    fn add(&self, node: &Node, before: &Registry) -> Result<(), PlatformError> {
-        let name = self.kind.folder_name(node.id);
-        if before.next() != node.id.get() as usize {
-            return Err(self.not_next(node, before.next()));
-        }
-        self.exec.succeed(&self.addition(node, &name)?)?;
-        let after = self.read()?;
-        let new = after.nodes.get(before.nodes.len()..).unwrap_or_default();
-        if let [entry] = new
-            && entry.data_dir_path == node.root_dir
-            && entry.antnode_path == node.binary
-        {
-            return Ok(());
-        }
-        // An entry at another place with the port of this node would keep the port from it.
-        for entry in new.iter().filter(|entry| entry.node_port == Some(node.ports.node)) {
-            self.exec.succeed(&self.named("remove", entry).arg("--keep-directories"))?;
-        }
-        let paths: Vec<PathBuf> = new.iter().map(|entry| entry.data_dir_path.clone()).collect();
-        let problem = if paths.is_empty() { RegistryProblem::NoEntry } else { RegistryProblem::AddedAt(paths) };
-        Err(PlatformError::Registry { node: node.id, path: self.registry.clone(), problem })
-    }
-
     /// Returns the unit of an entry; None for another antctl than that of this host, as in tests, and without systemd.
     fn unit(&self, entry: &Entry) -> Option<ExternalUnit> {
         let is_usual = self.options.antctl_registry.is_none();
         is_usual.then(|| ExternalUnit::of(&entry.service_name, self.kind.scope))?
     }
 
-    /// Puts the service of a node into the slice of the colony. A failure leaves the node as an equal of other work,
-    /// which doctor reports.
+    /// Returns the unit of a node.
+    fn unit_of(&self, node: &Node) -> Option<ExternalUnit> {
+        self.unit(self.read().ok()?.of(node)?)
+    }
+
+    /// Writes the drop-in for the service of a node. A failure leaves the node as an equal of other work and without a
+    /// start at boot, which doctor reports.
     fn place(&self, node: &Node) {
-        let Some(group) = &self.options.group else { return };
-        let registry = self.read();
-        let unit = registry.as_ref().ok().and_then(|registry| self.unit(registry.of(node)?));
-        if let Some(Err(error)) = unit.map(|unit| unit.place(group)) {
-            tracing::warn!(node = %node.id, %error, "cannot put the service of antctl into a slice");
+        let placed = self.unit_of(node).map(|unit| unit.place(node, self.options.group.as_deref()));
+        if let Some(Err(error)) = placed {
+            tracing::warn!(node = %node.id, %error, "cannot write the drop-in for the service of antctl");
         }
-    }
-
-    fn not_next(&self, node: &Node, next: usize) -> PlatformError {
-        PlatformError::Taken {
-            node: node.id,
-            name: format!("number {}", node.id.get()),
-            holder: NameHolder::AntctlCounter { next },
-        }
-    }
-
-    /// Returns the call that adds a node. The payment network is a subcommand, so it comes last.
-    fn addition(&self, node: &Node, name: &str) -> Result<Call, PlatformError> {
-        let unsupported = |limit| PlatformError::Antctl { node: node.id, limit };
-        if node.flavor != Flavor::Antnode {
-            return Err(unsupported(AntctlLimit::Program));
-        }
-        let prefix = |path: &Path| match (path.parent(), path.file_name()) {
-            (Some(prefix), Some(last)) if last == name => Ok(prefix.to_owned()),
-            _ => Err(unsupported(AntctlLimit::FolderName)),
-        };
-        let chooses = self.kind.scope == Scope::Zen;
-        let mut call = self.call("add").args(["--count", "1"]);
-        if !chooses {
-            call = call.arg("--data-dir-path").arg(prefix(&node.root_dir)?);
-            call = call.arg("--log-dir-path").arg(prefix(&node.log_dir)?);
-        }
-        let ports = node.ports;
-        for (flag, port) in
-            [("--node-port", Some(ports.node)), ("--metrics-port", ports.metrics), ("--rpc-port", ports.rpc)]
-        {
-            if let Some(port) = port {
-                call = call.arg(flag).arg(port.to_string());
-            }
-        }
-        call = match &self.options.antctl_version {
-            Some(version) => call.arg("--version").arg(version),
-            None if chooses => call,
-            None => call.arg("--path").arg(&self.options.binary),
-        };
-        call = call.args(["--max-log-files", "1", "--max-archived-log-files", "1"]);
-        call = call.arg("--rewards-address").arg(node.wallet.to_string());
-        if node.upnp == Upnp::Off {
-            call = call.arg("--no-upnp");
-        }
-        if !node.environment.is_empty() {
-            if node.environment.iter().any(|(_, value)| value.contains(',')) {
-                return Err(unsupported(AntctlLimit::CommaInEnvironment));
-            }
-            let pairs: Vec<String> = node.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            call = call.arg("--env").arg(pairs.join(","));
-        }
-        // antctl has another name for this flag of antnode.
-        let words = node.arguments.iter().map(|word| if word == "--ip" { "--node-ip" } else { word });
-        Ok(call.args(words).args(&node.network))
     }
 
     /// Records the new program of a node in the registry. antctl refuses an older version than the recorded one.
@@ -308,6 +240,7 @@ impl ProcessManager for Antctl {
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
+        self.enable(node)?;
         if !self.processes.running(node).is_empty() {
             return Ok(());
         }
@@ -326,12 +259,15 @@ impl ProcessManager for Antctl {
         let _turn = self.turn()?;
         let is_signalled = match self.read()?.of(node) {
             Some(entry) if entry.status == Status::Running => match self.exec.succeed(&self.named("stop", entry)) {
-                // The signal was sent. The step "wait for exit" handles a process that takes longer.
+                // antctl waits for the exit of the process. The signal was sent, and the step "wait for exit" handles a
+                // process that takes longer.
                 Ok(_) | Err(PlatformError::Hung { .. }) => true,
                 Err(error) => return Err(error),
             },
             Some(_) | None => false,
         };
+        // After the stop: if the stop fails, the node keeps running, and a reboot must start it again.
+        self.unit_of(node).map_or(Ok(()), |unit| unit.disable())?;
         // A process that antctl believes to have ended, or does not know.
         if is_signalled && stop_signal == StopSignal::Term {
             Ok(())
@@ -410,6 +346,30 @@ impl ProcessManager for Antctl {
             fault: Some(format!("its entry in {} is unreadable: {fault}", self.registry.display())),
         });
         Ok(registry.living().map(listed).chain(unreadable).collect())
+    }
+
+    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
+        definition::write(node)?;
+        self.place(node);
+        // The node keeps running if it cannot be enabled, which doctor reports.
+        if !self.processes.running(node).is_empty()
+            && let Err(error) = self.enable(node)
+        {
+            tracing::warn!(node = %node.id, %error, "cannot let the node start at boot");
+        }
+        Ok(())
+    }
+
+    fn not_enabled(&self, nodes: &[&Node]) -> Vec<NodeId> {
+        let Ok(registry) = self.read() else { return Vec::new() };
+        let is_enabled =
+            |node: &Node| registry.of(node).and_then(|entry| self.unit(entry)).is_none_or(|it| it.is_enabled());
+        nodes.iter().filter(|node| !is_enabled(node)).map(|node| node.id).collect()
+    }
+
+    fn enable(&self, node: &Node) -> Result<(), PlatformError> {
+        self.place(node);
+        self.unit_of(node).map_or(Ok(()), |unit| unit.enable())
     }
 
     fn highest_number(&self) -> Result<Option<u32>, PlatformError> {

@@ -27,6 +27,7 @@ pub use systemd::ManagerWarning;
 pub(crate) use systemd::command_line as systemd_command_line;
 pub(crate) use systemd::runtime_folder;
 pub(crate) use systemd::{ExternalUnit, Slice, has_systemd, slice_name};
+pub(crate) use systemd::{LINGERING_USERS, lingering_told};
 
 /// A process manager.
 ///
@@ -43,6 +44,12 @@ pub trait ProcessManager: Send + Sync {
     /// The manager is not installed, does not answer, or lacks a right or a file.
     fn check(&self) -> Result<(), PlatformError> {
         Ok(())
+    }
+
+    /// Runs a short program as a service with a name that no node has, and removes the service. None for managers that start
+    /// processes without a service, or whose [`check`](Self::check) tries all that a node needs.
+    fn try_service(&self) -> Option<Result<(), PlatformError>> {
+        None
     }
 
     /// Writes or updates the definition of a node.
@@ -96,6 +103,15 @@ pub trait ProcessManager: Send + Sync {
         BTreeMap::new()
     }
 
+    /// Gives up the part of the definition that names the old folder of a node that has moved. The next definition makes it
+    /// again. The default does nothing, for managers that find a node by its name and its UUID.
+    ///
+    /// # Errors
+    /// The part cannot be removed.
+    fn release(&self, _old: &Node) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// Removes the definition of a node, if it exists.
     ///
     /// # Errors
@@ -123,6 +139,20 @@ pub trait ProcessManager: Send + Sync {
     /// The name is taken by another service, or the mark cannot be written.
     fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
         definition::write(node)
+    }
+
+    /// Returns those of these started nodes that the manager does not start after a reboot of the host. The default is for
+    /// managers that start all of them, or none.
+    fn not_enabled(&self, _nodes: &[&Node]) -> Vec<NodeId> {
+        Vec::new()
+    }
+
+    /// Lets the manager start a started node after a reboot of the host.
+    ///
+    /// # Errors
+    /// The manager refuses, or a file cannot be written.
+    fn enable(&self, _node: &Node) -> Result<(), PlatformError> {
+        Ok(())
     }
 
     /// Returns the number of automatic restarts of each node since its last requested start; empty for managers without
@@ -262,6 +292,22 @@ pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManag
             }
             Ok(Box::new(setsid::Setsid::new(kind, options)))
         }
+    }
+}
+
+/// Returns the process manager of a kind with tools that `exec` runs, and with files and processes in a folder.
+#[cfg(test)]
+pub(crate) fn with_tools(
+    kind: ManagerKind,
+    exec: crate::exec::Exec,
+    folder: &std::path::Path,
+) -> Box<dyn ProcessManager> {
+    match kind.program {
+        Program::Antctl => Box::new(antctl::Antctl::with_tools(kind, exec, folder)),
+        Program::Docker => Box::new(docker::Docker::with_tools(kind, exec, folder)),
+        Program::Systemd => Box::new(systemd::Systemd::with_tools(kind, exec, folder)),
+        Program::Launchd => Box::new(launchd::Launchd::with_tools(kind, exec, folder)),
+        Program::Setsid => Box::new(setsid::Setsid::new(kind, &Options::default())),
     }
 }
 

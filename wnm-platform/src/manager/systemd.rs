@@ -3,6 +3,7 @@
 //! The unit of a started node is enabled, that of a stopped node is not, so that a reboot restores the same state. Units
 //! have `Restart=always`: a node exits to upgrade itself, and systemd starts the new program.
 
+mod claim;
 mod confined;
 mod external;
 mod lingering;
@@ -14,6 +15,7 @@ mod rights;
 mod show;
 mod slice;
 mod slice_weight;
+mod trial;
 mod unit;
 mod version;
 
@@ -27,7 +29,7 @@ use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 
 use super::definition::{self, is_missing};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
-use crate::error::{FileOperation, NameHolder, PlatformError};
+use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::guarded;
 use crate::node_dir;
@@ -36,6 +38,7 @@ use crate::observe::process::Processes;
 pub(crate) use external::{ExternalUnit, has_systemd};
 pub use lingering::ManagerWarning;
 pub(super) use lingering::warning;
+pub(crate) use lingering::{USERS as LINGERING_USERS, told as lingering_told};
 pub(super) use others::other_holders;
 use render::{Group, Surroundings};
 pub(crate) use rights::runtime_folder;
@@ -49,8 +52,6 @@ use version::{StandardError, Version};
 const BOOTED: &str = "/run/systemd/system";
 /// The folder of the administrator's units, where wnm writes too.
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
-/// Folders of other system units: wnm never writes there, but a unit there has its name.
-const ELSEWHERE: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
 /// The exit code of systemctl for an unknown unit, EXIT_NOTINSTALLED of the LSB.
 const NOT_LOADED: i32 = 5;
 
@@ -108,6 +109,16 @@ impl Systemd {
             lingers: OnceLock::new(),
             version: OnceLock::new(),
         }
+    }
+
+    /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
+    #[cfg(test)]
+    pub(super) fn with_tools(kind: ManagerKind, exec: Exec, folder: &Path) -> Self {
+        let rights = if kind.scope == Scope::Sudo { Rights::Sudo } else { Rights::Own };
+        let runtime = (kind.scope != Scope::Sudo).then(|| folder.to_owned());
+        let mut systemd = Self::with(kind, exec, folder.join("units"), runtime, rights);
+        systemd.processes = Processes::below(&folder.join("proc"));
+        systemd
     }
 
     fn path(&self, node: &Node) -> PathBuf {
@@ -170,54 +181,6 @@ impl Systemd {
         }
     }
 
-    /// Tells whether a unit belongs to the node, by its marker or by its folder. A missing unit counts as the node's.
-    fn is_ours(&self, node: &Node) -> bool {
-        match Unit::read(&self.path(node)) {
-            Ok(None) => true,
-            Ok(Some(unit)) => {
-                unit.value("Unit", render::UUID) == Some(&node.uuid)
-                    || root_of(&unit).as_deref() == Some(&node.root_dir)
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Tells whether there is no unit to stop. A query needs no root, so that stopping a node that was never created
-    /// succeeds without `sudo`.
-    fn is_unknown(&self, node: &Node) -> bool {
-        let is_made = [self.path(node), self.wanted(node)].iter().any(|path| fs::symlink_metadata(path).is_ok());
-        !is_made && self.show_one(node).is_ok_and(|shown| matches!(shown.active.as_str(), "inactive" | "failed"))
-    }
-
-    /// Fails when the unit name is taken by a unit that wnm may not overwrite.
-    fn check_free(&self, node: &Node) -> Result<(), PlatformError> {
-        let path = self.path(node);
-        let taken = |path: PathBuf, holder: NameHolder| {
-            Err(PlatformError::Taken { node: node.id, name: format!("unit {}", path.display()), holder })
-        };
-        if let Ok(target) = fs::read_link(&path) {
-            // `systemctl mask` replaces a unit by a link to /dev/null.
-            let is_mask = target == Path::new("/dev/null");
-            let holder = if is_mask { NameHolder::Mask { unit: unit_name(node) } } else { NameHolder::Link(target) };
-            return taken(path, holder);
-        }
-        if let Some(unit) = Unit::read(&path)? {
-            match unit.value("Unit", render::UUID) {
-                Some(uuid) if uuid == node.uuid => {}
-                Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && root.exists()) => {
-                    return taken(path.clone(), NameHolder::OtherNode { uuid: uuid.to_owned() });
-                }
-                Some(_) => {}
-                None => return taken(path, NameHolder::ExternalUnit),
-            }
-        }
-        let elsewhere = ELSEWHERE.map(|folder| Path::new(folder).join(unit_name(node)));
-        match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| path.exists()) {
-            Some(path) => taken(path, NameHolder::ExternalUnit),
-            None => Ok(()),
-        }
-    }
-
     /// Writes the unit of a node, unless it has this text.
     fn write_unit(&self, node: &Node, text: &str) -> Result<(), PlatformError> {
         let path = self.path(node);
@@ -246,6 +209,10 @@ impl ProcessManager for Systemd {
         }
         // Under `sudo -n` this shows the right to systemctl.
         self.bus.succeed(Access::Change, "systemctl", &["--version"]).map(drop)
+    }
+
+    fn try_service(&self) -> Option<Result<(), PlatformError>> {
+        Some(trial::run(&self.bus, &self.folder))
     }
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
@@ -373,12 +340,23 @@ impl ProcessManager for Systemd {
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
         let states = self.reload().and_then(|()| self.query_nodes(nodes));
-
         states.unwrap_or_else(|error| nodes.iter().map(|node| (node.id, Service::from(&error))).collect())
     }
 
     fn restarts(&self, nodes: &[&Node]) -> Result<BTreeMap<NodeId, u32>, PlatformError> {
         self.count_restarts(nodes)
+    }
+
+    fn not_enabled(&self, nodes: &[&Node]) -> Vec<NodeId> {
+        // Another target than that of wnm may start the unit of an adopted node.
+        let is_enabled = |node: &Node| {
+            self.wanted(node).symlink_metadata().is_ok() || others::is_enabled(&self.folder, &unit_name(node))
+        };
+        nodes.iter().filter(|node| !is_enabled(node)).map(|node| node.id).collect()
+    }
+
+    fn enable(&self, node: &Node) -> Result<(), PlatformError> {
+        self.bus.link(&self.path(node), &self.wanted(node))
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {

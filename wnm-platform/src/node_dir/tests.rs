@@ -673,3 +673,19 @@ fn storage_in_wrong_places_is_refused() {
     assert!(check_storage_place(&storage.path("storage")).is_ok());
     assert!(check_storage_place(&storage.path("new/folder")).is_ok());
 }
+
+#[test]
+fn trash_has_a_size() {
+    let [one, two] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let roots = [one.path().to_owned(), two.path().to_owned()];
+    let later = || std::time::Instant::now() + std::time::Duration::from_secs(60);
+    assert_eq!(trash_size(&roots, later()), 0);
+    for (root, folder) in [(&roots[0], "a/record_store"), (&roots[0], "b"), (&roots[1], "c")] {
+        fs::create_dir_all(root.join(TRASH).join(folder)).unwrap();
+        fs::write(root.join(TRASH).join(folder).join("record"), [7; 100_000]).unwrap();
+    }
+    fs::write(roots[0].join("not in the trash"), [7; 900_000]).unwrap();
+    let size = trash_size(&roots, later());
+    assert!((300_000..400_000).contains(&size), "{size}");
+    assert_eq!(trash_size(&roots, std::time::Instant::now()), 0, "without time nothing is measured");
+}

@@ -16,6 +16,7 @@ use super::restore::describe;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
 use crate::guarded::{self, Trust, sync_folder};
+use crate::observe::disk_use;
 use crate::volume;
 
 /// The suffix of a node's UUID in the name of its logs in the trash.
@@ -39,9 +40,7 @@ const LOG_BUDGET: Duration = Duration::from_secs(2);
 /// # Errors
 /// The folder belongs to another node, is outside the storage folders or behind a link, or cannot be moved.
 pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, PlatformError> {
-    if !is_plain(&node.uuid) {
-        return Err(refused(&node.root_dir, Refusal::BadUuid(node.uuid.clone())));
-    }
+    check_uuid(node)?;
     let place = CheckedPath::of(&node.root_dir, roots)?;
     let bin = place.root.join(TRASH);
     let owner = owner_of(&place.path, node)?;
@@ -98,6 +97,38 @@ fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(),
     }
 }
 
+/// Moves the folder of a node into the trash without its logs, for a node that lives on at another place.
+///
+/// # Errors
+/// The folder is outside the storage folders or behind a link, or cannot be moved.
+pub(crate) fn trash_folder(node: &Node, roots: &[PathBuf]) -> Result<PathBuf, PlatformError> {
+    check_uuid(node)?;
+    let place = CheckedPath::of(&node.root_dir, roots)?;
+    end_age(&place.path);
+    rename_into(&place.root.join(TRASH), &place.path, &node.uuid)
+}
+
+/// Checks that the UUID of a node is usable as a file name.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn check_uuid(node: &Node) -> Result<(), PlatformError> {
+    if is_plain(&node.uuid) {
+        return Ok(());
+    }
+    Err(refused(&node.root_dir, Refusal::BadUuid(node.uuid.clone())))
+}
+
+/// Deletes a folder in another one until the deadline. Returns whether it is gone.
+///
+/// # Errors
+/// An entry cannot be deleted, or is a mount point.
+pub(crate) fn delete_below(parent: &Path, name: &CString, deadline: Instant) -> io::Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let parent = openat(rustix::fs::CWD, parent, flags, Mode::empty())?;
+    Ok(delete(&parent, name, &[], deadline)? == Progress::Complete)
+}
+
 /// Creates the trash for a folder unless it exists.
 fn ensure_bin(bin: &Path, folder: &Path) -> Result<(), PlatformError> {
     match fs::create_dir(bin) {
@@ -119,6 +150,20 @@ fn rename_into(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, Platfor
     fs::rename(folder, &target).map_err(fail)?;
     sync_folder(folder).and_then(|()| sync_folder(&target)).map_err(fail)?;
     Ok(target)
+}
+
+/// Returns the disk use of the trash of these storage folders, in bytes: that of the folders that were measured until then.
+#[must_use]
+pub fn trash_size(roots: &[PathBuf], until: Instant) -> u64 {
+    let size = |root: &PathBuf| {
+        let bin = root.join(TRASH);
+        let folders = move || {
+            let entries = fs::read_dir(bin).into_iter().flatten().flatten();
+            entries.filter_map(|entry| disk_use(&entry.path(), until)).sum::<u64>()
+        };
+        volume::within(root, ONE_DELETION, folders).unwrap_or(0)
+    };
+    roots.iter().map(size).fold(0, u64::saturating_add)
 }
 
 /// The result of a sweep of the trash.

@@ -7,10 +7,13 @@
 mod cgroup;
 #[cfg(not(target_os = "macos"))]
 mod disks;
+mod interface_names;
 #[cfg(not(target_os = "macos"))]
 mod interfaces;
 #[cfg(not(target_os = "macos"))]
 mod kernel;
+#[cfg(any(test, target_os = "macos"))]
+mod mac_memory;
 #[cfg(target_os = "macos")]
 mod macos;
 #[cfg(not(target_os = "macos"))]
@@ -56,8 +59,6 @@ pub struct Reading {
     pub uptime: u64,
     /// CPU time since the boot.
     pub cpu: Option<CpuTicks>,
-    /// Current use of all CPUs, on hosts without a counter.
-    pub cpu_now: Option<Percent>,
     /// Bytes read from and written to disks.
     pub disk: Option<Traffic>,
     /// Bytes received from and sent to the network.
@@ -90,7 +91,6 @@ pub struct Traffic {
 
 impl Traffic {
     /// Returns the sum of two counters.
-    #[cfg_attr(target_os = "macos", expect(dead_code, reason = "sysinfo sums up"))]
     fn plus(self, other: Self) -> Self {
         Self { read: self.read.saturating_add(other.read), written: self.written.saturating_add(other.written) }
     }
@@ -187,7 +187,6 @@ impl Host {
             boot,
             uptime,
             cpu: self.text("proc/stat").and_then(|text| kernel::cpu_ticks(&text)),
-            cpu_now: None,
             disk: self.text("proc/diskstats").map(|text| disks::traffic(&text, &self.root.join("sys/block"))),
             net: self.net_traffic(),
             cpu_quotas: cgroup::cpu_quotas(&self.root, nodes),
@@ -285,7 +284,7 @@ fn plain_sample(before: &Counters, now: &Reading) -> HostSample {
     HostSample {
         cpus: rates::cpus(now),
         started: Some(now.at.before(Duration::from_millis(now.uptime))),
-        cpu: rates.cpu.or(now.cpu_now),
+        cpu: rates.cpu,
         io_wait: rates.io_wait,
         cpu_quota: rates.cpu_quota,
         disk_read: rates.disk.map(|(read, _)| read),

@@ -2,6 +2,7 @@
 //! the same folder and the same ports, and is another node.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// The isolation of a process from wnm.
@@ -33,9 +34,14 @@ impl Isolation {
         };
         // All users may read the nesting of PID namespaces, which is deeper in a container.
         let is_deeper = || Some(depth(&folder)? > depth(&proc.join("self"))?);
+        // All users may inspect the socket tables, of which each network has its own.
+        let has_other_tables = || Some(tables(&folder)? != tables(&proc.join("self"))?);
         let namespace =
             |is_other: Option<bool>| if is_other == Some(true) { Namespace::Other } else { Namespace::Shared };
-        Self { pids: namespace(link("pid").or_else(is_deeper)), network: namespace(link("net")) }
+        Self {
+            pids: namespace(link("pid").or_else(is_deeper)),
+            network: namespace(link("net").or_else(has_other_tables)),
+        }
     }
 }
 
@@ -44,6 +50,11 @@ fn depth(folder: &Path) -> Option<usize> {
     let status = fs::read_to_string(folder.join("status")).ok()?;
     let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
     Some(pids.split_ascii_whitespace().count())
+}
+
+/// Returns the number of the file with the interfaces of a process's network.
+fn tables(folder: &Path) -> Option<u64> {
+    fs::metadata(folder.join("net/dev")).ok().map(|file| file.ino())
 }
 
 #[cfg(test)]
@@ -69,6 +80,15 @@ mod tests {
         process("9", &[("pid", "9"), ("net", "2")], "9\t1");
         process("10", &[], "10\t1");
         process("11", &[], "11");
+        // Processes of another user.
+        process("12", &[], "12");
+        process("13", &[], "13");
+        for (name, network) in [("self", "host"), ("12", "host"), ("13", "container")] {
+            let (file, folder) = (proc.path().join(network), proc.path().join(name).join("net"));
+            fs::write(&file, "Inter-|").unwrap();
+            fs::create_dir(&folder).unwrap();
+            fs::hard_link(file, folder.join("dev")).unwrap();
+        }
         use Namespace::{Other, Shared};
         for (pid, pids, network) in [
             (7, Shared, Shared),
@@ -77,6 +97,8 @@ mod tests {
             (10, Other, Shared),
             (11, Shared, Shared),
             (12, Shared, Shared),
+            (13, Shared, Other),
+            (14, Shared, Shared),
         ] {
             assert_eq!(Isolation::of(proc.path(), pid), Isolation { pids, network }, "{pid}");
         }

@@ -12,7 +12,7 @@ use wnm_core::Scope;
 
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Environment, Exec};
-use crate::manager::runtime_folder;
+use crate::manager::{LINGERING_USERS, lingering_told, runtime_folder};
 use crate::node_dir;
 use crate::places::{Os, Places, home};
 
@@ -223,7 +223,8 @@ impl InstalledService {
     fn keep_session(&self) -> Result<(), PlatformError> {
         let user = rustix::process::geteuid().as_raw();
         let call = Call::new("loginctl").args(["show-user", "--property=Linger", &user.to_string()]);
-        let lingers = self.exec.run(&call).is_ok_and(|output| output.text().trim() == "Linger=yes");
+        let answer = self.exec.run(&call).map(|output| output.text()).unwrap_or_default();
+        let lingers = lingering_told(answer.trim(), Path::new(LINGERING_USERS)) == Some(true);
         if !lingers && let Err(error) = self.exec.succeed(&Call::new("loginctl").arg("enable-linger")) {
             if runtime_folder().is_none() {
                 return Err(PlatformError::NoUserSession { user });

@@ -15,7 +15,8 @@ const CRON_MARK: &str = "# wnm service";
 /// Returns the unit file.
 ///
 /// Nodes of the process manager `setsid` are in the control group of this unit: `KillMode=process` keeps them running
-/// when the unit stops, and `OOMPolicy=continue` keeps the unit running when the kernel kills one of them.
+/// when the unit stops, also when the watchdog ends a daemon whose cycle hangs. `OOMPolicy=continue` keeps the unit
+/// running when the kernel kills one of them.
 pub(super) fn unit(scope: Scope, task: &Task) -> Result<String, PlatformError> {
     let (program, arguments) = words(task)?;
     let command = systemd_command_line(program, arguments.iter().map(String::as_str));
@@ -31,9 +32,11 @@ pub(super) fn unit(scope: Scope, task: &Task) -> Result<String, PlatformError> {
          {network}\
          \n\
          [Service]\n\
-         Type=exec\n\
+         Type=notify\n\
          ExecStart={command}\n\
          ExecReload=/bin/kill -HUP $MAINPID\n\
+         TimeoutStartSec=600\n\
+         WatchdogSec=600\n\
          KillMode=process\n\
          TimeoutStopSec=180\n\
          Restart=on-failure\n\

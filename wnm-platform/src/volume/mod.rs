@@ -71,12 +71,18 @@ impl Storage {
         let silent = unanswering(on_root.keys().map(PathBuf::as_path));
         let mut views: BTreeMap<PathBuf, View> = BTreeMap::new();
         let mut storage = Self::default();
+        // Folders of one file system have one free space: what others write between two readings must not prefer one of
+        // them. A limit of the space of one folder shows as another total.
+        let mut spaces: BTreeMap<(u64, Option<Bytes>), Space> = BTreeMap::new();
         for (root, nodes) in on_root {
             let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
             let mut view = read_in_time(&root, nodes, &silent);
             let folder = |id: &NodeId| view.folders.get(id).copied().unwrap_or(FolderState::NoAnswer);
             storage.folders.extend(ids.iter().map(|id| (*id, folder(id))));
             view.folders.retain(|id, _| !unsettled.contains(id));
+            if let Some(device) = view.device {
+                view.space = *spaces.entry((device, view.space.total)).or_insert(view.space);
+            }
             views.insert(root, view);
         }
         storage.volumes = roots
@@ -114,6 +120,13 @@ impl Storage {
 pub fn volume_of(folder: &Path, roots: &[PathBuf]) -> Option<usize> {
     let around = roots.iter().enumerate().filter(|(_, root)| folder.starts_with(root));
     around.max_by_key(|(_, root)| root.as_os_str().len()).map(|(at, _)| at)
+}
+
+/// Returns the name of the space of the volume at a path. Equal names mean shared space. A path without a mount has its own.
+#[cfg(target_os = "macos")]
+pub(crate) fn pool_of(path: &Path) -> String {
+    let mounts = Mounts::around(path);
+    mounts.of(path).map_or_else(|| path.display().to_string(), |mount| mounts.pool(mount))
 }
 
 /// Returns the storage folders whose file systems answer.
@@ -210,6 +223,8 @@ struct View {
     /// Whether the folder is a mount point of its own, and not the bare folder below one.
     is_mount_point: bool,
     pool: String,
+    /// The device number of its file system.
+    device: Option<u64>,
     space: Space,
     folders: BTreeMap<NodeId, FolderState>,
 }
@@ -229,7 +244,7 @@ impl View {
             Ok(status) => status,
             Err(_) => return Self { access: Access::Failing, ..view },
         };
-        view.space = Space::of(&status);
+        (view.device, view.space) = (Some(existing.device), Space::of(&status));
         view.is_read_only = status.f_flag.contains(StatVfsMountFlags::RDONLY);
         view.describe(root, &existing, &status);
         view
@@ -237,14 +252,14 @@ impl View {
 
     /// Fills in the identity and the pool.
     fn describe(&mut self, root: &Path, Existing { real, device }: &Existing, status: &StatVfs) {
-        let mounts = Mounts::read();
+        let mounts = Mounts::around(real);
         let mount = mounts.of(real);
         self.pool = mount.map_or_else(|| device.to_string(), |mount| mounts.pool(mount));
         if self.access == Access::Present {
             self.is_mount_point = mount.is_some_and(|mount| mount.point == *real);
             let file_system = match mount {
                 Some(mount) => identity::of_file_system(mount, real, status),
-                // Without a list of mounts, as on macOS, the device number is the best name.
+                // Without a list of mounts the device number is the best name.
                 None => Some(*device),
             };
             self.identities = Identities { marker: identity::of_marker(root), file_system };

@@ -1,10 +1,12 @@
-//! The mounts of this host, from `/proc/self/mountinfo`: which file system a path is on, without a call on that path.
+//! The mounts of this host: which file system a path is on. Linux tells them in `/proc/self/mountinfo`, without a call on
+//! the path, and macOS in `statfs`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 /// The file of the kernel with all mounts that this process sees; see proc(5).
+#[cfg(not(target_os = "macos"))]
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
 /// One mount.
@@ -30,12 +32,35 @@ pub(super) struct Mounts(Vec<Mount>);
 
 impl Mounts {
     /// Reads the mounts of this process; none where the kernel has no such file.
-    pub(super) fn read() -> Self {
+    #[cfg(not(target_os = "macos"))]
+    pub(super) fn around(_path: &Path) -> Self {
         Self::parse(&std::fs::read(MOUNTINFO).unwrap_or_default())
     }
 
+    /// Reads the mount around an absolute path without links; none when its file system does not tell.
+    #[cfg(target_os = "macos")]
+    pub(super) fn around(path: &Path) -> Self {
+        let text = |field: &[std::ffi::c_char]| {
+            let bytes = field.iter().map(|byte| byte.cast_unsigned()).take_while(|byte| *byte != 0).collect();
+            OsString::from_vec(bytes)
+        };
+        let mount = |status: rustix::fs::StatFs| {
+            let source = text(&status.f_mntfromname);
+            Mount {
+                number: source.to_string_lossy().into_owned(),
+                root: PathBuf::from("/"),
+                point: PathBuf::from(text(&status.f_mntonname)),
+                kind: text(&status.f_fstypename).to_string_lossy().into_owned(),
+                source,
+                upper: None,
+            }
+        };
+        Self(rustix::fs::statfs(path).ok().map(mount).into_iter().collect())
+    }
+
     /// Parses mounts. Lines that are not mounts are skipped.
-    pub(super) fn parse(text: &[u8]) -> Self {
+    #[cfg(any(test, not(target_os = "macos")))]
+    fn parse(text: &[u8]) -> Self {
         Self(text.split(|byte| *byte == b'\n').filter_map(mount).collect())
     }
 
@@ -53,6 +78,10 @@ impl Mounts {
             // All datasets of a pool share its space.
             return format!("zfs:{}", source.split('/').next().unwrap_or_default());
         }
+        if mount.kind == "apfs" {
+            // All volumes of an APFS container share its space.
+            return container_of(&source).map_or_else(|| mount.number.clone(), |disk| format!("apfs:{disk}"));
+        }
         // The files of an overlay are in its upper folder.
         let upper = mount.upper.as_ref().and_then(|upper| self.of(upper)).filter(|below| below.kind != "overlay");
         upper.map_or_else(|| mount.number.clone(), |below| self.pool(below))
@@ -67,7 +96,18 @@ impl Mount {
     }
 }
 
+/// Returns the disk of an APFS container from one of its volumes: `disk3` of `/dev/disk3s1`, or of its snapshot
+/// `/dev/disk3s1s1`, from which macOS starts.
+fn container_of(source: &str) -> Option<&str> {
+    let name = source.strip_prefix("/dev/").unwrap_or(source);
+    let number = name.strip_prefix("disk")?;
+    let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+    let (disk, volume) = name.split_at("disk".len() + digits);
+    (digits > 0 && (volume.is_empty() || volume.starts_with('s'))).then_some(disk)
+}
+
 /// Parses one line: `36 35 98:0 /root /point options optional… - kind source super_options`.
+#[cfg(any(test, not(target_os = "macos")))]
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
     let number = String::from_utf8_lossy(fields.nth(2)?).into_owned();
@@ -85,6 +125,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
 }
 
 /// Decodes the escapes of the kernel: `\040` is a blank.
+#[cfg(any(test, not(target_os = "macos")))]
 fn unescape(field: &[u8]) -> OsString {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -155,6 +196,34 @@ mod tests {
         assert_eq!(pool("/over/nodes"), pool("/mnt/a"));
         assert_eq!(pool("/dock"), "254:0", "an upper folder outside of a mount of its own is on the root volume");
         assert_ne!(pool("/home"), pool("/tank"));
+    }
+
+    #[test]
+    fn volumes_of_an_apfs_container_share_space() {
+        let pool = |kind: &str, source: &str| {
+            let mount = Mount {
+                number: source.to_owned(),
+                root: PathBuf::from("/"),
+                point: PathBuf::from("/System/Volumes/Data"),
+                kind: kind.to_owned(),
+                source: source.into(),
+                upper: None,
+            };
+            Mounts::default().pool(&mount)
+        };
+        let container = pool("apfs", "/dev/disk3s5");
+        for (kind, source, is_shared) in [
+            ("apfs", "/dev/disk3s1s1", true),
+            ("apfs", "/dev/disk3", true),
+            ("apfs", "/dev/disk31s5", false),
+            ("apfs", "/dev/disk4s5", false),
+            ("apfs", "com.apple.os.update-8A2C@/dev/disk3s5", false),
+            ("apfs", "/dev/disk", false),
+            ("apfs", "disk3x", false),
+            ("hfs", "/dev/disk3s5", false),
+        ] {
+            assert_eq!(pool(kind, source) == container, is_shared, "{kind} {source}");
+        }
     }
 
     #[test]

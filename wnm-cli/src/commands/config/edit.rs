@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wnm_core::{Problem, RawSettings, Shape};
-use wnm_store::Store;
 
 use super::change::apply;
 use super::{SourceValues, sources};
@@ -52,7 +51,7 @@ fn store(
     output: &Output,
 ) -> Result<(), CliError> {
     let edited = file::from_toml(text).map_err(|cause| ConfigFileError { path: path.to_owned(), cause })?;
-    let current = SourceValues::read(Store::open_read_only(db)?.settings()?)?;
+    let current = sources(db)?;
     let whole = SourceValues { database: edited.clone(), ..current };
     if let Err(problems) = whole.check() {
         let place = |problem: Problem| {

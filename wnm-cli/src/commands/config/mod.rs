@@ -7,12 +7,15 @@ mod edit;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wnm_core::{Problem, Problems, RawSettings, Setting, Settings, Shape, Unit};
+use wnm_agent::Mode;
+use wnm_core::{Problem, Problems, RawSettings, Selection, Setting, Settings, Shape, Unit};
 use wnm_store::Store;
 
-use crate::args::Config;
+use crate::args::{Config, ConsentFlag};
 use crate::config::hint::SettingsError;
+use crate::config::reload::{Acceptance, Colony, ConfigFile};
 use crate::config::{self, file};
+use crate::confirm::{self, Purpose};
 use crate::context;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
@@ -115,8 +118,13 @@ struct SourceValues {
 }
 
 impl SourceValues {
-    fn read(database: RawSettings) -> Result<Self, CliError> {
-        Ok(Self { environment: config::from_environment()?, file: file::read()?, database })
+    /// Reads the sources. The settings of the config file are those that wnm accepted.
+    fn read(store: &Store) -> Result<Self, CliError> {
+        let flags = RawSettings::default();
+        let accepted = ConfigFile::open(store.path(), Mode::DryRun, &Colony::read(&flags, store)?)?;
+        accepted.warn();
+        let file = accepted.settings().clone();
+        Ok(Self { environment: config::from_environment()?, file, database: store.settings()? })
     }
 
     /// Checks all settings together.
@@ -181,8 +189,23 @@ pub(crate) fn run(db: &Path, command: Config, output: &Output) -> Result<Exit, C
             let view = FileView::of(&path);
             output.value(&view, |view| view.path.display().to_string())?;
         }
+        Config::Accept { consent } => accept(db, consent, output)?,
     }
     Ok(Exit::Done)
+}
+
+/// Accepts the config file as it is, after the consent of the operator if it removes nodes.
+fn accept(db: &Path, consent: ConsentFlag, output: &Output) -> Result<(), CliError> {
+    let acceptance = Acceptance::read(db)?;
+    if let Some((cap, above)) = acceptance.removed {
+        confirm::removal(db, Selection::Count(above), consent, Purpose::NodeCap { cap }, output)?;
+    }
+    acceptance.store()?;
+    let view = FileView::of(&file::path().unwrap_or_default());
+    output.result(&view, |view| match view.exists {
+        true => format!("accepted {}\n", view.path.display()),
+        false => "accepted that no config file exists\n".to_owned(),
+    })
 }
 
 /// Returns the effective settings for readers other than the operator: without the secrets in the command line and the
@@ -209,7 +232,7 @@ pub(crate) fn without_secrets(db: &Path) -> Result<Vec<Entry>, CliError> {
 }
 
 fn sources(db: &Path) -> Result<SourceValues, CliError> {
-    SourceValues::read(Store::open_read_only(db)?.settings()?)
+    SourceValues::read(&Store::open_read_only(db)?)
 }
 
 fn unit(setting: &Setting) -> Option<Unit> {

@@ -5,23 +5,31 @@ use wnm_platform::{Platform, PlatformError, binary};
 
 use super::Check;
 
+const MANAGER: &str = "process_manager";
+
 /// Checks whether the process manager of the settings can be opened here, and tries it.
 pub(super) fn manager(settings: &Settings, platform: Result<&Platform, &PlatformError>) -> Check {
-    const CHECK: &str = "process_manager";
     const HINT: &str = "install it, or initialise with another one, such as `wnm init --process-manager setsid+user`";
     let kind = settings.manager;
     let failed = |error: &PlatformError| {
-        Check::error(CHECK, format!("{kind}: {error}"), error.hint().unwrap_or_else(|| HINT.to_owned()))
+        Check::error(MANAGER, format!("{kind}: {error}"), error.hint().unwrap_or_else(|| HINT.to_owned()))
     };
     let tried = match platform {
         Err(error) => return failed(error),
         Ok(platform) => platform.check_manager().err(),
     };
-    match (&tried, wnm_platform::manager::warning(kind)) {
+    match (&tried, doubt(settings)) {
         (Some(error), _) => failed(error),
-        (None, Some(doubt)) => Check::warning(CHECK, format!("{kind}: {}", doubt.found), doubt.hint),
-        (None, None) => Check::ok(CHECK, kind.to_string()),
+        (None, Some(doubt)) => doubt,
+        (None, None) => Check::ok(MANAGER, kind.to_string()),
     }
+}
+
+/// Reports a condition of the process manager that endangers nodes.
+pub(super) fn doubt(settings: &Settings) -> Option<Check> {
+    let kind = settings.manager;
+    let doubt = wnm_platform::manager::warning(kind)?;
+    Some(Check::warning(MANAGER, format!("{kind}: {}", doubt.found), doubt.hint))
 }
 
 /// Runs the program of new nodes with `--version`: one call shows that it exists, is executable, is built for this

@@ -1,8 +1,11 @@
 //! Disk space for nodes: of all volumes together for a full colony, and of each volume now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use wnm_core::{Bytes, Flavor, Node, NodeId, Settings, Volume, VolumeFault};
+use wnm_platform::node_dir;
 use wnm_platform::volume::{self, FolderState, Storage, volume_of};
 use wnm_store::Snapshot;
 
@@ -10,6 +13,8 @@ use super::{Check, counted, first_few, names};
 
 /// Disk space that a node can need. When many nodes leave the network at once, the others take over their records.
 const NEEDED: Bytes = Bytes(35_000_000_000);
+/// The time for measuring the trash of all volumes. A larger trash counts in part, which errs on the side of too little space.
+const TRASH_BUDGET: Duration = Duration::from_millis(500);
 /// Free space below which an `ant-node` stores no record: 500 MiB, a constant of its program.
 const ANT_NODE_RESERVE: Bytes = Bytes(500 << 20);
 
@@ -35,8 +40,11 @@ pub(super) fn check(settings: &Settings, storage: &Storage, snapshot: Option<&Sn
     let mut checks = Vec::new();
     if !pools.is_empty() {
         let samples = snapshot.iter().flat_map(|snapshot| snapshot.samples.values());
-        let held = samples.filter_map(|sample| sample.disk).map(|bytes| bytes.0).sum();
-        checks.push(all_volumes(settings, &pools, count, Bytes(held)));
+        let nodes = samples.filter_map(|sample| sample.disk).map(|bytes| bytes.0).sum();
+        let roots: Vec<PathBuf> = usable.clone().map(|volume| volume.root.clone()).collect();
+        let trash = node_dir::trash_size(&roots, Instant::now() + TRASH_BUDGET);
+        let removable = Removable { nodes: Bytes(nodes), trash: Bytes(trash) };
+        checks.push(all_volumes(settings, &pools, count, removable));
     }
     checks.extend(usable.filter_map(|volume| one_volume(settings, volume)));
     let nodes: Vec<&Node> = nodes.into_iter().flat_map(BTreeMap::values).collect();
@@ -95,17 +103,29 @@ fn folders(settings: &Settings, storage: &Storage, nodes: &[&Node]) -> Vec<Check
     .collect()
 }
 
-/// Compares the space of all volumes for nodes with that which a full colony can need: the free space, and the space that
-/// the nodes hold already. Other files on a volume leave less.
-fn all_volumes(settings: &Settings, volumes: &[Volume], nodes: usize, held: Bytes) -> Check {
+/// The space that is not free and that nodes can use all the same.
+#[derive(Debug, Clone, Copy, Default)]
+struct Removable {
+    /// The space that the nodes hold.
+    nodes: Bytes,
+    /// The space of removed nodes, which wnm deletes later.
+    trash: Bytes,
+}
+
+/// Compares the space of all volumes for nodes with that which a full colony can need: the free space, the space that the
+/// nodes hold already, and that of the trash. Other files on a volume leave less.
+fn all_volumes(settings: &Settings, volumes: &[Volume], nodes: usize, removable: Removable) -> Check {
     const CHECK: &str = "disk";
     const HINT: &str = "lower node_cap, or add a folder on another volume to node_storage";
     let total: u64 = volumes.iter().filter_map(|volume| volume.total).map(|total| total.0).sum();
     let (cap, crisis) = (settings.policy.node_cap, settings.crisis);
     let free: u64 = volumes.iter().filter_map(|volume| volume.available).map(|free| free.0).sum();
-    let each = Bytes(free.saturating_add(held.0).min(total) / u64::from(cap.max(1)));
+    let usable = free.saturating_add(removable.nodes.0).saturating_add(removable.trash.0).min(total);
+    let each = Bytes(usable / u64::from(cap.max(1)));
     let on = if volumes.len() > 1 { format!(" on {} volumes", volumes.len()) } else { String::new() };
-    let space = format!("{each} for each of {} (node_cap){on}", counted(cap as usize, "node", "nodes"));
+    let trash =
+        if removable.trash == Bytes(0) { String::new() } else { format!(", with {} of the trash", removable.trash) };
+    let space = format!("{each} for each of {} (node_cap){on}{trash}", counted(cap as usize, "node", "nodes"));
     let share = share_in_a_crisis(settings, total, nodes);
     let nodes = counted(nodes, "node", "nodes");
     if each < crisis {
@@ -182,12 +202,16 @@ mod tests {
     fn full_colony_needs_space_on_all_volumes_together() {
         let ten = settings_with(&[("node_cap", "10")]);
         let found = |volumes: &[Volume], nodes| {
-            let check = all_volumes(&ten, volumes, nodes, Bytes(0));
+            let check = all_volumes(&ten, volumes, nodes, Removable::default());
             (check.level, check.message)
         };
         // Three quarters of a volume are used, a part of that by the nodes.
-        let check = all_volumes(&ten, &[volume("/s", 1600, 75.0)], 2, Bytes(100_000_000_000));
+        let held = Removable { nodes: Bytes(100_000_000_000), ..Removable::default() };
+        let check = all_volumes(&ten, &[volume("/s", 1600, 75.0)], 2, held);
         assert_eq!(check.message, "50.0 GB for each of 10 nodes (node_cap)");
+        let with_trash = Removable { trash: Bytes(200_000_000_000), ..held };
+        let check = all_volumes(&ten, &[volume("/s", 1600, 75.0)], 2, with_trash);
+        assert_eq!(check.message, "70.0 GB for each of 10 nodes (node_cap), with 200.0 GB of the trash");
         for (sizes, nodes, level, message) in [
             (&[400][..], 2, Level::Ok, "40.0 GB for each of 10 nodes (node_cap)"),
             (&[200, 200], 2, Level::Ok, "40.0 GB for each of 10 nodes (node_cap) on 2 volumes"),

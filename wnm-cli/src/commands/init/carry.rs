@@ -43,6 +43,7 @@ pub(super) fn carry_over(
     if settings.policy.preset == Preset::Classic {
         output.say("the colony keeps the preset classic; for steady: wnm config set preset steady");
     }
+    super::warn(settings, output);
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use wnm_platform::{Platform, node_dir, places, volume};
 use wnm_store::{Store, StoreError};
 
 use crate::args::Init;
+use crate::commands::doctor;
 use crate::config;
 use crate::context;
 use crate::error::{CliError, CommandError, Exit};
@@ -105,7 +106,15 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     if args.dry_run {
         output.say("nothing was changed: run it without --dry-run to create the colony");
     }
+    warn(&settings, output);
     Ok(Exit::Done)
+}
+
+/// Prints the problems of the host that keep nodes from their peers, or from running on after a logout.
+fn warn(settings: &Settings, output: &Output) {
+    for check in doctor::after_init(settings) {
+        output.say(doctor::line(&check).trim_end());
+    }
 }
 
 /// Checks that the storage folders contain no node of wnm: two colonies would use the same numbers and folders.

@@ -29,7 +29,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Runs tasks once, each with one worker, and stores the results.
 pub(super) fn run(db: &Path, args: &ProbeRunNow, output: &Output) -> Result<Exit, CliError> {
     let store = Store::open_read_only(db)?;
-    let settings = settings(&store)?;
+    let settings = settings(db, &store)?;
     let mut plan = plan(db, &settings)?.plan;
     plan.tasks = chosen(&plan, &args.tasks)?;
     let probe = &settings.probe;

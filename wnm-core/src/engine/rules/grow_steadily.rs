@@ -22,7 +22,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     }
     let blocked = Verdict::blocked;
     let Some((steady, cpu)) = situation.steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
-        return blocked(Blocker::MissingMetric { signal: Signal::Cpu });
+        return blocked(situation.no_outlook());
     };
     if let Some(blocker) = calm(situation, steady) {
         return blocked(blocker);

@@ -2,6 +2,7 @@
 //! on real processes, with a fake antctl.
 
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use wnm_core::Program;
@@ -79,6 +80,12 @@ fn add_puts_network_last_and_checks_registry() {
     add --count 1 --data-dir-path /s --log-dir-path /var/log/antnode --node-port 1 --metrics-port 2 --rpc-port 3 --path /p/antnode --max-log-files 1 --max-archived-log-files 1 --rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --no-upnp --env A=b c,D=e evm-arbitrum-one
     --version
     ");
+
+    // antctl refuses a number for the first node of a network.
+    let (antctl, calls) = scripted(folder.path(), |_| ());
+    fs::remove_file(folder.path().join("node_registry.json")).unwrap();
+    antctl.define(&Node { arguments: vec!["--first".to_owned()], ..node.clone() }).unwrap_err();
+    assert!(calls.lock().unwrap()[0].starts_with("add --data-dir-path "), "{calls:?}");
 
     // It succeeds, and makes something else.
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,15 @@
-//! Drop-ins that put the services of another manager into the slice of the colony.
+//! The units that another manager writes for its nodes: a drop-in puts them into the slice of the colony, creates their log
+//! folder, and lets them start at boot.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use wnm_core::Scope;
+use wnm_core::{Node, Scope};
 
+use super::render::SYSTEM_LOGS;
 use super::rights::{self, Bus, Rights};
-use super::{BOOTED, SYSTEM_UNITS, slice_name, unit, user_units};
+use super::unit::WordContext;
+use super::{BOOTED, SYSTEM_UNITS, lingering, slice_name, unit, user_units};
 use crate::error::PlatformError;
 use crate::exec::Exec;
 
@@ -34,7 +38,10 @@ impl ExternalUnit {
             Scope::User | Scope::Zen => (user_units(), Some(rights::runtime_folder()?)),
         };
         let bus = Bus { exec: Exec::real(), scope, rights: Rights::here(scope), runtime };
-        let path = folder.join(format!("{service}.service"));
+        Self::at(folder.join(format!("{service}.service")), bus)
+    }
+
+    fn at(path: PathBuf, bus: Bus) -> Option<Self> {
         path.exists().then_some(Self { bus, path })
     }
 
@@ -42,10 +49,9 @@ impl ExternalUnit {
         unit::drop_in_folder(&self.path).join(DROP_IN)
     }
 
-    /// Puts the unit into the slice of a group from its next start on.
-    pub(crate) fn place(&self, group: &str) -> Result<(), PlatformError> {
-        // With version 1 of control groups, a weight on the slice applies only to units with a CPU group of their own.
-        let text = format!("# Written by wnm.\n[Service]\nSlice={}\nCPUAccounting=yes\n", slice_name(group));
+    /// Writes the drop-in, which applies from the next start of the node on.
+    pub(crate) fn place(&self, node: &Node, group: Option<&str>) -> Result<(), PlatformError> {
+        let text = self.text(node, group);
         if std::fs::read(self.drop_in()).is_ok_and(|present| present == text.as_bytes()) {
             return Ok(());
         }
@@ -53,11 +59,136 @@ impl ExternalUnit {
         self.bus.change(["daemon-reload"])
     }
 
-    /// Removes the drop-in.
+    /// Returns the text of the drop-in.
+    fn text(&self, node: &Node, group: Option<&str>) -> String {
+        let mut text = "# Written by wnm.\n".to_owned();
+        if self.bus.scope == Scope::Sudo {
+            text.push_str("[Unit]\nWants=network-online.target\nAfter=network-online.target\n");
+        }
+        let mut service = String::new();
+        if let Some(group) = group {
+            // With version 1 of control groups, a weight on the slice applies only to units with a CPU group of their own.
+            let _ = write!(service, "Slice={}\nCPUAccounting=yes\n", slice_name(group));
+        }
+        let logs = node.log_dir.strip_prefix(SYSTEM_LOGS).ok().filter(|_| self.bus.scope == Scope::Sudo);
+        // systemd gives the folder to the user of the node, so it must be that of this service alone.
+        if let Some(logs) = logs.filter(|logs| logs.file_name() == self.path.file_stem()) {
+            // A host may keep /var/log in memory, and the user of the nodes cannot create a folder there.
+            let folder = unit::quote(&logs.display().to_string(), WordContext::Other);
+            let _ = write!(service, "LogsDirectory={folder}\nLogsDirectoryMode=0755\n");
+        }
+        if !service.is_empty() {
+            let _ = write!(text, "[Service]\n{service}");
+        }
+        let _ = write!(text, "[Install]\nWantedBy={}\n", self.target());
+        text
+    }
+
+    /// Returns the target that starts the node at boot.
+    const fn target(&self) -> &'static str {
+        match self.bus.scope {
+            Scope::User | Scope::Zen => "default.target",
+            Scope::Sudo => "multi-user.target",
+        }
+    }
+
+    /// Returns the link that enables the unit.
+    fn wanted(&self) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default();
+        self.path.with_file_name(format!("{}.wants", self.target())).join(name)
+    }
+
+    /// Tells whether the node starts at boot.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.wanted().symlink_metadata().is_ok()
+    }
+
+    /// Lets the node start at boot. For units of a user this includes lingering.
+    pub(crate) fn enable(&self) -> Result<(), PlatformError> {
+        if self.bus.scope != Scope::Sudo {
+            lingering::keep(&self.bus);
+        }
+        self.bus.link(&self.path, &self.wanted())
+    }
+
+    /// Leaves the node stopped at boot.
+    pub(crate) fn disable(&self) -> Result<(), PlatformError> {
+        self.bus.remove(&self.wanted()).map(drop)
+    }
+
+    /// Removes the drop-in and the link.
     pub(crate) fn release(&self) -> Result<(), PlatformError> {
+        self.disable()?;
         if self.bus.remove(&self.drop_in())? {
             self.bus.remove_folder(&unit::drop_in_folder(&self.path));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::Output;
+    use crate::node_dir::tests::node_at;
+
+    /// Returns the unit `antnode1` of antctl in a folder; every tool succeeds.
+    fn unit_in(folder: &Path, scope: Scope) -> ExternalUnit {
+        let path = folder.join("antnode1.service");
+        std::fs::write(&path, "[Unit]\nDescription=antnode1\n[Service]\nRestart=on-success\nUser=ant").unwrap();
+        let exec = Exec::scripted(|_| Ok(Output::success("")));
+        ExternalUnit::at(path, Bus { exec, scope, rights: Rights::Own, runtime: None }).unwrap()
+    }
+
+    fn node() -> Node {
+        // A node that wnm adds has no other name of its service than its folder tells.
+        Node { log_dir: "/var/log/antnode/antnode1".into(), ..node_at(Path::new("/var/antctl/services/antnode1")) }
+    }
+
+    #[test]
+    fn drop_in_of_a_system_unit() {
+        let folder = tempfile::tempdir().unwrap();
+        let unit = unit_in(folder.path(), Scope::Sudo);
+        unit.place(&node(), Some("wnm")).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("antnode1.service.d/50-wnm-slice.conf")).unwrap();
+        insta::assert_snapshot!(text, @r"
+        # Written by wnm.
+        [Unit]
+        Wants=network-online.target
+        After=network-online.target
+        [Service]
+        Slice=wnm.slice
+        CPUAccounting=yes
+        LogsDirectory=antnode/antnode1
+        LogsDirectoryMode=0755
+        [Install]
+        WantedBy=multi-user.target
+        ");
+        // A folder that several nodes share is left to antctl: systemd would give it to the user of one node.
+        let shared = Node { log_dir: "/var/log/antnode".into(), ..node() };
+        assert!(!unit.text(&shared, None).contains("[Service]"));
+        let user = unit_in(folder.path(), Scope::User).text(&node(), None);
+        assert_eq!(user, "# Written by wnm.\n[Install]\nWantedBy=default.target\n");
+    }
+
+    #[test]
+    fn started_node_starts_at_boot_and_a_stopped_one_does_not() {
+        for (scope, target) in [(Scope::Sudo, "multi-user.target"), (Scope::User, "default.target")] {
+            let folder = tempfile::tempdir().unwrap();
+            let unit = unit_in(folder.path(), scope);
+            let link = folder.path().join(format!("{target}.wants/antnode1.service"));
+            unit.place(&node(), Some("wnm")).unwrap();
+            assert!(!unit.is_enabled());
+            unit.enable().unwrap();
+            unit.enable().unwrap();
+            assert_eq!(std::fs::read_link(&link).unwrap(), folder.path().join("antnode1.service"));
+            assert!(unit.is_enabled());
+            unit.disable().unwrap();
+            unit.disable().unwrap();
+            assert!(!unit.is_enabled());
+            unit.enable().unwrap();
+            unit.release().unwrap();
+            assert!(!unit.is_enabled() && !folder.path().join("antnode1.service.d").exists());
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Lingering: without it the services of a user stop at logout, and do not start after a reboot.
 
+use std::path::Path;
+
+use nix::unistd::{Uid, User};
 use wnm_core::{ManagerKind, Program, Scope};
 
 use super::rights::{self, Access, Bus};
@@ -33,13 +36,26 @@ pub(super) fn keep(bus: &Bus) {
     }
 }
 
-/// Returns whether lingering is enabled for the user; None when logind does not tell.
+/// Returns whether lingering is enabled for the user; None when neither logind nor its files tell.
 pub(super) fn lingers(bus: &Bus) -> Option<bool> {
     let user = rights::uid().to_string();
-    let output = bus.succeed(Access::Query, "loginctl", &["show-user", "--property=Linger", &user]).ok()?;
-    match output.text().trim() {
+    let output = bus.succeed(Access::Query, "loginctl", &["show-user", "--property=Linger", &user]);
+    told(output.as_ref().map(|output| output.text()).unwrap_or_default().trim(), Path::new(USERS))
+}
+
+/// Returns the answer of `loginctl show-user`, or else of the files of logind: it knows only users with a session, as after
+/// `sudo -u op` or `su op` none is.
+pub(crate) fn told(answer: &str, users: &Path) -> Option<bool> {
+    match answer {
         "Linger=yes" => Some(true),
         "Linger=no" => Some(false),
-        _ => None,
+        _ => users.is_dir().then(|| user_name().is_some_and(|name| users.join(name).exists())),
     }
+}
+
+/// The folder in which logind keeps an empty file for each user who lingers; all users may read it.
+pub(crate) const USERS: &str = "/var/lib/systemd/linger";
+
+fn user_name() -> Option<String> {
+    User::from_uid(Uid::effective()).ok().flatten().map(|user| user.name)
 }

@@ -197,7 +197,7 @@ fn may_run_one(text: &[u8], nodes: &[&Node]) -> bool {
 }
 
 /// Tells whether a unit is enabled: the `.wants` folder of a target contains it.
-fn is_enabled(folder: &Path, name: &str) -> bool {
+pub(super) fn is_enabled(folder: &Path, name: &str) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut targets = entries.filter(|path| path.extension().is_some_and(|extension| extension == "wants"));
     targets.any(|target| fs::symlink_metadata(target.join(name)).is_ok())

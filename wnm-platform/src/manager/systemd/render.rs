@@ -12,7 +12,7 @@ use crate::node_dir::errors_log;
 /// The user of system-level nodes, the same as that of antctl.
 pub(super) const USER: &str = "ant";
 /// The folder of `LogsDirectory=` for units of the system.
-const SYSTEM_LOGS: &str = "/var/log";
+pub(super) const SYSTEM_LOGS: &str = "/var/log";
 /// The setting that marks a unit as wnm's. systemd ignores settings that begin with `X-`.
 pub(super) const UUID: &str = "X-Wnm-Uuid";
 

@@ -150,10 +150,43 @@ fn restart_counts_are_one_call() {
 
 #[test]
 fn missing_lingering_is_a_warning() {
-    for (told, lingering) in [("Linger=yes\n", Some(true)), ("Linger=no\n", Some(false)), ("?", None)] {
+    for (told, lingering) in [("Linger=yes\n", Some(true)), ("Linger=no\n", Some(false))] {
         let fake = user(move |line| if line.contains("show-user") { Ok(Output::success(told)) } else { calm(line) });
         assert_eq!(lingering::lingers(&fake.systemd.bus), lingering, "{told}");
     }
+}
+
+#[test]
+fn lingering_of_a_user_without_a_session_is_in_the_files_of_logind() {
+    let users = tempfile::tempdir().unwrap();
+    let name = nix::unistd::User::from_uid(nix::unistd::Uid::effective()).unwrap().unwrap().name;
+    assert_eq!(lingering::told("", users.path()), Some(false));
+    fs::write(users.path().join("another"), "").unwrap();
+    assert_eq!(lingering::told("", users.path()), Some(false));
+    fs::write(users.path().join(name), "").unwrap();
+    assert_eq!(lingering::told("", users.path()), Some(true));
+    assert_eq!(lingering::told("Linger=no", users.path()), Some(false), "logind knows better");
+    assert_eq!(lingering::told("", &users.path().join("nothing")), None, "a host without logind");
+}
+
+#[test]
+fn disabled_unit_of_a_started_node_is_found_and_enabled() {
+    let fake = user(calm);
+    let node = fake.node();
+    fake.systemd.define(&node).unwrap();
+    fake.systemd.start(&node).unwrap();
+    assert_eq!(fake.systemd.not_enabled(&[&node]), []);
+    // As `systemctl disable` does.
+    fs::remove_file(fake.systemd.wanted(&node)).unwrap();
+    assert_eq!(fake.systemd.not_enabled(&[&node]), [node.id]);
+    fake.systemd.enable(&node).unwrap();
+    assert_eq!(fake.systemd.not_enabled(&[&node]), []);
+    // The target of another tool starts it too.
+    fs::remove_file(fake.systemd.wanted(&node)).unwrap();
+    let other = fake.systemd.path(&node).with_file_name("antnodes.target.wants");
+    fs::create_dir(&other).unwrap();
+    std::os::unix::fs::symlink(fake.systemd.path(&node), other.join(unit_name(&node))).unwrap();
+    assert_eq!(fake.systemd.not_enabled(&[&node]), []);
 }
 
 #[test]

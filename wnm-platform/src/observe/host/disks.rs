@@ -187,6 +187,20 @@ mod tests {
     }
 
     #[test]
+    fn malformed_sysfs_is_read() {
+        let sys = tempfile::tempdir().unwrap();
+        for name in ["sda/device", "sdb", "sdc/device", "sdc/hidden"] {
+            fs::create_dir_all(sys.path().join(name)).unwrap();
+        }
+        fs::write(sys.path().join("sda/slaves"), "not a folder").unwrap();
+        fs::write(sys.path().join("sda/hidden"), [0xff, b'1']).unwrap();
+        std::os::unix::fs::symlink("/nowhere", sys.path().join("sdb/device")).unwrap();
+        fs::write(sys.path().join("sdd"), "not a folder either").unwrap();
+        let text = stats(&[("sda", 1), ("sdb", 2), ("sdc", 4), ("sdd", 8), ("../sda", 16), ("", 32)]);
+        assert_eq!(bytes(&text, sys.path()), 5);
+    }
+
+    #[test]
     fn host_without_disks_counts_devices_of_the_kernel() {
         let sys = tempfile::tempdir().unwrap();
         for name in ["nbd0/slaves", "zram0", "loop0", "dm-0/slaves/nbd0"] {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::Traffic;
+use super::interface_names::by_name;
 
 /// Sums up the interfaces of `/proc/net/dev` that lead out of the host.
 ///
@@ -69,49 +70,6 @@ fn has_default_route(name: &str, routes: &str) -> bool {
             _ => false,
         }
     })
-}
-
-/// Returns the interfaces with names of hardware, for a host without sysfs; without one, all that no layer has.
-fn by_name<'a>(names: &[&'a str]) -> Vec<&'a str> {
-    let physical = pick(names, is_hardware_name);
-    if !physical.is_empty() {
-        return physical;
-    }
-    let plain = pick(names, |name| !is_layer_name(name));
-    if plain.is_empty() { names.to_vec() } else { plain }
-}
-
-/// Tells whether a name is one that the kernel or systemd gives to hardware: `eth0`, `enp3s0`, `wlan0`, `wwan0`, `ib0`.
-fn is_hardware_name(name: &str) -> bool {
-    const PREFIXES: [&str; 8] = ["eth", "en", "wl", "ww", "em", "ib", "usb", "venet"];
-    !name.contains('.') && PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-fn is_layer_name(name: &str) -> bool {
-    const PREFIXES: [&str; 21] = [
-        "veth",
-        "docker",
-        "br",
-        "virbr",
-        "vmbr",
-        "vnet",
-        "vlan",
-        "vxlan",
-        "cni",
-        "flannel",
-        "cali",
-        "ifb",
-        "dummy",
-        "tun",
-        "tap",
-        "wg",
-        "bond",
-        "team",
-        "tailscale",
-        "zt",
-        "podman",
-    ];
-    name.contains('.') || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -197,6 +155,13 @@ mod tests {
         );
         assert_eq!(bytes(&seen, container.path(), &ipv6), 2);
         assert_eq!(bytes(&seen, container.path(), "garbage\n\n"), 5, "no default route");
+    }
+
+    #[test]
+    fn malformed_sysfs_is_read() {
+        let host = class(&[("eth0", &["device", "master=/"]), ("eth1", &["device", "master=gone"]), ("br0", &[])]);
+        fs::write(host.path().join("eth2"), "not a folder").unwrap();
+        assert_eq!(bytes(&[("eth0", 1), ("eth1", 2), ("eth2", 4), ("br0", 8), ("../eth0", 16)], host.path(), ""), 3);
     }
 
     #[test]

@@ -1,17 +1,22 @@
-//! Metrics of the host on macOS, through sysinfo.
+//! Metrics of the host on macOS, through sysinfo and psutil, and the programs `vm_stat` and `sysctl` of macOS.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sysinfo::{Disks, MINIMUM_CPU_UPDATE_INTERVAL, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
-use wnm_core::{Bytes, Clock, Counters, HostSample, Load, LoadAverages, LoadScope, Percent, ProcessIdentity};
+use sysinfo::{Disks, Networks, Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+use wnm_core::{Bytes, Clock, Counters, HostSample, Load, LoadAverages, LoadScope, ProcessIdentity};
 
-use super::{Host, Memory, Placement, Reading, Traffic, Usage, plain_sample};
+use super::{CpuTicks, Host, Memory, Placement, Reading, Traffic, Usage, interface_names, mac_memory, plain_sample};
+use crate::exec::{Call, Exec};
+use crate::volume;
+
+/// The deadline of a program that prints figures of the kernel.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 impl Host {
-    /// Reads the counters. Blocks for 200 ms: sysinfo measures CPU use and has no counter of CPU time.
+    /// Reads the counters of the host.
     #[must_use]
     pub fn read(&self, clock: &Clock, _nodes: Placement<'_>) -> Reading {
         let uptime = uptime().max(clock.uptime());
@@ -19,8 +24,7 @@ impl Host {
             at: clock.now().after(Duration::from_millis(uptime - clock.uptime())),
             boot: clock.boot().to_owned(),
             uptime,
-            cpu: None,
-            cpu_now: cpu_now(),
+            cpu: cpu_ticks(),
             disk: disk_traffic(),
             net: net_traffic(),
             ..Reading::default()
@@ -66,20 +70,21 @@ impl Host {
     }
 }
 
-/// Measures the use of all CPUs over 200 ms.
-fn cpu_now() -> Option<Percent> {
-    let mut system = System::new().ok()?;
-    system.refresh_cpu_usage();
-    std::thread::sleep(MINIMUM_CPU_UPDATE_INTERVAL);
-    system.refresh_cpu_usage();
-    Percent::clamped(f64::from(system.global_cpu_usage()))
+/// Returns the ticks of all CPUs, which the kernel counts in 32 bits: about once a month a counter begins anew, and one
+/// observation has no rate.
+fn cpu_ticks() -> Option<CpuTicks> {
+    let times = psutil::cpu::cpu_times().ok()?;
+    // A tick has 10 ms, as on Linux. macOS does not count waits for disks.
+    let ticks = |time: Duration| u64::try_from(time.as_millis() / 10).unwrap_or(u64::MAX);
+    Some(CpuTicks { busy: ticks(times.busy()), io_wait: 0, total: ticks(times.total()) })
 }
 
 fn memory() -> Option<Memory> {
-    let mut system = System::new().ok()?;
-    system.refresh_memory();
-    let total = system.total_memory();
-    (total > 0).then(|| Memory { total, used: total.saturating_sub(system.available_memory()) })
+    let exec = Exec::real();
+    let text = |call: Call| exec.succeed(&call.within(DEADLINE)).map(|output| output.text()).ok();
+    let settings = ["hw.memsize", "kern.memorystatus_vm_pressure_level"];
+    let settings = settings.map(|name| text(Call::new("/usr/sbin/sysctl").arg(name)).unwrap_or_default());
+    mac_memory::memory(&text(Call::new("/usr/bin/vm_stat"))?, &settings.concat())
 }
 
 fn load_averages() -> Option<LoadAverages> {
@@ -91,24 +96,31 @@ fn load_averages() -> Option<LoadAverages> {
     })
 }
 
-/// Sums up the disks. The volumes of one APFS container report the same counters, so equal ones count once.
+/// Sums up the disks. sysinfo returns for each volume the counters of its disk, so that the volumes of a container count
+/// once.
 fn disk_traffic() -> Option<Traffic> {
     let disks = Disks::new_with_refreshed_list().ok()?;
-    let usages = disks.iter().map(|disk| disk.usage()).map(|usage| (usage.total_read_bytes, usage.total_written_bytes));
-    Some(sum(usages.collect::<BTreeSet<_>>()))
+    let mut by_pool: BTreeMap<String, Traffic> = BTreeMap::new();
+    for disk in &disks {
+        let usage = disk.usage();
+        let counter = by_pool.entry(volume::pool_of(disk.mount_point())).or_default();
+        counter.read = counter.read.max(usage.total_read_bytes);
+        counter.written = counter.written.max(usage.total_written_bytes);
+    }
+    Some(by_pool.into_values().fold(Traffic::default(), Traffic::plus))
 }
 
+/// Sums up the interfaces with hardware: the traffic of VPNs and bridges passes them.
 fn net_traffic() -> Option<Traffic> {
     let networks = Networks::new_with_refreshed_list().ok()?;
-    let own = networks.iter().filter(|(name, _)| !name.to_string_lossy().starts_with("lo"));
-    Some(sum(own.map(|(_, data)| (data.total_received(), data.total_transmitted()))))
-}
-
-fn sum(traffic: impl IntoIterator<Item = (u64, u64)>) -> Traffic {
-    traffic.into_iter().fold(Traffic::default(), |sum, (read, written)| Traffic {
-        read: sum.read.saturating_add(read),
-        written: sum.written.saturating_add(written),
-    })
+    let rows = networks.iter().map(|(name, data)| {
+        let traffic = Traffic { read: data.total_received(), written: data.total_transmitted() };
+        (name.to_string_lossy().into_owned(), traffic)
+    });
+    let rows: BTreeMap<String, Traffic> = rows.filter(|(name, _)| !name.starts_with("lo")).collect();
+    let names: Vec<&str> = rows.keys().map(String::as_str).collect();
+    let counted = interface_names::by_name(&names);
+    Some(counted.iter().filter_map(|name| rows.get(*name)).copied().fold(Traffic::default(), Traffic::plus))
 }
 
 /// Returns the boot ID: the second of the boot, because macOS has no random one.

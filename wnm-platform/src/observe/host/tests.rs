@@ -115,6 +115,21 @@ fn empty_host_yields_no_values() {
 }
 
 #[test]
+fn malformed_counters_are_absent() {
+    for text in ["cpu  -1 2 3 4 5 6 7 8", "cpu  1 2 3 99999999999999999999", "cpu\t1 2 3 4", "cpu  one", "\u{0}"] {
+        assert_eq!(kernel::cpu_ticks(text), None, "{text}");
+    }
+    for text in ["", "1 2", "one 2 3", "nan 1 1", "1,0 1 1"] {
+        assert_eq!(kernel::load_averages(text), None, "{text}");
+    }
+    for text in ["some avg10=x total=1", "full avg10=1.00 total=2", "some total=1", "some avg10 avg60"] {
+        assert_eq!(kernel::stall(text), None, "{text}");
+    }
+    let stall = kernel::stall("some avg10=-3.00 total=-1\n").unwrap();
+    assert_eq!((stall.some.avg10.get(), stall.some.total), (0.0, None));
+}
+
+#[test]
 fn rates_cover_whole_interval() {
     let now = Reading {
         boot: "run".to_owned(),

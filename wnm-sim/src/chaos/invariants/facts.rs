@@ -229,8 +229,8 @@ impl<'a> Facts<'a> {
             *of_kind += 1;
         }
         let is_disabled = node.belief == Belief::Disabled;
-        let is_elsewhere = is_disabled || node.belief == Belief::Migrating;
-        self.under_way += u32::from(is_operation || (node.acting && !is_elsewhere));
+        // A recorded migrating node without an action of wnm does not count.
+        self.under_way += u32::from(is_operation || (node.acting && !is_disabled));
         let is_at_rest = matches!(node.belief, Belief::Stopped(_) | Belief::Removing | Belief::Dead) || is_disabled;
         self.active += u32::from(!is_at_rest);
         self.settled += u32::from(node.is_up());
