@@ -135,6 +135,22 @@ impl Antctl {
         self.exec.succeed(&call.arg(&self.options.binary)).map(drop)
     }
 
+    /// Does by systemd what antctl failed to do. Each call of antctl asks all running nodes, so that one node that hangs
+    /// fails the calls for all nodes.
+    ///
+    /// # Errors
+    /// The service is not one of systemd on this host, or systemd fails too. The error is that of antctl.
+    fn or_by_systemd(
+        &self,
+        node: &Node,
+        error: PlatformError,
+        change: impl FnOnce(&ExternalUnit) -> Result<(), PlatformError>,
+    ) -> Result<(), PlatformError> {
+        let Some(unit) = self.unit_of(node) else { return Err(error) };
+        tracing::warn!(node = %node.id, %error, "antctl failed, so systemd changes its service");
+        change(&unit).map_err(|_| error)
+    }
+
     fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[ProcessInfo]) -> Service {
         let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid));
         if let Some(facts) = newest {
@@ -144,9 +160,11 @@ impl Antctl {
         match (status(registry), now) {
             (None | Some(Status::Added | Status::Stopped | Status::Removed), _) => Service::Stopped,
             (Some(Status::Running), Some(now)) if status(now) != Some(Status::Running) => Service::Stopped,
-            (Some(Status::Running), _) => {
-                Service::Unknown("antctl reports it as running, but no process exists".to_owned())
-            }
+            // The registry stays behind when systemd stopped the service.
+            (Some(Status::Running), _) => match self.unit_of(node).and_then(|unit| unit.is_active()) {
+                Some(false) => Service::Stopped,
+                Some(true) | None => Service::Unknown("antctl reports it as running, but no process exists".to_owned()),
+            },
             (Some(Status::Other(word)), _) => {
                 Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
             }
@@ -247,7 +265,10 @@ impl ProcessManager for Antctl {
             problem: RegistryProblem::NoEntry,
         })?;
         // Without --interval, antctl waits minutes for the connection to the network.
-        self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])).map(drop)
+        match self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])) {
+            Ok(_) => Ok(()),
+            Err(error) => self.or_by_systemd(node, error, ExternalUnit::start),
+        }
     }
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
@@ -256,7 +277,10 @@ impl ProcessManager for Antctl {
             Some(entry) if entry.status == Status::Running => match self.exec.succeed(&self.named("stop", entry)) {
                 // The signal was sent. The step "wait for exit" handles a process that takes longer.
                 Ok(_) | Err(PlatformError::Hung { .. }) => true,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.or_by_systemd(node, error, ExternalUnit::stop)?;
+                    true
+                }
             },
             Some(_) | None => false,
         };
