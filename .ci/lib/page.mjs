@@ -78,6 +78,17 @@ try {
     assert.equal(await browser.value("window.mark"), "same document");
   });
 
+  await check("a hold and probes are shown", async () => {
+    assert.ok(await browser.value("document.getElementById('valves').hidden"));
+    command("hold", "--reason", "new <b>disks</b>");
+    await browser.until("!document.getElementById('valves').hidden && document.getElementById('valves').textContent.includes('new <b>disks</b>')", 60);
+    assert.ok(await browser.value("document.getElementById('counts').textContent.includes('0.4.17')"));
+    assert.ok(await browser.value("document.querySelectorAll('#counts meter').length >= 1"));
+    await accessible("under a hold");
+    command("resume");
+    await browser.until("document.getElementById('valves').hidden", 60);
+  });
+
   await check("the keyboard reaches everything", async () => {
     const focused = "(document.activeElement.hash || document.activeElement.id || document.activeElement.textContent)";
     await browser.value("document.activeElement.blur()");

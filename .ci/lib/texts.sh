@@ -9,7 +9,7 @@ weight_check=weight_puts_nodes_behind
 many_nodes_check=two_hundred_nodes
 load_test=load::cpu_limit_throttles_nodes_and_is_lifted_again
 # Each process manager must pass as many checks: a check that is skipped would not be noticed otherwise.
-suite_checks=30
+suite_checks=36
 
 # Settings, variables and files.
 cpu_limit_setting=cpu_limit

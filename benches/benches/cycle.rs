@@ -108,6 +108,7 @@ fn measure() -> Result<()> {
         ("warm cycle, 1000 nodes", &["-q", "run"][..]),
         ("status, 1000 nodes", &["status"]),
         ("node list, 1000 nodes", &["node", "list"]),
+        ("report node-status, 1000 nodes", &["report", "node-status"]),
         ("--version", &["--version"]),
     ] {
         let one = |_| {

@@ -2,8 +2,8 @@
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    Clock, EngineState, Observation, Outcome, Planned, Policy, RequestEvaluation, Selection, Timestamp, Verb, evaluate,
-    evaluate_request,
+    ChangeRequest, Clock, Colony, Observation, Outcome, Planned, RequestEvaluation, Selection, Timestamp, Verb,
+    check_change, evaluate, evaluate_changes, evaluate_request,
 };
 
 use crate::agent::{Agent, Signals};
@@ -38,9 +38,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
             observation.host.clone_from(host);
         }
         observation.valves = self.holds.sample(&colony.settings, wall);
-        // The evaluation owns a copy: observers and dry runs need the state from before the cycle.
-        let RequestEvaluation { mut evaluation, mut refused } =
-            evaluate_trigger(&colony.settings.policy, colony.state.clone(), &observation, trigger);
+        let RequestEvaluation { mut evaluation, mut refused } = evaluate_trigger(&colony, &observation, trigger);
         let decision = &evaluation.decision;
         observer.evaluated(Evaluated { trigger, colony: &colony, observation: &observation, decision });
         if mode == Mode::DryRun {
@@ -84,10 +82,15 @@ impl<S: Store, P: Platform> Agent<S, P> {
         self.store.save_program_cache(&self.platform.program_cache()).map_err(AgentError::Store)?;
         trash::sweep(&mut self.platform, &colony.settings, &observation.host, observation.now);
 
-        // Only an action that ended can end a node.
-        for (record, _) in &worked {
-            if !colony.state.nodes.contains_key(&record.node()) {
-                colony.nodes.remove(&record.node());
+        // Only an action that ended can end or change a node.
+        for (record, outcome) in &worked {
+            let id = record.node();
+            if !colony.state.nodes.contains_key(&id) {
+                colony.nodes.remove(&id);
+            } else if !matches!(outcome, Outcome::Pending { .. })
+                && let Some(changed) = colony.nodes.get(&id).and_then(|node| record.changed(node))
+            {
+                colony.nodes.insert(id, changed);
             }
         }
         Ok(Report { cycle: Some(cycle), observation, decision, refused, worked, colony })
@@ -112,17 +115,28 @@ impl<S: Store, P: Platform> Agent<S, P> {
     }
 }
 
-fn evaluate_trigger<'a>(
-    policy: &'a Policy,
-    state: EngineState,
-    observation: &'a Observation,
-    trigger: &Trigger,
-) -> RequestEvaluation<'a> {
+fn evaluate_trigger<'a>(colony: &Colony, observation: &'a Observation, trigger: &Trigger) -> RequestEvaluation<'a> {
+    // A copy: observers and dry runs need the state from before the cycle.
+    let (policy, state) = (&colony.settings.policy, colony.state.clone());
     match trigger {
         Trigger::Scheduled => {
             RequestEvaluation { evaluation: evaluate(policy, state, observation), refused: Vec::new() }
         }
         Trigger::Requested(verb, selection) => evaluate_request(policy, state, observation, *verb, selection),
+        Trigger::Changed(requests) => {
+            let check = |request: &ChangeRequest| check_change(&colony.settings, &colony.nodes, request);
+            let (possible, impossible): (Vec<_>, Vec<_>) = requests
+                .iter()
+                .cloned()
+                .map(|request| (check(&request), request))
+                .partition(|(checked, _)| checked.is_ok());
+            let possible: Vec<ChangeRequest> = possible.into_iter().map(|(_, request)| request).collect();
+            let mut evaluated = evaluate_changes(policy, state, observation, &possible);
+            let refusals =
+                impossible.into_iter().filter_map(|(checked, request)| Some((Some(request.node), checked.err()?)));
+            evaluated.refused.extend(refusals);
+            evaluated
+        }
         // A request for no node: the state follows the observation, and no action begins.
         Trigger::Resumed => evaluate_request(policy, state, observation, Verb::Start, &Selection::Named(Vec::new())),
     }

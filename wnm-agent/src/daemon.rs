@@ -135,7 +135,30 @@ pub trait DaemonControl<S: Store, P: Platform> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pending {
     Yes,
+    /// A node is down for the last part of its move, and must not wait for the next scheduled cycle.
+    NodeDown,
     No,
+}
+
+impl Pending {
+    fn after(report: &Report) -> Self {
+        if report.has_node_down_for_move() {
+            Self::NodeDown
+        } else if report.is_pending() {
+            Self::Yes
+        } else {
+            Self::No
+        }
+    }
+
+    /// Returns the time until which cycles follow at [`RESUME_INTERVAL`].
+    fn resume_until(self, before: Option<Duration>, now: Duration) -> Option<Duration> {
+        match self {
+            Self::Yes => before,
+            Self::NodeDown => Some(now + RESUME_LIMIT),
+            Self::No => None,
+        }
+    }
 }
 
 /// Runs a cycle every `interval` until the timer tells the daemon to end; then resumes pending actions for at most
@@ -166,7 +189,7 @@ pub fn run_daemon<S: Store, P: Platform, C: DaemonControl<S, P>>(
         let now = timer.elapsed();
         if now >= due {
             let pending = run_turn(agent, &Trigger::Scheduled, control, timer, live)?;
-            resume_until = resume_until.filter(|_| pending == Pending::Yes);
+            resume_until = pending.resume_until(resume_until, timer.elapsed());
             due = (now + interval).max(timer.elapsed() + LOCK_PAUSE);
         }
         let left = due.saturating_sub(timer.elapsed());
@@ -174,13 +197,13 @@ pub fn run_daemon<S: Store, P: Platform, C: DaemonControl<S, P>>(
         match timer.wait(if resume_until.is_some() { left.min(RESUME_INTERVAL) } else { left }) {
             Wake::Timeout if timer.elapsed() < due => {
                 let pending = run_turn(agent, &Trigger::Resumed, control, timer, live)?;
-                resume_until = resume_until.filter(|_| pending == Pending::Yes);
+                resume_until = pending.resume_until(resume_until, timer.elapsed());
             }
             Wake::Timeout => {}
             Wake::Now => due = timer.elapsed(),
             Wake::Requested => {
                 while let Some(request) = control.next_request() {
-                    if serve(agent, request, control, timer, live)? == Pending::Yes {
+                    if serve(agent, request, control, timer, live)? != Pending::No {
                         resume_until = Some(timer.elapsed() + RESUME_LIMIT);
                     }
                 }
@@ -206,7 +229,7 @@ fn drain<S: Store, P: Platform, C: DaemonControl<S, P>>(
     let at = now(agent);
     live.log(at.unwrap_or_default(), vec![Event::DaemonDrains]);
     let told = timer.elapsed();
-    while run_turn(agent, &Trigger::Resumed, control, timer, live)? == Pending::Yes
+    while run_turn(agent, &Trigger::Resumed, control, timer, live)? != Pending::No
         && timer.elapsed().saturating_sub(told) < DRAIN_LIMIT
     {
         refuse_requests(control);
@@ -241,7 +264,7 @@ fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
     let started = timer.elapsed();
     match run_locked(agent, trigger, control) {
         Ok((report, _)) => {
-            let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
+            let pending = Pending::after(&report);
             publish(report, trigger, timer.elapsed().saturating_sub(started), control, live)?;
             Ok(pending)
         }
@@ -269,8 +292,8 @@ fn serve<S: Store, P: Platform, C: DaemonControl<S, P>>(
     timer: &impl Timer,
     live: &Live,
 ) -> Result<Pending, C::Error> {
-    let Request { verb, selection, requester } = request;
-    let trigger = Trigger::Requested(verb, selection);
+    let Request { work, requester } = request;
+    let trigger = Trigger::from(work);
     let started = timer.elapsed();
     match run_locked(agent, &trigger, control) {
         Ok((report, refreshed)) => {
@@ -281,7 +304,7 @@ fn serve<S: Store, P: Platform, C: DaemonControl<S, P>>(
                     hint: Some("run the command again".to_owned()),
                 }),
             };
-            let pending = if report.is_pending() { Pending::Yes } else { Pending::No };
+            let pending = Pending::after(&report);
             // The answer comes last: a requester that reads the snapshot or the events then finds the request's effects.
             let published = publish(report, &trigger, timer.elapsed().saturating_sub(started), control, live);
             requester.answer(answer);
@@ -318,7 +341,9 @@ fn publish<S: Store, P: Platform, C: DaemonControl<S, P>>(
     });
     let scheduled = match trigger {
         Trigger::Scheduled => Some(Arc::new(report.decision.clone())),
-        Trigger::Requested(..) | Trigger::Resumed => before.and_then(|before| before.scheduled.clone()),
+        Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Resumed => {
+            before.and_then(|before| before.scheduled.clone())
+        }
     };
     live.publish(Snapshot { report, scheduled, took, published: Instant::now() }, trigger, events);
     Ok(())

@@ -22,6 +22,8 @@ mod cpu_limit;
 mod cycle;
 mod daemon;
 mod error;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 #[cfg(feature = "host")]
 pub mod host;
 pub mod live;
@@ -52,7 +54,7 @@ pub use error::{AgentError, HintedError};
 pub use observer::{Evaluated, Observer};
 pub use platform::{Boot, NewNodeIdentity, Platform};
 pub use report::Report;
-pub use request::{Begun, MOST_REQUESTS, Request, RequestQueue, Requester};
+pub use request::{Begun, MOST_REQUESTS, Request, RequestQueue, RequestedWork, Requester};
 pub use store::{Begin, CycleId, Finish, Store};
 pub use trash::RETENTION as TRASH_RETENTION;
 pub use trigger::{Mode, Trigger};

@@ -66,7 +66,7 @@ pub fn client(timeout: Duration, authorities: Option<&Path>) -> Result<ureq::Age
     Ok(config.into())
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
+pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
     use std::io::Read as _;
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     let mut text = Vec::new();

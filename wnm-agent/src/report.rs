@@ -1,6 +1,7 @@
 //! The report of a cycle.
 
-use wnm_core::{ActionRecord, Colony, Decision, NodeId, Observation, Outcome, Refusal};
+use wnm_core::steps::Step;
+use wnm_core::{Action, ActionRecord, Afterwards, Colony, Decision, NodeId, Observation, Outcome, Refusal};
 
 use crate::store::CycleId;
 
@@ -32,5 +33,15 @@ impl Report {
     #[must_use]
     pub fn is_pending(&self) -> bool {
         self.worked.iter().any(|(_, outcome)| matches!(outcome, Outcome::Pending { .. }))
+    }
+
+    /// Returns whether a node that moves is down until the last part of its move is complete.
+    #[must_use]
+    pub fn has_node_down_for_move(&self) -> bool {
+        self.worked.iter().any(|(record, outcome)| {
+            matches!(outcome, Outcome::Pending { .. })
+                && matches!(record.planned.action, Action::Move { then: Afterwards::Running, .. })
+                && record.evidence(Step::Stop).is_some()
+        })
     }
 }

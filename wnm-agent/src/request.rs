@@ -4,28 +4,45 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use wnm_core::{ActionRecord, NodeId, Outcome, Refusal, Selection, Verb};
+use wnm_core::{ActionRecord, ChangeRequest, NodeId, Outcome, Refusal, Selection, Verb};
 
 use crate::live::CycleFailure;
 use crate::report::Report;
+use crate::trigger::Trigger;
 
 /// The maximum number of requests that wait for the daemon.
 pub const MOST_REQUESTS: usize = 64;
 
 /// A request of an operator for a daemon.
 pub struct Request {
-    /// The requested action.
-    pub verb: Verb,
-    /// The selected nodes.
-    pub selection: Selection,
+    /// The request itself.
+    pub work: RequestedWork,
     /// The recipient of the answer.
     pub requester: Box<dyn Requester>,
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { verb, selection, requester: _ } = self;
-        f.debug_struct("Request").field("verb", verb).field("selection", selection).finish_non_exhaustive()
+        let Self { work, requester: _ } = self;
+        f.debug_struct("Request").field("work", work).finish_non_exhaustive()
+    }
+}
+
+/// The work that an operator requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestedWork {
+    /// The same action on each of some nodes.
+    Action(Verb, Selection),
+    /// Other settings or another storage folder for existing nodes.
+    Changes(Vec<ChangeRequest>),
+}
+
+impl From<RequestedWork> for Trigger {
+    fn from(work: RequestedWork) -> Self {
+        match work {
+            RequestedWork::Action(verb, selection) => Self::Requested(verb, selection),
+            RequestedWork::Changes(changes) => Self::Changed(changes),
+        }
     }
 }
 

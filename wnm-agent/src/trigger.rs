@@ -1,6 +1,6 @@
 //! The cause of a cycle, and its mode.
 
-use wnm_core::{Selection, Verb};
+use wnm_core::{ChangeRequest, Selection, Verb};
 
 /// The cause of a cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum Trigger {
     Scheduled,
     /// A command of the operator: the actions are those that it requests.
     Requested(Verb, Selection),
+    /// A command of the operator: these nodes get other settings or another storage folder.
+    Changed(Vec<ChangeRequest>),
     /// Actions that have not ended: the cycle resumes them and begins none.
     Resumed,
 }

@@ -1,11 +1,13 @@
 //! The documents of the daemon's API: the JSON of the commands, made anew for each question.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 use wnm_agent::live::{LoggedEvent, SignalSeries};
 use wnm_agent::serve::{Documents, NoAnswer, PageFile, Question};
-use wnm_store::{HistoryFilter, Store};
+use wnm_core::probe::ProbeSummary;
+use wnm_store::{HistoryFilter, ProbeFilter, Store};
 
 use crate::commands::{config, explain, node, status};
 use crate::error::{CliError, CommandError};
@@ -15,9 +17,24 @@ use crate::render::history::CycleView;
 use crate::render::live_event::LiveEventView;
 use crate::render::node_show::NodeDetailsView;
 use crate::render::status::StatusView;
+use crate::valves;
 
 /// The latest cycles that acted on the page, of which it shows the actions.
 const PAGE_CYCLES: u32 = 25;
+/// The time whose probes the page sums up.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The files beside the page.
+const FILES: [PageFile; 4] = [
+    page::FILES[0],
+    page::FILES[1],
+    page::FILES[2],
+    PageFile {
+        path: "/api/v1/openapi.json",
+        content_type: "application/json",
+        content: include_str!("../packaging/openapi.json"),
+    },
+];
 
 /// The documents of one database.
 pub(crate) struct Api {
@@ -56,8 +73,12 @@ impl Api {
     fn html(&self, host: &str, signals: &[SignalSeries]) -> Result<String, CliError> {
         let (status, nodes) = (status::read(&self.db)?, node::views(&self.db, &[])?);
         let filter = HistoryFilter { limit: PAGE_CYCLES, ..HistoryFilter::default() };
-        let history = Store::open_read_only(&self.db)?.history(&filter)?.cycles;
-        Ok(page::html(&page::Content { host, status: &status, nodes: &nodes, history: &history, signals }))
+        let store = Store::open_read_only(&self.db)?;
+        let history = store.history(&filter)?.cycles;
+        let filter = ProbeFilter { since: Some(valves::now().before(DAY)), limit: u32::MAX, ..ProbeFilter::default() };
+        let probes = ProbeSummary::of(&store.probe_runs(&filter)?.runs);
+        let (status, nodes, history, probes) = (&status, &nodes, &history, &probes);
+        Ok(page::html(&page::Content { host, status, nodes, history, signals, probes }))
     }
 }
 
@@ -91,6 +112,6 @@ impl Documents for Api {
     }
 
     fn page_files(&self) -> &'static [PageFile] {
-        page::FILES
+        &FILES
     }
 }

@@ -10,10 +10,12 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use wnm_agent::control::socket_path;
+use wnm_agent::fleet::FleetService;
 use wnm_agent::host::HostAgent;
 use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::probe::ProbeService;
 use wnm_agent::serve::{self, ServeError, Server};
+use wnm_agent::valves::host::for_daemon;
 use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
 use wnm_core::{NodeState, Settings};
 use wnm_platform::{Platform, places};
@@ -30,6 +32,7 @@ use crate::freshness;
 use crate::notify::{Notifier, NotifyingTimer};
 use crate::output::Output;
 use crate::rebuild::{self, Attempt};
+use crate::render::live_event;
 
 /// The age of the runs that count for ceilings and spending after a restart.
 const PROBES_COUNTED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -61,6 +64,8 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     notifier.ready();
     let schedule = Schedule::daemon(args.interval);
     let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus);
+    let fleet = FleetService::new(db, live.clone(), env!("CARGO_PKG_VERSION"), live_event::text);
+    agent.holds = for_daemon(db, fleet.shared());
     let mut control = Control {
         db,
         sources,
@@ -75,6 +80,7 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
         requests,
         server,
         probes,
+        fleet,
         live: &live,
     };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
@@ -132,6 +138,7 @@ struct Control<'a> {
     /// The servers; None where the system refuses them.
     server: Option<Server>,
     probes: ProbeService,
+    fleet: FleetService,
     live: &'a Live,
 }
 
@@ -218,6 +225,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         }
         self.notifier.allow(pauses(&agent.settings, self.live));
         self.follow_probes(agent);
+        self.fleet.configure(&agent.settings);
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
         Ok(refreshed)

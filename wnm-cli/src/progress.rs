@@ -25,6 +25,11 @@ impl Progress {
         Self(bar)
     }
 
+    /// Shows how far the present step is.
+    pub(crate) fn note(&self, text: &str) {
+        self.0.set_message(text.to_owned());
+    }
+
     /// Clears the bar.
     pub(crate) fn end(&self) {
         self.0.finish_and_clear();

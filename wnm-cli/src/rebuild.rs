@@ -63,6 +63,9 @@ fn report(reconciled: &Reconciled) {
     if !reconciled.dropped.is_empty() {
         tracing::warn!(nodes = names(&reconciled.dropped), "left out nodes that were removed after the copy");
     }
+    if !reconciled.moved.is_empty() {
+        tracing::warn!(nodes = names(&reconciled.moved), "found nodes at folders that they moved to after the copy");
+    }
     for (folder, reason) in &reconciled.unreadable {
         tracing::warn!(folder = %folder.display(), reason, "left out the folder of a node that cannot be described");
     }

@@ -43,13 +43,14 @@ pub mod probe;
 pub use action::steps;
 pub use format::{case, trace};
 
-pub use action::decision::{Action, Cancellation, Decision, Planned, Reason, ReasonGone, Relief};
+pub use action::decision::{Action, Afterwards, Cancellation, Decision, Planned, Reason, ReasonGone, Relief};
 pub use action::failure_cause::FailureCause;
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use action::valve::ClosedValve;
 pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;
 pub use engine::ceiling::RecentActions;
+pub use engine::change::{check_change, evaluate_changes};
 pub use engine::colony::{Colony, Counters, NodeCounters};
 pub use engine::evaluate::{Evaluation, evaluate, evaluate_parity};
 pub use engine::failures::FailedAction;
@@ -67,6 +68,7 @@ pub use model::hold::{Hold, HoldSource, HoldTrouble, ValveSample};
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
 pub use model::metrics::{NodeIdentity, NodeMetrics};
 pub use model::node::{Desired, Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
+pub use model::node_update::{ChangeRequest, NodeChange, NodeUpdate};
 pub use model::observation::{
     HostSample, LoadAverages, LoadScope, NodeSample, Observation, Presence, ProcessIdentity, WrongAnswer,
 };
@@ -78,11 +80,12 @@ pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletErro
 pub use model::weight::{NotAWeight, Weight, WeightMeans, WeightSample};
 pub use model::window::{Access, NotAWindow, Period, TimeOfDay, Window, WindowState, Windows};
 pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};
+pub use policy::node_settings::{NODE_SETTINGS, update_to};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    Affects, DOCKER_IMAGE, Facts, Folder, Folders, HostDefaults, HostName, HttpUrl, Listen, OldVariable, Path,
-    ProbeSettings, Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect,
-    Thousands, Unit, Words,
+    Affects, DOCKER_IMAGE, EngineUrl, Facts, Folder, Folders, HostDefaults, HostName, HttpUrl, Listen, OldVariable,
+    Path, ProbeSettings, Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect,
+    Thousands, Tls, Unit, Words,
 };
 pub use policy::shrink::{Shrink, shrinks};
 pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};

@@ -312,3 +312,5 @@ pub fn is_in_path(program: impl AsRef<OsStr>) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tool_faults;

@@ -19,6 +19,7 @@ pub mod places;
 mod platform;
 pub mod probe;
 pub mod service_install;
+mod transfer;
 pub mod volume;
 pub mod weight;
 
@@ -29,3 +30,4 @@ pub use exec::Exec;
 pub use leftovers::Leftover;
 pub use observe::host::read_clock;
 pub use platform::{ManagerFailure, Platform};
+pub use transfer::{Movers, interrupted_copies};

@@ -18,9 +18,11 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use wnm_core::steps::Step;
 use wnm_core::{
-    Action, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters, NodeId, NodeMap,
-    NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp, WeightSample,
+    Action, ActionRecord, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters,
+    NodeId, NodeMap, NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp,
+    WeightSample,
 };
 
 use crate::Platform;
@@ -81,7 +83,10 @@ impl Platform {
         let pids: Vec<u32> = usage.keys().copied().collect();
         let psi = self.observe_psi(&colony.settings, &pids);
         let weight = Some(self.observe_weight(colony, services));
-        let volumes = storage.volumes.clone();
+        let mut volumes = storage.volumes.clone();
+        for volume in &mut volumes {
+            volume.drained = colony.settings.drained.contains(&volume.root);
+        }
         let host = HostSample { cpu_limit, psi, weight, volumes, ..self.host.sample(before, reading) };
 
         let mut binaries = self.binaries();
@@ -360,17 +365,19 @@ fn is_disabled(colony: &Colony, node: NodeId) -> bool {
 
 /// Returns the nodes with an unfinished addition or removal, whose folder may be missing.
 fn unsettled(colony: &Colony) -> BTreeSet<NodeId> {
-    let is_unsettling = |action: &Action| match action {
+    let is_unsettling = |record: &&ActionRecord| match &record.planned.action {
         Action::Add { .. } | Action::Remove { .. } => true,
+        // While the first copy runs the node is where it was.
+        Action::Move { .. } => record.next_step() != Some(Step::Copy),
         Action::Start { .. }
         | Action::Stop { .. }
         | Action::Disable { .. }
         | Action::Enable { .. }
         | Action::Restart { .. }
+        | Action::Update { .. }
         | Action::Upgrade { .. } => false,
     };
-    let records = colony.unfinished.iter().filter(|record| is_unsettling(&record.planned.action));
-    records.map(|record| record.node()).collect()
+    colony.unfinished.iter().filter(is_unsettling).map(|record| record.node()).collect()
 }
 
 /// Returns the metrics servers to query.

@@ -17,6 +17,7 @@ use crate::manager::{self, Found, Options, ProcessManager, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
+use crate::transfer::Movers;
 use crate::weight::{ColonyWeight, RunningNode};
 
 /// The time in a cycle for the conversion of nodes that an earlier release made.
@@ -35,6 +36,7 @@ pub struct Platform {
     volumes: Mutex<BTreeMap<PathBuf, u64>>,
     /// The nodes whose conversion failed and was reported.
     unprotected: Mutex<BTreeSet<NodeId>>,
+    movers: Movers,
     /// The failure of the process manager in the last observation.
     failed_manager: Mutex<Option<ManagerFailure>>,
 }
@@ -68,6 +70,7 @@ impl Platform {
             binaries: Mutex::default(),
             volumes: Mutex::default(),
             unprotected: Mutex::default(),
+            movers: Movers::default(),
             failed_manager: Mutex::default(),
         })
     }
@@ -238,7 +241,14 @@ impl Platform {
     #[must_use]
     pub fn executor<'a>(&'a self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> HostExecutor<'a> {
         let volumes = self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        HostExecutor::new(self.manager.as_ref(), self.firewall.as_ref(), settings, nodes).on_host(self, volumes)
+        let (manager, firewall) = (self.manager.as_ref(), self.firewall.as_ref());
+        HostExecutor::new(manager, firewall, &self.movers, settings, nodes).on_host(self, volumes)
+    }
+
+    /// Waits until no folder is being copied, at most for `limit`. A process that ends earlier leaves the rest of a copy to
+    /// the next one.
+    pub fn wait_for_copies(&self, limit: Duration) {
+        self.movers.wait(limit);
     }
 
     /// Sets the known identities of the volumes, which actions compare with before they change files.

@@ -4,6 +4,8 @@
 
 #[path = "conformance/antctl.rs"]
 mod antctl;
+#[path = "conformance/changes.rs"]
+mod changes;
 #[path = "conformance/colony.rs"]
 mod colony;
 #[path = "conformance/cpu_limit.rs"]
@@ -53,6 +55,12 @@ const CHECKS: &[(&str, Check)] = &[
     ("crash_during_upgrade", crashes::upgrade),
     ("crash_during_failing_upgrade", crashes::upgrade_that_fails),
     ("crash_during_remove", crashes::remove),
+    ("crash_during_move_to_another_volume", changes::moves_to_another_volume),
+    ("crash_during_move_on_the_same_volume", changes::moves_on_the_same_volume),
+    ("crash_during_move_of_a_stopped_node", changes::moves_stopped),
+    ("crash_during_failing_move", changes::fails_to_move),
+    ("crash_during_update", changes::updates),
+    ("crash_during_failing_update", changes::fails_to_update),
     ("node_ignoring_sigterm_is_killed", trouble::ignores_sigterm),
     ("self_upgrade_keeps_node_running", trouble::upgrades_itself),
     ("ant_node_self_upgrade_keeps_node_running", trouble::ant_node_upgrades_itself),
@@ -78,8 +86,11 @@ fn main() -> ExitCode {
     for kind in ManagerKind::ALL {
         let is_here = can_work_here(kind);
         // The official manager knows one program only.
-        let fits =
-            |name: &str| kind.program != Program::Antctl || !name.contains("ant_node") && name != "create_custom";
+        // It also decides the folders and the arguments of its nodes.
+        let is_change = |name: &str| name.contains("move_") || name.ends_with("move") || name.ends_with("update");
+        let fits = |name: &str| {
+            kind.program != Program::Antctl || !name.contains("ant_node") && name != "create_custom" && !is_change(name)
+        };
         trials.extend(CHECKS.iter().filter(|(name, _)| fits(name)).map(|(name, check)| {
             let run = move || {
                 let _alone = alone(kind);

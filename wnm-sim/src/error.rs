@@ -13,6 +13,8 @@ pub enum Exit {
     Done,
     /// Invalid input: 1.
     BadInput,
+    /// An invalid command line: 2.
+    Usage,
     /// A target or an invariant was violated: 3.
     Violated,
     /// Interrupted by a signal: 130, as shells report SIGINT.
@@ -24,7 +26,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::BadInput => Self::from(1),
-            // clap exits with 2 for an invalid command line.
+            Exit::Usage => Self::from(2),
             Exit::Violated => Self::from(3),
             Exit::Interrupted => Self::from(130),
         }

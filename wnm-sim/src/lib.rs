@@ -29,6 +29,8 @@ mod scenario;
 mod statistics;
 mod table;
 mod trace_file;
+mod usage;
+mod values;
 mod words;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +42,15 @@ pub use commands::replay::{Count, Course, Extent, OverLimit, Tally, Unlisted};
 pub use commands::run::healthy_nodes;
 pub use error::{Exit, SimError};
 pub use words::Heading;
+
+/// Reads a negative number as a value, where a value is due: the error then names its range, and not an unknown flag.
+fn with_numbers(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        let is_value = arg.get_action().takes_values() && !arg.is_allow_hyphen_values_set();
+        if is_value { arg.allow_negative_numbers(true) } else { arg }
+    });
+    command.mut_subcommands(with_numbers)
+}
 
 /// Replay, explore and score the decisions of the Weave Node Manager on recorded and modelled hosts
 #[derive(Debug, Parser)]
@@ -74,9 +85,19 @@ impl Cli {
             .complete();
     }
 
-    /// Runs the command. An error is printed to standard error.
+    /// Runs the command line of this process. An error is printed to standard error.
     #[must_use]
-    pub fn run(self) -> Exit {
+    pub fn run_line() -> Exit {
+        let args: Vec<_> = std::env::args_os().collect();
+        let mut command = with_numbers(<Self as clap::CommandFactory>::command());
+        let matches = command.try_get_matches_from_mut(&args);
+        match matches.and_then(|matches| <Self as clap::FromArgMatches>::from_arg_matches(&matches)) {
+            Ok(cli) => cli.run(),
+            Err(error) => usage::report(&error, &args),
+        }
+    }
+
+    fn run(self) -> Exit {
         let result = match self.command {
             Command::Decide(args) => decide::run(&args),
             Command::Replay(args) => replay::run(&args),

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use wnm_sim::Cli;
 
 fn main() -> ExitCode {
     Cli::complete();
-    Cli::parse().run().into()
+    Cli::run_line().into()
 }

@@ -9,7 +9,7 @@ use wnm_core::trace::TraceHeader;
 use wnm_core::{Policy, RawSettings};
 
 use crate::error::talk;
-use crate::{SimError, candidates};
+use crate::{SimError, candidates, values};
 
 /// Sources of the policy. Precedence: `--set`, the policy file, the header of the trace, defaults.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -21,7 +21,7 @@ pub(crate) struct PolicyArgs {
     #[arg(long = "set", value_name = "KEY=VALUE", add = candidates::settings())]
     set: Vec<String>,
     /// Set the number of processors where the trace has none; load thresholds default to multiples of it
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::cpus)]
     pub(crate) cpus: Option<u32>,
 }
 
@@ -64,7 +64,9 @@ fn unknown_setting(text: &str) -> Option<Range<usize>> {
 pub(crate) fn set_all(mut settings: RawSettings, option: &str, pairs: &[String]) -> Result<RawSettings, SimError> {
     for pair in pairs {
         let invalid = |problem: String| SimError::input(format!("invalid {option} {pair}: {problem}"));
-        let (key, value) = pair.split_once('=').ok_or_else(|| invalid("it is not KEY=VALUE".to_owned()))?;
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| invalid("it is not KEY=VALUE".to_owned()).hint(format!("use {option} {pair}=VALUE")))?;
         settings.set(key.trim(), value).map_err(|problem| invalid(problem.to_string()))?;
     }
     Ok(settings)

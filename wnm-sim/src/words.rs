@@ -52,6 +52,7 @@ impl Heading {
             Blocker::AddDelay { .. } => ("failed additions", None),
             Blocker::RestartOverThreshold(comparison) => ("over threshold", Some(comparison.signal)),
             Blocker::MissingMetric { signal } => ("missing metric", Some(*signal)),
+            Blocker::UnmeasuredNodes { .. } => ("unmeasured nodes", None),
             Blocker::ObservationPeriod { .. } => ("observation period", None),
             Blocker::OverThreshold(comparison) => ("over threshold", Some(comparison.signal)),
             Blocker::NoHeadroom { signal, .. } => ("no headroom", Some(*signal)),

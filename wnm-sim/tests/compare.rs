@@ -147,7 +147,7 @@ fn invalid_input_is_refused_before_the_first_run() {
     let file = folder.write("file", "");
     let inside = format!("{file}/report");
     for (arguments, said) in [
-        (&["strom-2"][..], "no such scenario: strom-2\nhint: did you mean storms?"),
+        (&["strom-2"][..], "no such scenario: strom-2\nhint: use storms-2"),
         (&["calm-2", "calm"], "two scenarios have the name calm-2"),
         (&["calm-2", "--tuned", "nowhere.toml"], "cannot read nowhere.toml"),
         (&["calm-2", "--tuned", &typo], "typo.toml:1: invalid TOML: "),

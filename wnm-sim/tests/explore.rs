@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4066, with 37 nodes on average
-    actions  add 78 disable 1 remove 316 restart 1 start 406 stop 64 upgrade 9; 820 done, 45 failed, 10 cancelled
-    crashes  13 at 4 points; 19 reboots
-    digest   a39fa79dc19b92d4
+    cycles   4069, with 37 nodes on average
+    actions  add 78 disable 1 remove 310 restart 1 start 412 stop 60 update 3 upgrade 7; 817 done, 45 failed, 10 cancelled
+    crashes  12 at 3 points; 20 reboots
+    digest   f2003e87cdda9b23
     no violation
     "#);
 }
@@ -99,7 +99,7 @@ fn invalid_scenario_is_rejected_with_its_position() {
     insta::assert_snapshot!(printed.join("\n"), @r#"
     error: bad.json: EOF while parsing a value at line 1 column 0
     error: bad.json: invalid type: string "one", expected u64 at line 2 column 15
-    error: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `hold`, `sabotage` at line 3 column 56
+    error: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `move`, `update`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `hold`, `sabotage` at line 3 column 56
     error: bad.json: unknown format version 9: this wnm-sim reads versions up to 1
     error: bad.json: volumes_mb is empty, or cpus or interval is 0
     error: bad.json: settings: cpu_less_than (50.0 %) must be below cpu_remove (10.0 %)

@@ -96,7 +96,7 @@ fn invalid_input_is_refused_with_the_reason() {
     let policy = folder.write("policy.toml", "cpu_less_than = 80\ncpu_remove = 60\n");
     let policy_typo = folder.write("policy-typo.toml", "cpu_remove = 60\nnode_cup = 3\n");
     for (arguments, said) in [
-        (&["strom-2"][..], "no such scenario: strom-2\nhint: did you mean storms?"),
+        (&["strom-2"][..], "no such scenario: strom-2\nhint: use storms-2"),
         (&["xyz"], "no such scenario: xyz\nhint: use all, a .toml file, or one of calm, noisy,"),
         (&["nowhere.toml"], "cannot read nowhere.toml: No such file"),
         (&[typo.as_str()], "typo.toml:9: invalid TOML: "),

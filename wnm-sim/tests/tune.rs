@@ -158,7 +158,7 @@ fn invalid_input_is_refused_with_the_reason() {
             &["--set", "steady_relief_target=90"],
             "steady_growth_target (50 %) and steady_relief_target (90 %) must not exceed 100 % together",
         ),
-        (&["--scenario", "strom-2"], "no such scenario: strom-2\nhint: did you mean storms?"),
+        (&["--scenario", "strom-2"], "no such scenario: strom-2\nhint: use storms-2"),
         (&["--held-out", "nowhere.toml"], "cannot read nowhere.toml"),
         (&["--held-out", "storms-2", "--held-out", "calm-2"], "every --scenario is held out: the search has none left"),
         (&["--policy", "aimd"], "invalid --policy aimd: a baseline has no settings to tune"),

@@ -96,6 +96,7 @@ impl Store {
             )?;
             let mut records = Vec::with_capacity(planned.len());
             for (planned, text) in &planned {
+                nodes::reserve_new_ports(tx, planned.action.node(), |node| planned.action.changed(node))?;
                 insert.execute((cycle.id.0, planned.action.node().get(), cycle.at.as_millis(), text))?;
                 records.push(ActionRecord::new(ActionId(tx.last_insert_rowid()), (*planned).clone(), cycle.at));
             }
@@ -251,13 +252,17 @@ fn write_outcome(
     if ended.is_none() {
         return Ok(None);
     }
-    let mut statement = tx.prepare_cached("SELECT planned FROM actions WHERE id = ?1")?;
+    let mut statement = tx.prepare_cached(&format!("SELECT {ACTION_COLUMNS} FROM actions WHERE id = ?1"))?;
     let mut rows = statement.query([action.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let planned: Planned = required(row, 0, Record::Plan(action))?;
-    Ok(match (planned.action, outcome) {
-        (Action::Remove { node, .. }, Outcome::Done) => Some(node),
-        (Action::Add { node }, Outcome::Failed(failure)) if failure.rolled_back => Some(node),
+    let record = read_action(tx, row)?.record;
+    Ok(match (&record.planned.action, outcome) {
+        (Action::Update { node, .. } | Action::Move { node, .. }, _) => {
+            nodes::change(tx, *node, |node| record.changed(node))?;
+            None
+        }
+        (Action::Remove { node, .. }, Outcome::Done) => Some(*node),
+        (Action::Add { node }, Outcome::Failed(failure)) if failure.rolled_back => Some(*node),
         _ => None,
     })
 }

@@ -429,7 +429,13 @@ fn wrong_reservations(db: &Connection, nodes: &BTreeMap<NodeId, Node>) -> Result
     let reserved = reserved.into_iter().filter_map(|(node, port)| Some((NodeId::new(node)?, port)));
     // Ports of a node that cannot be read are no defect of their own.
     let reserved: BTreeSet<_> = reserved.filter(|(node, _)| nodes.contains_key(node)).collect();
-    let used = nodes.values().flat_map(|node| node.ports.all().map(|port| (node.id, port)));
+    // The ports that an action in progress will give to a node are reserved already.
+    let changed = journal::unfinished(db, &mut Vec::new())?.into_iter().filter_map(|action| {
+        let node = nodes.get(&action.record.node())?;
+        action.record.planned.action.changed(node)
+    });
+    let changed: Vec<Node> = changed.collect();
+    let used = nodes.values().chain(&changed).flat_map(|node| node.ports.all().map(|port| (node.id, port)));
     let used: BTreeSet<_> = used.collect();
     let unused = reserved.difference(&used).map(|&(node, port)| Defect::UnusedPort { port, node });
     let unreserved = used.difference(&reserved).map(|&(node, port)| Defect::UnreservedPort { port, node });

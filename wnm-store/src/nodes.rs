@@ -303,6 +303,49 @@ pub(crate) fn insert(tx: &Connection, node: &Node) -> Result<(), DbError> {
     reserve_ports(tx, node)
 }
 
+/// Reserves the ports that a node gets by a change, beside those that it has.
+///
+/// # Errors
+/// Another node has a port.
+pub(crate) fn reserve_new_ports(
+    tx: &Connection,
+    id: NodeId,
+    change: impl Fn(&Node) -> Option<Node>,
+) -> Result<(), DbError> {
+    let Some(changed) = one(tx, id)?.as_ref().and_then(change) else { return Ok(()) };
+    let mut owner = tx.prepare_cached("SELECT node FROM ports WHERE port = ?1")?;
+    for port in changed.ports.all() {
+        let owner: Option<u32> = owner.query_row([port], |row| row.get(0)).optional()?;
+        match owner.and_then(NodeId::new) {
+            Some(owner) if owner == id => {}
+            Some(owner) => return Err(StoreError::NotUnique { value: UniqueValue::Port(port), owner }.into()),
+            None => _ = tx.prepare_cached("INSERT INTO ports VALUES (?1, ?2)")?.execute((port, id.get()))?,
+        }
+    }
+    Ok(())
+}
+
+/// Changes the description of a node at the end of an action, and reserves exactly its ports. Without a change, ports that
+/// the action has reserved are free again.
+pub(crate) fn change(tx: &Connection, id: NodeId, change: impl Fn(&Node) -> Option<Node>) -> Result<(), DbError> {
+    let Some(node) = one(tx, id)? else { return Ok(()) };
+    let node = change(&node).unwrap_or(node);
+    let facts = record::to_json(&node, Record::Node(id))?;
+    tx.prepare_cached("UPDATE nodes SET facts = ?2, digest = row_digest(id, uuid, ?2) WHERE id = ?1 AND facts <> ?2")?
+        .execute((id.get(), facts))?;
+    tx.prepare_cached("DELETE FROM ports WHERE node = ?1")?.execute([id.get()])?;
+    reserve_ports(tx, &node)
+}
+
+fn one(tx: &Connection, id: NodeId) -> Result<Option<Node>, DbError> {
+    let mut statement =
+        tx.prepare_cached("SELECT facts, digest IS row_digest(id, uuid, facts) FROM nodes WHERE id = ?1")?;
+    let mut rows = statement.query([id.get()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    record::verified(row, 1, Record::Node(id))?;
+    Ok(Some(record::required(row, 0, Record::Node(id))?))
+}
+
 /// Deletes a node with its sample and its reserved ports.
 pub(crate) fn delete(tx: &Connection, id: NodeId) -> Result<(), DbError> {
     tx.prepare_cached("DELETE FROM nodes WHERE id = ?1")?.execute([id.get()])?;

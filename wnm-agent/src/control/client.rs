@@ -7,9 +7,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{CHANGES_PATH, DAEMON_PATH, DaemonInfo, Message, NodeRequest, REQUESTS_PATH, socket_path, with_short_path};
+use super::{
+    CHANGES_PATH, ChangesRequest, DAEMON_PATH, DaemonInfo, Message, NODE_CHANGES_PATH, NodeRequest, REQUESTS_PATH,
+    socket_path, with_short_path,
+};
 
 /// Time within which a daemon answers a question. Its server never waits for a cycle.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -95,8 +99,20 @@ impl Client {
     /// # Errors
     /// A daemon runs and does not take the request.
     pub fn request(&self, request: &NodeRequest, limit: Duration) -> Result<Option<Lines>, ClientError> {
+        self.post(REQUESTS_PATH, request, limit)
+    }
+
+    /// Sends a request for changes, as [`Self::request`] sends one for an action.
+    ///
+    /// # Errors
+    /// A daemon runs and does not take the request.
+    pub fn request_changes(&self, request: &ChangesRequest, limit: Duration) -> Result<Option<Lines>, ClientError> {
+        self.post(NODE_CHANGES_PATH, request, limit)
+    }
+
+    fn post(&self, path: &str, request: &impl Serialize, limit: Duration) -> Result<Option<Lines>, ClientError> {
         let body = serde_json::to_vec(request).map_err(|error| ClientError::Answer(error.into()))?;
-        self.lines("POST", REQUESTS_PATH, &body, limit)
+        self.lines("POST", path, &body, limit)
     }
 
     /// Returns a line for each change of the colony or of the daemon; None when no daemon runs. The server sends an empty

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wnm_core::{ActionId, ActionRecord, NodeId, Outcome, Refusal, Selection, Timestamp, Verb};
+use wnm_core::{ActionId, ActionRecord, ChangeRequest, NodeId, Outcome, Refusal, Selection, Timestamp, Verb};
 
 pub use client::{Client, ClientError, Connected, Lines};
 
@@ -20,6 +20,9 @@ pub(crate) const DAEMON_PATH: &str = "/control/1/daemon";
 pub(crate) const CHANGES_PATH: &str = "/control/1/changes";
 /// The path that takes a [`NodeRequest`].
 pub(crate) const REQUESTS_PATH: &str = "/control/1/requests";
+
+/// The path that takes a [`ChangesRequest`].
+pub(crate) const NODE_CHANGES_PATH: &str = "/control/1/node-changes";
 
 /// The maximum length of a path that a socket address holds, on Linux and macOS.
 const LONGEST_ADDRESS: usize = 100;
@@ -104,7 +107,14 @@ pub struct NodeRequest {
     pub selection: Selection,
 }
 
-/// One line of the answer to a [`NodeRequest`].
+/// A request to change what existing nodes are made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesRequest {
+    /// The changes, at most one for each node.
+    pub changes: Vec<ChangeRequest>,
+}
+
+/// One line of the answer to a [`NodeRequest`] or a [`ChangesRequest`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum Message {

@@ -18,6 +18,8 @@ pub struct Reconciled {
     pub found: Vec<NodeId>,
     /// Nodes of the remains that were removed since the copy.
     pub dropped: Vec<NodeId>,
+    /// Nodes that moved to another folder since the copy.
+    pub moved: Vec<NodeId>,
     /// Folders of nodes that cannot be described, each with the reason.
     pub unreadable: Vec<(PathBuf, String)>,
 }
@@ -53,6 +55,7 @@ fn merge(remains: &mut Remains, found: &[Found], trashed: &BTreeSet<String>, now
         }
         stays
     });
+    follow_moves(remains, found, &mut result);
     for found in found {
         let Some(marker) = marker(found) else { continue };
         if remains.nodes.values().any(|node| node.uuid == marker.uuid) {
@@ -88,6 +91,30 @@ fn merge(remains: &mut Remains, found: &[Found], trashed: &BTreeSet<String>, now
     }
     complete_states(remains, now);
     result
+}
+
+/// Gives nodes the descriptions that lie beside their folders. Each change writes them, so that they are later than a copy.
+fn follow_moves(remains: &mut Remains, found: &[Found], result: &mut Reconciled) {
+    let ids: Vec<NodeId> = remains.nodes.keys().copied().collect();
+    for id in ids {
+        let Some(node) = remains.nodes.get(&id) else { continue };
+        let of_node = |found: &&Found| marker(found).is_some_and(|marker| marker.uuid == node.uuid);
+        // The end of a move may be missing: then both folders are complete, and the one with the process counts.
+        let preference = |found: &&Found| (found.process.is_some(), found.folder.path == node.root_dir);
+        let Some(found) = found.iter().filter(of_node).max_by_key(preference) else { continue };
+        let described = found.node.as_ref().ok().map(|described| &described.node);
+        let changed = match described.filter(|described| described.uuid == node.uuid) {
+            Some(described) => Node { id, ..described.clone() },
+            None if found.folder.path == node.root_dir => continue,
+            None => node.with_folder(&found.folder.path),
+        };
+        let has_conflict = remains.nodes.values().any(|other| other.id != id && is_conflict(&changed, other));
+        let changed = if has_conflict { node.with_folder(&found.folder.path) } else { changed };
+        if changed.root_dir != node.root_dir {
+            result.moved.push(id);
+        }
+        remains.nodes.insert(id, changed);
+    }
 }
 
 /// Gives each node a state, and takes away those of nodes that no longer exist.
@@ -227,6 +254,39 @@ mod tests {
             ]
         );
         assert!(remains.state.acting.is_empty());
+    }
+
+    #[test]
+    fn nodes_that_moved_after_the_copy_are_at_their_new_folders() {
+        let at = |number, uuid: &str, root: &str| Node {
+            root_dir: format!("{root}/antnode{number:04}").into(),
+            log_dir: format!("{root}/antnode{number:04}/logs").into(),
+            ..node(number, uuid)
+        };
+        let described = |node: &Node, pid| Found { node: Ok(node.clone().into()), ..found(node, pid) };
+        let updated = Node { ports: Ports { node: 56000, ..node(4, "d").ports }, ..at(4, "d", "/s") };
+        let taken = Node { ports: node(1, "a").ports, ..at(5, "e", "/t") };
+        let nodes =
+            ["a", "b", "c", "d", "e", "f"].iter().zip(1..).map(|(uuid, number)| (at(number, uuid, "/s"), RUNNING));
+        let mut remains = remains(nodes);
+        let on_host = [
+            described(&at(1, "a", "/t"), None),
+            // Its definition is lost.
+            Found { node: Err("no definition".to_owned()), ..found(&at(2, "b", "/t"), Some(2)) },
+            // The old folder of a move that is not complete.
+            described(&at(3, "c", "/s"), None),
+            described(&at(3, "c", "/t"), Some(3)),
+            described(&updated, Some(4)),
+            described(&taken, Some(5)),
+            described(&at(6, "f", "/s"), None),
+            described(&at(6, "f", "/t"), None),
+        ];
+        let result = merge(&mut remains, &on_host, &BTreeSet::new(), NOW);
+        assert_eq!((result.moved, result.found), (vec![id(1), id(2), id(3), id(5)], vec![]));
+        assert_eq!((result.dropped, result.unreadable), (vec![], vec![]));
+        let wanted =
+            [at(1, "a", "/t"), at(2, "b", "/t"), at(3, "c", "/t"), updated, at(5, "e", "/t"), at(6, "f", "/s")];
+        assert_eq!(remains.nodes.into_values().collect::<Vec<_>>(), wanted);
     }
 
     #[test]

@@ -89,6 +89,18 @@ pub enum Event {
 }
 
 impl Event {
+    /// Returns the node of the event; None for an event of the host or of the daemon.
+    #[must_use]
+    pub const fn node(&self) -> Option<NodeId> {
+        match self {
+            Self::ActionBegun { planned, .. }
+            | Self::ActionEnded { planned, .. }
+            | Self::ActionCancelled { planned, .. } => Some(planned.action.node()),
+            Self::NodeChanged { node, .. } => Some(*node),
+            _ => None,
+        }
+    }
+
     /// Returns the name of the kind, such as `action_begun`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

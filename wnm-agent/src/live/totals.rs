@@ -62,7 +62,7 @@ impl Totals {
     pub(super) fn count_cycle(&mut self, trigger: &Trigger, took: Duration) {
         let index = match trigger {
             Trigger::Scheduled => 0,
-            Trigger::Requested(..) => 1,
+            Trigger::Requested(..) | Trigger::Changed(_) => 1,
             Trigger::Resumed => 2,
         };
         self.cycles[index] += 1;

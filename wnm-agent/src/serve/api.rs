@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +12,7 @@ use wnm_core::NodeId;
 
 use super::Shared;
 use super::crowd::Streaming;
+use super::http::Route;
 use super::page::PageFile;
 use super::routes::{Waited, text, wait};
 use super::stream::{Left, LineWriter, lines};
@@ -93,17 +93,16 @@ impl Default for Limits {
     }
 }
 
-/// Returns the routes below `/api/v1`.
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/api/v1/status", get(async |State(shared): State<_>| answer(shared, Question::Status).await))
-        .route("/api/v1/nodes", get(async |State(shared): State<_>| answer(shared, Question::Nodes).await))
-        .route("/api/v1/nodes/{node}", get(node))
-        .route("/api/v1/history", get(history))
-        .route("/api/v1/config", get(async |State(shared): State<_>| answer(shared, Question::Config).await))
-        .route("/api/v1/explain", get(explain))
-        .route("/api/v1/events", get(events))
-}
+/// The routes below `/api/v1`.
+pub(super) const ROUTES: [Route; 7] = [
+    ("/api/v1/status", || get(async |State(shared): State<_>| answer(shared, Question::Status).await)),
+    ("/api/v1/nodes", || get(async |State(shared): State<_>| answer(shared, Question::Nodes).await)),
+    ("/api/v1/nodes/{node}", || get(node)),
+    ("/api/v1/history", || get(history)),
+    ("/api/v1/config", || get(async |State(shared): State<_>| answer(shared, Question::Config).await)),
+    ("/api/v1/explain", || get(explain)),
+    ("/api/v1/events", || get(events)),
+];
 
 async fn node(State(shared): State<Arc<Shared>>, Path(node): Path<String>) -> Response {
     match node.parse() {

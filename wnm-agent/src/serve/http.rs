@@ -16,7 +16,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -102,14 +102,28 @@ async fn accept(listener: &TcpListener, router: &Router) {
     }
 }
 
+/// A path with the maker of its handler.
+pub(super) type Route = (&'static str, fn() -> MethodRouter<Arc<Shared>>);
+
+const ROUTES: [Route; 4] = [
+    ("/api/v1", || get(index)),
+    ("/metrics", || get(scrape)),
+    ("/healthz", || get(async || text(StatusCode::OK, "ok"))),
+    ("/readyz", || get(readiness)),
+];
+
+fn all() -> impl Iterator<Item = Route> {
+    ROUTES.into_iter().chain(api::ROUTES).chain(page::ROUTES)
+}
+
+/// Returns the paths that the HTTP server answers, beside the files of the page. A part in braces stands for a value.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    all().map(|(path, _)| path)
+}
+
 fn routes(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/api/v1", get(index))
-        .route("/metrics", get(scrape))
-        .route("/healthz", get(async || text(StatusCode::OK, "ok")))
-        .route("/readyz", get(readiness))
-        .merge(api::routes())
-        .merge(page::routes())
+    all()
+        .fold(Router::new(), |router, (path, handler)| router.route(path, handler()))
         .fallback(page::file)
         .layer(from_fn(guard))
         .with_state(shared)
@@ -175,7 +189,8 @@ async fn index(State(shared): State<Arc<Shared>>) -> Response {
          /api/v1/history       the latest cycles that acted; ?limit=N\n\
          /api/v1/explain       the rules of the last scheduled cycle; ?cycle=N\n\
          /api/v1/config        the effective settings\n\
-         /api/v1/events        new events as a stream (SSE); ?after=N"
+         /api/v1/events        new events as a stream (SSE); ?after=N\n\
+         /api/v1/openapi.json  the description of these paths and of their answers"
     );
     text(StatusCode::OK, &page)
 }

@@ -24,6 +24,7 @@ use crate::request::RequestQueue;
 use api::Limits;
 pub use api::{Documents, MOST_READERS, NoAnswer, Question};
 use http::Rendered;
+pub use http::paths;
 use page::Page;
 pub use page::PageFile;
 use socket::{ControlSocket, SocketError};

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::{StatusCode, Uri, header};
@@ -14,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use super::Shared;
 use super::api::{MOST_READERS, send};
 use super::crowd::Streaming;
+use super::http::Route;
 use super::routes::{Waited, text, wait};
 use super::stream::{Left, LineWriter, lines};
 use crate::live::{DaemonPhase, SignalRecorder};
@@ -51,10 +51,8 @@ struct Made {
     html: Bytes,
 }
 
-/// Returns the routes of the page, without its files.
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/", get(page)).route("/updates", get(updates))
-}
+/// The routes of the page, without its files.
+pub(super) const ROUTES: [Route; 2] = [("/", || get(page)), ("/updates", || get(updates))];
 
 /// Records the signals of each cycle, without an end. Only a server that listens does.
 pub(super) async fn record(shared: &Shared) {

@@ -16,9 +16,12 @@ use wnm_core::{ActionId, Outcome};
 
 use super::stream::{Left, LineWriter, lines};
 use super::{Daemon, Shared};
-use crate::control::{CHANGES_PATH, DAEMON_PATH, DaemonInfo, FailureInfo, Message, NodeRequest, REQUESTS_PATH};
+use crate::control::{
+    CHANGES_PATH, ChangesRequest, DAEMON_PATH, DaemonInfo, FailureInfo, Message, NODE_CHANGES_PATH, NodeRequest,
+    REQUESTS_PATH,
+};
 use crate::live::{CycleFailure, DaemonPhase, Event, Live};
-use crate::request::{Begun, Request, Requester};
+use crate::request::{Begun, Request, RequestedWork, Requester};
 
 /// The maximum length of a request: the numbers of 20,000 nodes.
 const LONGEST_REQUEST: usize = 256 << 10;
@@ -31,6 +34,7 @@ pub(super) fn control(shared: Arc<Shared>) -> Router {
         .route(DAEMON_PATH, get(daemon))
         .route(CHANGES_PATH, get(changes))
         .route(REQUESTS_PATH, post(requests))
+        .route(NODE_CHANGES_PATH, post(node_changes))
         .layer(DefaultBodyLimit::max(LONGEST_REQUEST))
         .with_state(shared)
 }
@@ -131,14 +135,29 @@ impl Requester for Waiting {
 }
 
 async fn requests(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let NodeRequest { verb, selection } = match serde_json::from_slice(&body) {
-        Ok(request) => request,
-        Err(error) => return text(StatusCode::BAD_REQUEST, &format!("not a request: {error}")),
-    };
+    match serde_json::from_slice(&body) {
+        Ok(NodeRequest { verb, selection }) => take(shared, RequestedWork::Action(verb, selection)).await,
+        Err(error) => no_request(&error),
+    }
+}
+
+async fn node_changes(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    match serde_json::from_slice(&body) {
+        Ok(ChangesRequest { changes }) => take(shared, RequestedWork::Changes(changes)).await,
+        Err(error) => no_request(&error),
+    }
+}
+
+fn no_request(error: &serde_json::Error) -> Response {
+    text(StatusCode::BAD_REQUEST, &format!("not a request: {error}"))
+}
+
+/// Passes a request to the daemon, and answers with its actions until all have ended.
+async fn take(shared: Arc<Shared>, work: RequestedWork) -> Response {
     let changed = shared.changed.subscribe();
     let last = shared.daemon.live.last_event();
     let (sender, answer) = oneshot::channel();
-    let request = Request { verb, selection, requester: Box::new(Waiting(sender)) };
+    let request = Request { work, requester: Box::new(Waiting(sender)) };
     if shared.daemon.requests.push(request).is_err() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many requests wait already");
     }

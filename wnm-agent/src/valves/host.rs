@@ -1,4 +1,5 @@
-//! The sources of holds of a host: the file of `wnm hold`, the file of the setting `hold_file`, and `hold_url`.
+//! The sources of holds of a host: the file of `wnm hold`, the file of the setting `hold_file`, `hold_url`, and
+//! the fleet.
 
 mod command;
 mod file;
@@ -10,18 +11,43 @@ use jiff::tz::TimeZone;
 use wnm_core::{TimeOfDay, Timestamp, Window};
 
 pub use command::{CommandHold, CommandHoldError};
+#[cfg(feature = "fleet")]
+pub(crate) use command::{beside, replace};
 pub use url::{CachedUrl, POLL_INTERVAL};
 
 use super::{Holds, LocalTime, ReadHold};
 
-/// Returns the holds of the colony of a database.
+/// Returns the holds of the colony of a database. That of a fleet is the one that the daemon stored.
 #[must_use]
 pub fn for_host(database: &Path) -> Holds {
+    let mut holds = without_fleet(database);
+    add_stored_fleet(&mut holds, database);
+    holds
+}
+
+/// Returns the holds of a daemon that takes part in a fleet itself.
+#[cfg(feature = "fleet")]
+#[must_use]
+pub fn for_daemon(database: &Path, fleet: crate::fleet::SharedState) -> Holds {
+    let mut holds = without_fleet(database);
+    holds.add(Box::new(crate::fleet::FleetHold::live(database, fleet)));
+    holds
+}
+
+fn without_fleet(database: &Path) -> Holds {
     let command = CommandHold::of(database);
     let sources: Vec<Box<dyn ReadHold>> =
         vec![Box::new(command), Box::<file::FileHold>::default(), Box::new(url::UrlHold::new(database))];
     Holds::new(sources, Some(Box::new(HostZones)))
 }
+
+#[cfg(feature = "fleet")]
+fn add_stored_fleet(holds: &mut Holds, database: &Path) {
+    holds.add(Box::new(crate::fleet::FleetHold::stored(database)));
+}
+
+#[cfg(not(feature = "fleet"))]
+const fn add_stored_fleet(_: &mut Holds, _: &Path) {}
 
 /// Returns the holds for a command that only shows: the address is not asked, its last answer is read.
 #[must_use]
@@ -29,7 +55,9 @@ pub fn for_display(database: &Path) -> Holds {
     let command = CommandHold::of(database);
     let sources: Vec<Box<dyn ReadHold>> =
         vec![Box::new(command), Box::<file::FileHold>::default(), Box::new(CachedUrl::of(database))];
-    Holds::new(sources, Some(Box::new(HostZones)))
+    let mut holds = Holds::new(sources, Some(Box::new(HostZones)));
+    add_stored_fleet(&mut holds, database);
+    holds
 }
 
 /// The time zones of the host, read for each window: the database of zones may be updated while a daemon runs, and

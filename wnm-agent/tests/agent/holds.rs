@@ -219,3 +219,36 @@ fn server_that_is_away_is_told_in_the_first_cycle() {
     assert_eq!((decision.actions.len(), holds.len(), problems.len()), (1, 0, 1));
     assert!(problems[0].contains(&free.to_string()) && !problems[0].contains("secret"), "{problems:?}");
 }
+
+#[cfg(feature = "fleet")]
+#[test]
+fn stored_hold_of_a_fleet_stands_without_its_engine() {
+    use wnm_agent::fleet::{FleetService, FleetState};
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("wnm.db");
+    let (mut agent, live) = (agent(&[("fleet_url", "redis://127.0.0.1:1")]).0, wnm_agent::live::Live::default());
+    let hold = serde_json::json!({"control": {"stops": {}, "command": {"fleet": "farm", "generation": 7, "target": "all",
+        "issued": 1_780_000_000_000_i64, "not_after": 1_780_000_600_000_i64,
+        "verb": {"hold": {"reason": "new kernel", "drain": false}}}}, "problem": null, "reached": null});
+    let state: FleetState = serde_json::from_value(hold).unwrap();
+    state.write(&database).unwrap();
+
+    // In another command, and in a daemon whose membership is missing.
+    agent.holds = for_host(&database);
+    let (decision, holds, _) = cycle(&mut agent);
+    assert_eq!((decision.actions.len(), holds[0].reason.as_str()), (0, "new kernel"));
+    let mut service = FleetService::new(&database, live, "0.1.0", |_| String::new());
+    agent.holds = wnm_agent::valves::host::for_daemon(&database, service.shared());
+    service.configure(&agent.settings);
+    let (_, holds, problems) = cycle(&mut agent);
+    assert_eq!((holds[0].source, problems.len()), (HoldSource::Fleet, 1));
+    assert!(problems[0].starts_with("the host is in no fleet: cannot read"), "{problems:?}");
+
+    // The end of the hold, and the end of the setting.
+    agent.platform.uptime = 600_000;
+    assert_eq!(cycle(&mut agent).1, []);
+    agent.platform.uptime = 0;
+    agent.settings.fleet_url = None;
+    service.configure(&agent.settings);
+    assert_eq!((cycle(&mut agent).1, FleetState::read(&database)), (vec![], Some(state)));
+}

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use wnm_agent::live::CycleFailure;
-use wnm_agent::{Begun, MOST_REQUESTS, Request, RequestQueue, Requester, Wake};
+use wnm_agent::{Begun, MOST_REQUESTS, Request, RequestQueue, RequestedWork, Requester, Wake};
 use wnm_core::steps::Step;
-use wnm_core::{NodeId, NodeState, Outcome, Refusal, Selection, StopCause, Verb};
+use wnm_core::{ChangeRequest, NodeChange, NodeId, NodeState, Outcome, Refusal, Selection, StopCause, Verb};
 
 use crate::common::{MemoryAgent, agent};
 use crate::daemon::{Control, run};
@@ -31,7 +31,8 @@ impl Requester for Noted {
 fn request(verb: Verb, waits: bool) -> (Request, Answer) {
     let answer = Answer::default();
     let requester = Box::new(Noted { answer: Arc::clone(&answer), waits });
-    (Request { verb, selection: Selection::Named(vec![NodeId::FIRST]), requester }, answer)
+    let work = RequestedWork::Action(verb, Selection::Named(vec![NodeId::FIRST]));
+    (Request { work, requester }, answer)
 }
 
 fn queue(requests: impl IntoIterator<Item = Request>) -> RequestQueue {
@@ -82,6 +83,25 @@ fn pending_actions_of_a_request_resume_before_the_next_cycle() {
     assert_eq!(control.turns, [0, 7_000, 7_250, 7_500, 60_000, 61_000]);
     let begun = answer.lock().unwrap().take().unwrap().unwrap();
     assert!(matches!(begun.worked[..], [(_, Outcome::Pending { .. })]));
+}
+
+#[test]
+fn node_that_is_down_for_its_move_does_not_wait_for_the_next_cycle() {
+    let (mut agent, calls) = agent(&[("node_cap", "1"), ("node_storage", "/storage/0,/storage/1")]);
+    let answer = Answer::default();
+    let change = ChangeRequest { node: NodeId::FIRST, change: NodeChange::Move("/storage/1".into()) };
+    let requester = Box::new(Noted { answer: Arc::clone(&answer), waits: true });
+    let moves = Request { work: RequestedWork::Changes(vec![change]), requester };
+    let script = [|_: &mut _| {}, |agent: &mut MemoryAgent| agent.platform.stuck = Some(Step::CopyRest)];
+    let start_completes = Some(std::time::Duration::from_secs(300));
+    let control =
+        Control { calls, requests: queue([moves]), script: script.into(), start_completes, ..Control::default() };
+    let (control, _) = run(&mut agent, &[(7_000, Wake::Requested), (400_000, Wake::End)], control);
+    let begun = answer.lock().unwrap().take().unwrap().unwrap();
+    assert!(matches!(begun.worked[..], [(_, Outcome::Pending { step: Step::CopyRest, .. })]), "{begun:?}");
+    let between = |from: u64, to: u64| control.turns.iter().filter(|at| (from..to).contains(*at)).count();
+    assert!(between(290_000, 300_000) >= 40, "{:?}", control.turns);
+    assert_eq!(between(301_000, 359_000), 0, "the move has ended");
 }
 
 #[test]
@@ -153,6 +173,6 @@ fn queue_is_bounded_and_drops_those_that_left_first() {
     queue.push(request(Verb::Stop, false).0).unwrap();
     queue.push(request(Verb::Start, true).0).unwrap();
     let refused = queue.push(request(Verb::Start, true).0).unwrap_err();
-    assert_eq!(refused.verb, Verb::Start);
+    assert!(matches!(refused.work, RequestedWork::Action(Verb::Start, _)));
     assert_eq!(std::iter::from_fn(|| queue.pop()).count(), MOST_REQUESTS);
 }

@@ -5,8 +5,8 @@ use clap::Command;
 /// The groups in the order in which a new operator needs them, each with its commands.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Get started", &["init", "doctor", "demo"]),
-    ("Manage nodes", &["run", "daemon", "service", "node", "hold", "resume", "trash", "teardown"]),
-    ("Inspect", &["status", "top", "explain", "history", "events", "report", "record", "probe"]),
+    ("Manage nodes", &["run", "daemon", "service", "node", "storage", "hold", "resume", "trash", "teardown"]),
+    ("Inspect", &["status", "top", "explain", "history", "events", "report", "record", "probe", "fleet"]),
     ("Configure", &["config", "db", "util"]),
 ];
 

@@ -1,12 +1,17 @@
 //! The command line.
 
 mod candidates;
+mod change;
 mod columns;
+#[cfg(test)]
+mod examples;
+mod fleet;
 mod groups;
 mod help;
 mod hold;
 mod logs;
 mod moment;
+mod node;
 mod numbers;
 mod past;
 mod probe;
@@ -25,10 +30,15 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use crate::error::UsageError;
 
 pub(crate) use candidates::{COMPLETE, complete};
+pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
+pub(crate) use fleet::{
+    Fleet, FleetCommand, FleetEvents, FleetHold, FleetHosts, FleetInit, FleetInvite, FleetOrder, FleetResume,
+};
 pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
+pub(crate) use node::{Count, Node, Nodes, Survey};
 pub(crate) use past::{Events, History, Period};
 pub(crate) use probe::{Probe, ProbeCheck, ProbeHistory, ProbeRunNow};
 pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
@@ -159,7 +169,7 @@ pub(crate) enum Command {
     Daemon(Daemon),
     /// Show the host and the colony
     #[command(
-        after_help = "Examples:\n  wnm status --watch\n  wnm status --watch=10s\n  wnm status --check --json || echo 'look at the nodes'\n\nCtrl-C ends --watch with exit code 0."
+        after_help = "Examples:\n  wnm status --watch\n  wnm status --watch 10s\n  wnm status --check --json || echo 'look at the nodes'\n\nCtrl-C ends --watch with exit code 0."
     )]
     Status(Status),
     /// Show host and nodes on the whole terminal
@@ -191,6 +201,9 @@ pub(crate) enum Command {
     /// List, add, start, stop and remove nodes
     #[command(subcommand)]
     Node(Node),
+    /// List, add and drain storage folders
+    #[command(subcommand)]
+    Storage(Storage),
     /// Hold voluntary actions until `wnm resume`
     #[command(
         after_help = "Under a hold wnm adds, upgrades and removes no node. It still stops nodes under pressure, and starts nodes that ended\nby themselves. Commands that name nodes work as ever.\n\nExamples:\n  wnm hold --reason 'new disks'\n  wnm hold --reason 'new kernel' --until 2h --drain"
@@ -204,6 +217,8 @@ pub(crate) enum Command {
     /// Test whether the network answers from here
     #[command(subcommand)]
     Probe(Probe),
+    /// Watch and hold many hosts together
+    Fleet(Fleet),
     /// Show and change settings
     #[command(subcommand)]
     Config(Config),
@@ -283,7 +298,6 @@ pub(crate) struct Status {
         long,
         value_name = "TIME",
         num_args = 0..=1,
-        require_equals = true,
         default_missing_value = "2s",
         conflicts_with = "check",
         value_parser = numbers::interval
@@ -313,7 +327,7 @@ pub(crate) struct Top {
 
 #[derive(Debug, Args)]
 pub(crate) struct Daemon {
-    /// Time between two cycles, such as 5s or 1m; at least 100ms
+    /// Time between two cycles, such as 5s or 1m; at least 100ms; a bare number is seconds
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
     #[command(flatten)]
@@ -337,7 +351,7 @@ pub(crate) struct Record {
     /// File to write, which must not exist; compressed if its name ends in .gz
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Time between two samples, such as 1s; at least 100ms
+    /// Time between two samples, such as 1s; at least 100ms; a bare number is seconds
     #[arg(long, default_value = "1s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
     /// Duration of the recording, such as 10m or 1d [default: until interrupted]
@@ -401,88 +415,4 @@ pub(crate) enum ReportFormat {
     Env,
     /// key=value lines for a config file
     Config,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Node {
-    /// List nodes
-    #[command(
-        after_help = "A terminal that is too narrow shows fewer columns; --columns shows the named ones. -q prints only the names.\n\nExamples:\n  wnm node list --state STOPPED,UNKNOWN\n  wnm node list --sort memory\n  wnm node list --columns name,state,reason,disk\n  wnm node list -q --state STOPPED | xargs -r wnm node start"
-    )]
-    List(NodeList),
-    /// Show all data of nodes, and their last events
-    #[command(
-        after_help = "Secrets in the environment and in the arguments are shown as ***.\n\nExamples:\n  wnm node show antnode0003\n  wnm node show 3 --json"
-    )]
-    Show(Nodes),
-    /// Print the log of a node
-    #[command(
-        after_help = "A line names the file, or the command that prints the log of the process manager.\n\nExamples:\n  wnm node logs 3\n  wnm node logs antnode0003 -f\n  wnm node logs 3 --source manager -n 20\n\nCtrl-C ends --follow with exit code 0."
-    )]
-    Logs(Logs),
-    /// Add nodes
-    Add(Count),
-    /// Remove nodes with their identities
-    #[command(
-        after_help = "The folders stay in the trash for a day; `wnm trash restore` brings a node back.\n\nExamples:\n  wnm node remove antnode0003\n  wnm node remove 5-9 --dry-run\n  wnm node remove --state STOPPED --yes"
-    )]
-    Remove(Removed),
-    /// Start nodes, the oldest first, and upgrade outdated ones
-    #[command(after_help = "Examples:\n  wnm node start antnode0003\n  wnm node start --all")]
-    Start(Selected),
-    /// Stop nodes, the youngest first, until they are started by name
-    #[command(
-        after_help = "Examples:\n  wnm node stop antnode0003\n  wnm node stop 1,3,5-9\n  wnm node stop --count 2"
-    )]
-    Stop(Selected),
-    /// Restart nodes
-    #[command(after_help = "Examples:\n  wnm node restart antnode0003\n  wnm node restart --all --interval 10s")]
-    Restart(Selected),
-    /// Upgrade nodes to the installed node program, the oldest first
-    #[command(after_help = "Examples:\n  wnm node upgrade antnode0003\n  wnm node upgrade --count 1")]
-    Upgrade(Selected),
-    /// Give nodes a new identity, and keep their numbers and ports
-    #[command(after_help = "The old folders stay in the trash for a day.\n\nExample:\n  wnm node reset antnode0003")]
-    Reset(Removed),
-    /// Allow disabled nodes to start again
-    #[command(after_help = "Examples:\n  wnm node enable antnode0003\n  wnm node enable --all")]
-    Enable(Selected),
-    /// Stop nodes, and keep them stopped until enabled or started by name
-    #[command(after_help = "Examples:\n  wnm node disable antnode0003\n  wnm node disable 1,3,5-9")]
-    Disable(Selected),
-    /// Restore removed nodes from the trash, stopped
-    #[command(after_help = "Example:\n  wnm node restore antnode0003")]
-    Restore(Restore),
-    /// Probe every node and store the results
-    Survey(Survey),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Survey {
-    /// Pause between the probes of two nodes, such as 500ms or 10s [default: survey_delay]
-    #[arg(long, value_name = "TIME", value_parser = numbers::milliseconds)]
-    pub(crate) interval: Option<u64>,
-    /// Probe the nodes, and store nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Nodes {
-    /// Nodes, such as 3, 0003, antnode0003 or 5-9, separated by spaces or commas [default: all]
-    #[arg(value_name = "NODE", value_delimiter = ',')]
-    pub(crate) nodes: Vec<NodeRange>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Count {
-    /// Number of nodes
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = numbers::count)]
-    pub(crate) count: u32,
-    /// Pause between the actions on two nodes, such as 500ms or 10s [default: action_delay]
-    #[arg(long, value_name = "TIME", value_parser = numbers::milliseconds)]
-    pub(crate) interval: Option<u64>,
-    /// Show the actions, and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }

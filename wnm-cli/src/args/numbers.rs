@@ -43,9 +43,10 @@ pub(super) fn interval(text: &str) -> Result<Duration, String> {
     Ok(interval)
 }
 
-/// Parses a time such as `30s`.
+/// Parses a time such as `30s`. A bare number is seconds, as in most settings.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "not a time such as 30s, 5m or 1h".to_owned())
+    let time = text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text));
+    time.map_err(|_| "not a time such as 30s, 5m or 1h; a bare number is seconds".to_owned())
 }
 
 /// Parses a size such as `256MB`, in bytes.
@@ -69,7 +70,8 @@ mod tests {
             assert!(milliseconds(text).is_err(), "{text}");
         }
         assert!(cycle("0").is_err() && cycle("9").is_ok());
-        assert!(interval("99ms").is_err() && interval("100ms").is_ok());
+        assert!(interval("99ms").is_err() && interval("100ms").is_ok() && interval("0").is_err());
+        assert_eq!((interval("5"), duration("90")), (Ok(Duration::from_secs(5)), Ok(Duration::from_secs(90))));
         assert!(duration("soon").is_err() && size("many").is_err());
     }
 }

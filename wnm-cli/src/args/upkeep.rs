@@ -50,12 +50,12 @@ pub(crate) enum Config {
     },
     /// Store settings in the database, all or none
     #[command(
-        after_help = "A number has the unit of its setting. A time may be written as 10s, 5min or 2h 5min, a size as 500MB or 1.5TiB.\nA value that begins with a hyphen needs the form SETTING=VALUE.\n\nExamples:\n  wnm config set node_cap 30\n  wnm config set cpu_remove=80 delay_start=5min\n  wnm config set start_args=--verbose"
+        after_help = "A number has the unit of its setting. A time may be written as 10s, 5min or 2h 5min, a size as 500MB or 1.5TiB.\nA value that begins with a hyphen needs the form SETTING=VALUE.\n\nExamples:\n  wnm config set node_cap 30\n  wnm config set node_cap 30 delay_start 5min\n  wnm config set cpu_remove=80 delay_start=5min\n  wnm config set start_args=--verbose"
     )]
     Set {
         #[command(flatten)]
         consent: ConsentFlag,
-        /// Name and value of a setting, or several SETTING=VALUE
+        /// Names and values of settings, as words or as SETTING=VALUE
         #[arg(value_name = "SETTING VALUE", required = true, allow_negative_numbers = true)]
         words: Vec<String>,
     },
@@ -109,7 +109,7 @@ pub(crate) struct Supervision {
     /// Use cron, with one cycle a minute, instead of a service
     #[arg(long, conflicts_with = "interval")]
     pub(crate) cron: bool,
-    /// Time between two cycles of the service, such as 5s or 1m; at least 100ms
+    /// Time between two cycles of the service, such as 5s or 1m; at least 100ms; a bare number is seconds
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
 }

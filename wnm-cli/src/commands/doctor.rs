@@ -8,6 +8,7 @@ mod firewall;
 mod host;
 mod identities;
 mod instances;
+mod moves;
 mod ports;
 mod probe;
 mod protected;
@@ -27,6 +28,7 @@ use wnm_platform::Platform;
 use wnm_platform::observe::process::Processes;
 use wnm_store::Snapshot;
 
+use super::fleet;
 use crate::config;
 use crate::context;
 use crate::error::{CliError, Exit};
@@ -61,15 +63,15 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    fn ok(check: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self { level: Level::Ok, check, message: message.into(), hint: None }
     }
 
-    fn warning(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn warning(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { level: Level::Warning, check, message: message.into(), hint: Some(hint.into()) }
     }
 
-    fn error(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn error(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { level: Level::Error, check, message: message.into(), hint: Some(hint.into()) }
     }
 }
@@ -103,9 +105,8 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
         }
         Ok(settings) => check_all(db, &settings, snapshot.as_ref(), fix, &mut checks),
     }
-    let has_errors = checks.iter().any(|check| check.level == Level::Error);
-    output.result(&checks, |checks| checks.iter().map(line).collect())?;
-    Ok(if has_errors { Exit::ActionFailed } else { Exit::Done })
+    output.result(&checks, |checks| lines(checks))?;
+    Ok(if ends_with_error(&checks) { Exit::ActionFailed } else { Exit::Done })
 }
 
 /// Adds the checks of the host with these settings, and those of the colony if a database exists.
@@ -129,11 +130,13 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(signals::check(settings, snapshot));
     checks.extend(valves::check(&crate::valves::of(db, settings)));
     checks.extend(probe::check(db, settings));
+    checks.extend(fleet::check_membership(db, settings.fleet_url.as_ref()));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
     checks.extend(instances::check(settings, snapshot));
     checks.extend(identities::check(snapshot, &storage));
+    checks.extend(moves::check(snapshot, &storage));
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
@@ -144,6 +147,16 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(colony::crash_loops(snapshot));
     checks.extend(colony::failures(snapshot));
     checks.extend(colony::check(snapshot));
+}
+
+/// Tells whether a result has the level `error`.
+pub(crate) fn ends_with_error(checks: &[Check]) -> bool {
+    checks.iter().any(|check| check.level == Level::Error)
+}
+
+/// Returns the lines of results.
+pub(crate) fn lines(checks: &[Check]) -> String {
+    checks.iter().map(line).collect()
 }
 
 /// Returns the problems of the host that an operator should know right after `wnm init`: an active firewall whose rules wnm
@@ -168,7 +181,7 @@ pub(crate) fn line(check: &Check) -> String {
 const MOST_LISTED: usize = 5;
 
 /// Returns the first entries of a list, and the count of the others.
-fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
+pub(crate) fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
     let more = all.len().saturating_sub(MOST_LISTED);
     let first = all.take(MOST_LISTED).collect::<Vec<_>>().join(", ");
     if more == 0 { first } else { format!("{first} and {more} more") }

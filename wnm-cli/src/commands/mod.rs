@@ -1,12 +1,15 @@
 //! The commands, one in each file.
 
 mod by_daemon;
+mod change;
 pub(crate) mod config;
 pub(crate) mod db;
 mod demo;
 pub(crate) mod doctor;
+mod drive;
 mod events;
 pub(crate) mod explain;
+pub(crate) mod fleet;
 mod history;
 pub(crate) mod hold;
 pub(crate) mod init;
@@ -20,6 +23,7 @@ mod run;
 mod selection;
 pub(crate) mod service;
 pub(crate) mod status;
+mod storage;
 mod teardown;
 mod top;
 mod trash;
@@ -52,10 +56,12 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Events(args) => events::run(&db, &args, output),
         Command::Report(args) => report::run(&db, &args, output),
         Command::Node(args) => node::run(&db, args, output),
+        Command::Storage(command) => storage::run(&db, command, output),
         Command::Hold(args) => hold::hold(&db, &args, output),
         Command::Resume => hold::resume(&db, output),
         Command::Trash(command) => trash::run(&db, command, output),
         Command::Probe(command) => probe::run(&db, command, output),
+        Command::Fleet(args) => fleet::run(&db, args, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),

@@ -12,6 +12,7 @@ use wnm_core::{
 use wnm_store::{ActionFilter, Store};
 
 use super::by_daemon;
+use super::change;
 use super::logs;
 use super::selection;
 use super::status::colony_time;
@@ -31,7 +32,7 @@ use crate::render::work::{Work, WorkResult};
 use crate::valves;
 
 /// Pause between two cycles while actions are under way.
-const CYCLE_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const CYCLE_PAUSE: Duration = Duration::from_millis(250);
 /// Time for which a command waits for its actions. Later cycles finish the rest.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -50,6 +51,8 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
         Node::Restart(which) => selected(db, Verb::Restart, which, output),
         Node::Upgrade(which) => selected(db, Verb::Upgrade, which, output),
         Node::Reset(args) => reset(db, args, output),
+        Node::Update(args) => change::update(db, &args, output),
+        Node::Move(args) => change::relocate(db, &args, output),
         Node::Enable(which) => selected(db, Verb::Enable, which, output),
         Node::Disable(which) => selected(db, Verb::Disable, which, output),
         Node::Restore(args) => trash::restore(db, &args, output),

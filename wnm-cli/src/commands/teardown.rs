@@ -9,6 +9,7 @@ use wnm_agent::Mode;
 use wnm_core::{Node, Selection, Timestamp, Verb};
 use wnm_platform::node_dir::sweep_trash;
 
+use super::fleet;
 use super::node::{self, RequestOptions};
 use crate::args::{SettingFlags, Teardown};
 use crate::confirm::{self, Purpose};
@@ -47,6 +48,8 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
         return Ok(Exit::ActionFailed);
     }
     if args.purge {
+        // Before the database: their names follow it through links.
+        fleet::forget(db)?;
         context.agent.store.purge()?;
         remove_companions(db);
         output.say(&format!("removed {}", db.display()));

@@ -7,7 +7,7 @@ use wnm_agent::control::ClientError;
 use wnm_agent::serve::ServeError;
 use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
-use super::{EditError, Exit};
+use super::{ChangeError, EditError, Exit};
 use crate::commands::config::Source;
 use crate::commands::hold::HoldError;
 use crate::confirm::Purpose;
@@ -51,6 +51,8 @@ pub(crate) enum CommandError {
     Required { key: &'static str },
     #[error("cannot store {key}: {place} sets it, with higher precedence")]
     SetElsewhere { key: &'static str, place: Source },
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     #[error(transparent)]
     Edit(EditError),
     #[error("cannot reset a node under {manager}: it never reuses the number of a removed node")]
@@ -150,6 +152,7 @@ impl CommandError {
             Self::Required { key } => return Some(format!("run `wnm config set {key}=0x…` with another value")),
             Self::SetElsewhere { key, place } => return change_there(key, place),
             Self::Declined => return None,
+            Self::Change(error) => return Some(error.hint()),
             Self::Edit(error) => return Some(error.hint()),
             Self::ResetWithoutReuse { .. } => "run `wnm node remove NODE`, then `wnm node add`",
             Self::ReportFormat { report, known, .. } => {

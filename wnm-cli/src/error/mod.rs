@@ -1,9 +1,11 @@
 //! Errors of the command line: the failure and its cause, a hint, and the exit code.
 
+mod change;
 mod command;
 mod config_file;
 mod edit;
 mod exit;
+mod fleet;
 mod probe;
 mod trash;
 mod usage;
@@ -22,10 +24,12 @@ use crate::render;
 use crate::takeover::anm::AnmError;
 use crate::takeover::registry::RegistryError;
 
+pub(crate) use change::ChangeError;
 pub(crate) use command::CommandError;
 pub(crate) use config_file::{ConfigFileCause, ConfigFileError, EntryCause, EntryError};
 pub(crate) use edit::EditError;
 pub(crate) use exit::Exit;
+pub(crate) use fleet::{FleetCommandError, engine_hint};
 pub(crate) use probe::ProbeError;
 pub(crate) use trash::TrashError;
 pub(crate) use usage::{UsageError, takes_value};
@@ -45,6 +49,8 @@ pub(crate) enum CliError {
     Trash(#[from] TrashError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
+    #[error(transparent)]
+    Fleet(Box<FleetCommandError>),
     #[error(transparent)]
     Anm(#[from] AnmError),
     /// The registry of another tool cannot be read, or the tool runs.
@@ -119,6 +125,7 @@ impl CliError {
             | Self::FixedSetting { .. }
             | Self::Trash(_)
             | Self::Probe(_)
+            | Self::Fleet(_)
             | Self::Anm(_)
             | Self::Registry(_)
             | Self::Allocation(_) => Exit::Unusable,
@@ -140,6 +147,7 @@ impl CliError {
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
             Self::Probe(error) => return error.hint(),
+            Self::Fleet(error) => return error.hint(),
             Self::Anm(error) => error.hint(),
             Self::Registry(error) => error.hint(),
             Self::Usage(error) => error.hint().to_owned(),

@@ -11,6 +11,7 @@ use wnm_core::{
 use wnm_store::CycleAction;
 
 use super::{Time, code};
+use crate::render::action::change;
 use crate::render::reason;
 
 /// The cause of a decision: a code for programs, and a sentence for people.
@@ -45,12 +46,18 @@ pub(crate) struct PlannedView {
     name: String,
     /// The action.
     #[cfg_attr(test, schemars(extend("enum" = ["add", "start", "stop", "disable", "enable", "restart", "upgrade",
-        "remove"])))]
+        "remove", "update", "move"])))]
     action: &'static str,
     /// The version before an upgrade; null if it is unknown or stays.
     from_version: Option<String>,
     /// The version that the action installs; null if the version stays.
     to_version: Option<String>,
+    /// The storage folder that the action moves the node to; absent for other actions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_folder: Option<PathBuf>,
+    /// The settings that the action changes, as text without the values of secrets; absent for other actions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<String>,
     /// Why wnm decided the action.
     cause: Cause,
 }
@@ -62,7 +69,11 @@ impl From<&Planned> for PlannedView {
             Action::Start { upgrade_to, .. } => (None, upgrade_to.as_ref()),
             _ => (None, None),
         };
+        let to_folder = if let Action::Move { to, .. } = action { Some(to.clone()) } else { None };
+        let changes = if let Action::Update { .. } = action { change(action) } else { None };
         Self {
+            to_folder,
+            changes,
             node: action.node(),
             name: action.node().name(),
             action: action.verb(),

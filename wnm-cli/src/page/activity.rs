@@ -6,7 +6,7 @@ use wnm_store::{CycleAction, CycleRecord};
 
 use super::html::escaped;
 use crate::render::status::{self, Status};
-use crate::render::{duration, failures, reason, time, volumes};
+use crate::render::{duration, failures, reason, time, valves, volumes};
 
 /// The number of actions on the page.
 const MOST_ACTIONS: usize = 25;
@@ -46,6 +46,15 @@ pub(super) fn problems(status: &Status) -> String {
     lines.extend(status.node_problems.iter().map(status::node_problem));
     lines.extend(status.failures.iter().map(|failed| failures::text(failed, status.now)));
     list(lines)
+}
+
+/// Returns the holds, the sources of holds that cannot be read, and the windows; empty on a host without any.
+pub(super) fn valves(status: &Status) -> String {
+    let lines = status.valves.as_ref().map(valves::lines).unwrap_or_default();
+    let lines = anstream::adapter::strip_str(&lines).to_string();
+    list(
+        lines.lines().filter(|line| !line.is_empty()).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")),
+    )
 }
 
 /// Returns the work under way, the waits, the reasons of the last decision, and the limits in effect.

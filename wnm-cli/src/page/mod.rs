@@ -7,9 +7,11 @@ mod activity;
 mod chart;
 mod html;
 mod nodes;
+mod probes;
 
 use wnm_agent::live::SignalSeries;
 use wnm_agent::serve::PageFile;
+use wnm_core::probe::ProbeSummary;
 use wnm_store::CycleRecord;
 
 use crate::error::CliError;
@@ -36,6 +38,8 @@ pub(crate) struct Content<'a> {
     /// The latest cycles that acted, latest first.
     pub(crate) history: &'a [CycleRecord],
     pub(crate) signals: &'a [SignalSeries],
+    /// The runs of probes of the last day, by kind and size.
+    pub(crate) probes: &'a [ProbeSummary],
 }
 
 /// Returns the whole page.
@@ -52,10 +56,12 @@ pub(crate) fn html(content: &Content<'_>) -> String {
         escaped(observed),
     ));
     section(&mut page, "problems", "Problems", &activity::problems(status));
+    section(&mut page, "valves", "Holds and windows", &activity::valves(status));
     section(&mut page, "signals", "Signals", &chart::all(status, content.signals));
     nodes::section(&mut page, status, content.nodes);
     section(&mut page, "next", "Next", &activity::next(status));
     section(&mut page, "done", "Latest actions", &activity::done(content.history));
+    section(&mut page, "probes", "Probes of the last day", &probes::table(content.probes));
     page.push_str("</main>\n");
     end(&mut page);
     page

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wnm_core::{Cores, NodeState};
+use wnm_core::{Cores, NodeState, Version};
 
 use super::html::escaped;
 use crate::render::duration;
@@ -65,12 +65,33 @@ fn counts(status: &Status, nodes: &[NodeView]) -> String {
         )
     }));
     text.push_str("</ul>\n");
-    let versions: Vec<String> =
-        status.by_version.iter().map(|(version, count)| format!("{version} × {count}")).collect();
-    if !versions.is_empty() {
-        text.push_str(&format!("<p>versions: {}</p>\n", escaped(versions.join(", "))));
-    }
+    text.push_str(&versions(&status.by_version));
     text
+}
+
+/// Returns the counts by version, the newest first, and whether the versions differ; empty without a node.
+fn versions(by_version: &BTreeMap<String, usize>) -> String {
+    let all: usize = by_version.values().sum();
+    let mut versions: Vec<(Option<Version>, &str, usize)> =
+        by_version.iter().map(|(version, count)| (version.parse().ok(), version.as_str(), *count)).collect();
+    // Unknown versions stand last.
+    versions.sort_by(|a, b| b.0.cmp(&a.0));
+    let newest = versions.first().and_then(|(version, ..)| version.clone());
+    let behind: usize =
+        versions.iter().filter(|(version, ..)| version.is_some() && *version != newest).map(|(.., count)| count).sum();
+    let items: String = versions
+        .iter()
+        .map(|(_, version, count)| {
+            let (name, label) = (escaped(version), escaped(format!("{count} of {all} nodes have version {version}")));
+            format!("<li><b>{count}</b> {name} <meter min=\"0\" max=\"{all}\" value=\"{count}\" aria-label=\"{label}\"></meter></li>\n")
+        })
+        .collect();
+    if items.is_empty() {
+        return items;
+    }
+    let are = if behind == 1 { "node has" } else { "nodes have" };
+    let drift = if behind > 0 { format!(": {behind} {are} an older version than the newest") } else { String::new() };
+    format!("<p>versions{drift}</p>\n<ul class=\"counts\">\n{items}</ul>\n")
 }
 
 /// Writes the cell of a node: a link to its row. Only the first is reached with Tab, and the arrow keys move from there.

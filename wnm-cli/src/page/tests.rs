@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 
 use wnm_agent::live::{SignalMinute, SignalSeries};
-use wnm_core::Signal;
+use wnm_core::probe::{Distribution, ProbeKind, SizeClass};
+use wnm_core::{Hold, HoldSource, HoldTrouble, Signal, ValveSample, Valves};
 
 use super::*;
 use crate::error::CommandError;
 use crate::render::status::Status;
 use crate::render::tests::{NOW, cycle, id, observed_before, status_of, views};
+use crate::render::valves::ValvesNow;
 
 /// Returns a series of two hours with a gap, for a signal of the status.
 fn series(status: &Status, signal: Signal) -> SignalSeries {
@@ -30,9 +32,22 @@ fn series(status: &Status, signal: Signal) -> SignalSeries {
     SignalSeries { signal, folder: None, minutes }
 }
 
+fn probes() -> Vec<ProbeSummary> {
+    let seconds = Some(Distribution { min: 1.0, max: 9.0, mean: 2.25, p95: 8.5 });
+    let summary = |kind, ok, network_failures, seconds| ProbeSummary {
+        kind,
+        size: SizeClass::Small,
+        count: ok + network_failures,
+        ok,
+        network_failures,
+        seconds,
+    };
+    vec![summary(ProbeKind::Download, 40, 2, seconds), summary(ProbeKind::Quote, 0, 0, None)]
+}
+
 fn page(status: &Status) -> String {
     let signals = [series(status, Signal::Cpu)];
-    html(&Content { host: "nyx", status, nodes: &views(), history: &[cycle()], signals: &signals })
+    html(&Content { host: "nyx", status, nodes: &views(), history: &[cycle()], signals: &signals, probes: &probes() })
 }
 
 #[test]
@@ -45,6 +60,38 @@ fn stale_page_says_so() {
     let page = page(&status_of(observed_before(4_000)));
     assert!(page.contains("<b class=\"badge over\">stale</b>"), "{page}");
     assert!(page.contains("no cycle for 1h 6min, expected every 30s from `wnm daemon`"), "{page}");
+}
+
+#[test]
+fn holds_and_their_problems_are_shown() {
+    let mut status = status_of(observed_before(75));
+    assert!(page(&status).contains("<section id=\"valves\" aria-labelledby=\"valves-title\" hidden>"));
+    let reason = "new <b>disks</b>".to_owned();
+    let hold = Hold { source: HoldSource::Command, reason, since: None, until: None, drain: true };
+    let trouble = HoldTrouble { source: HoldSource::Url, problem: "no answer in time".to_owned() };
+    let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], local: Vec::new() };
+    status.valves = Some(ValvesNow { now: NOW, settings: Valves::default(), sample });
+    let page = page(&status);
+    assert!(page.contains("<li>hold new &lt;b&gt;disks&lt;/b&gt; (by command, draining)</li>"), "{page}");
+    assert!(page.contains("cannot read the hold by url, its last state stays: no answer in time</li>"), "{page}");
+}
+
+#[test]
+fn versions_tell_the_drift() {
+    let mut status = status_of(observed_before(75));
+    let counts =
+        |pairs: &[(&str, usize)]| pairs.iter().map(|(version, count)| ((*version).to_owned(), *count)).collect();
+    for (by_version, drift, first) in [
+        (counts(&[("0.4.9", 1), ("0.4.17", 11), ("unknown", 2)]), ": 1 node has an older version", "<b>11</b> 0.4.17"),
+        (counts(&[("0.4.17", 3), ("unknown", 2)]), "versions</p>", "<b>3</b> 0.4.17"),
+        (counts(&[("0.4.17-rc.1", 2), ("0.4.17", 1), ("0.3.0", 1)]), ": 3 nodes have an older", "<b>1</b> 0.4.17 "),
+    ] {
+        status.by_version = by_version;
+        let page = page(&status);
+        let list = &page[page.find("<p>versions").unwrap()..];
+        assert!(list[..90].contains(drift), "{list}");
+        assert!(list.split("<li>").nth(1).unwrap().starts_with(first), "{list}");
+    }
 }
 
 #[test]
@@ -70,7 +117,8 @@ fn markup_from_outside_is_text() {
         view.reason = Some(HOSTILE.to_owned());
         view.sample.get_or_insert_default().peer_id = Some(HOSTILE.to_owned());
     }
-    let content = Content { host: HOSTILE, status: &status, nodes: &nodes, history: &[cycle()], signals: &[] };
+    let content =
+        Content { host: HOSTILE, status: &status, nodes: &nodes, history: &[cycle()], signals: &[], probes: &probes() };
     let pages = [html(&content), failed(HOSTILE, &CommandError::NoSuchNode(id(3)).into())];
     for page in pages {
         assert!(!page.contains("<img") && !page.contains("<script>") && !page.contains("\"'>"), "{page}");

@@ -6,7 +6,7 @@ use crate::commands::config::Entry;
 use crate::commands::config::change::Changed;
 use crate::commands::config::describe::Description;
 use crate::render::{BOLD, styled};
-use wnm_core::Affects;
+use wnm_core::{Affects, NODE_SETTINGS};
 
 /// Whether the table has a column with the source of each value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,9 @@ fn change(changed: &Changed) -> String {
         (Affects::New, count @ 1..) => {
             let (nodes, keep) = if count == 1 { ("node", "keeps") } else { ("nodes", "keep") };
             text.push_str(&format!("  {count} existing {nodes} {keep} the old value; new nodes get the new one\n"));
+            if NODE_SETTINGS.contains(&changed.key) {
+                text.push_str("  hint: change existing nodes too with `wnm node update --all`\n");
+            }
         }
         (Affects::New, 0) => text.push_str("  applies to new nodes\n"),
         (Affects::NewAndUpgraded, _) => text.push_str("  applies to new nodes and to upgrades\n"),

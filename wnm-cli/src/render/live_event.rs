@@ -47,8 +47,8 @@ impl From<&LoggedEvent> for LiveEventView {
             at: Time::from(*at),
             event: event.kind(),
             text: text(logged),
-            node: node(event),
-            name: node(event).map(NodeId::name),
+            node: event.node(),
+            name: event.node().map(NodeId::name),
             action_id: None,
             action: None,
             result: None,
@@ -88,19 +88,8 @@ impl From<&LoggedEvent> for LiveEventView {
     }
 }
 
-/// Returns the node of an event; None for an event of the host or of the daemon.
-const fn node(event: &Event) -> Option<NodeId> {
-    match event {
-        Event::ActionBegun { planned, .. }
-        | Event::ActionEnded { planned, .. }
-        | Event::ActionCancelled { planned, .. } => Some(planned.action.node()),
-        Event::NodeChanged { node, .. } => Some(*node),
-        _ => None,
-    }
-}
-
 /// Returns an event in a sentence.
-fn text(LoggedEvent { at, event, .. }: &LoggedEvent) -> String {
+pub(crate) fn text(LoggedEvent { at, event, .. }: &LoggedEvent) -> String {
     match event {
         Event::DaemonStarted { interval } => format!("the daemon started, with a cycle every {}", duration(*interval)),
         Event::DaemonDrains => "the daemon completes its pending actions, and ends".to_owned(),

@@ -1,5 +1,6 @@
 //! Text for people: pages, tables and sentences, made from values.
 
+pub(crate) mod action;
 pub(crate) mod config;
 pub(crate) mod config_file;
 pub(crate) mod cycle;
@@ -7,6 +8,7 @@ pub(crate) mod daemon;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod failures;
+pub(crate) mod fleet;
 pub(crate) mod freshness;
 pub(crate) mod history;
 pub(crate) mod live_event;
@@ -20,6 +22,7 @@ pub(crate) mod recovery;
 pub(crate) mod report;
 pub(crate) mod secret;
 pub(crate) mod status;
+pub(crate) mod storage;
 pub(crate) mod symbols;
 pub(crate) mod table;
 pub(crate) mod takeover;

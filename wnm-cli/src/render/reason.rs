@@ -5,28 +5,12 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Action, Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone,
-    Relief, SkipReason, Timestamp, Verdict,
+    Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
+    SkipReason, Timestamp, Verdict,
 };
 
+pub(crate) use super::action::action;
 use super::duration;
-
-/// Returns an action in the imperative, such as `start antnode0003`.
-pub(crate) fn action(action: &Action) -> String {
-    let base = format!("{} {}", action.verb(), action.node().name());
-    match action {
-        Action::Start { upgrade_to: Some(to), .. } => format!("{base} with {to}"),
-        Action::Upgrade { from: Some(from), to, .. } => format!("{base} from {from} to {to}"),
-        Action::Upgrade { from: None, to, .. } => format!("{base} to {to}"),
-        Action::Add { .. }
-        | Action::Start { upgrade_to: None, .. }
-        | Action::Stop { .. }
-        | Action::Disable { .. }
-        | Action::Enable { .. }
-        | Action::Restart { .. }
-        | Action::Remove { .. } => base,
-    }
-}
 
 /// Returns the reason of an action.
 pub(crate) fn reason(reason: &Reason) -> String {
@@ -194,9 +178,13 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         Blocker::RestartOverThreshold(comparison) => {
             format!("over threshold: {} > {}; nodes that ended wait", compared(comparison), comparison.threshold)
         }
-        Blocker::MissingMetric { signal } => format!("missing metric: {signal}"),
+        Blocker::MissingMetric { signal } => format!("missing metric: the host gave no value of {signal}"),
+        Blocker::UnmeasuredNodes { unmeasured, running } => {
+            format!("the CPU of {unmeasured} of {running} running nodes is not known yet: it needs two cycles")
+        }
         Blocker::ObservationPeriod { covered, required } => {
-            format!("observation period: {} of {}", duration(*covered), duration(*required))
+            let (covered, required) = (duration(*covered), duration(*required));
+            format!("observation period: {covered} of the {required} that a decision needs")
         }
         Blocker::OverThreshold(comparison) => {
             format!("no headroom: {}; nodes are added below {}", compared(comparison), comparison.threshold)
@@ -369,6 +357,7 @@ mod tests {
             Blocker::AddDelay { failures: 5, until: NOW.after(minutes(30)), error: "port 1 is in use".into() },
             Blocker::RestartOverThreshold(comparison(Signal::Memory, 80.0, 75.0, None)),
             Blocker::MissingMetric { signal: Signal::Load1 },
+            Blocker::UnmeasuredNodes { unmeasured: 5, running: 8 },
             Blocker::ObservationPeriod { covered: minutes(3), required: minutes(5) },
             Blocker::OverThreshold(comparison(Signal::Memory, 72.0, 66.0, None)),
             Blocker::OverThreshold(comparison(Signal::Cpu, 72.0, 66.0, Some(minutes(1)))),

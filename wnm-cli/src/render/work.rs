@@ -1,9 +1,7 @@
 //! The results of a command on nodes, one line per node.
 
 use serde::Serialize;
-use wnm_core::{
-    Action, ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb,
-};
+use wnm_core::{ActionRecord, NodeId, NodeSample, NodeState, Outcome, Planned, Presence, Refusal, Timestamp, Verb};
 
 use wnm_platform::Leftover;
 
@@ -82,7 +80,7 @@ impl Work {
     /// Returns the result of a dry run.
     pub(crate) fn planned(planned: &Planned) -> Self {
         let action = &planned.action;
-        let work = Self::new(Some(action.node()), action.verb(), WorkResult::Planned, versions(action));
+        let work = Self::new(Some(action.node()), action.verb(), WorkResult::Planned, super::action::change(action));
         Self { cause: Some(Cause::of(&planned.reason)), ..work }
     }
 
@@ -90,7 +88,7 @@ impl Work {
     pub(crate) fn started(planned: &Planned, outcome: &Outcome, seconds: Option<f64>) -> Self {
         let action = &planned.action;
         let (result, reason) = match outcome {
-            Outcome::Done => (WorkResult::Done, versions(action)),
+            Outcome::Done => (WorkResult::Done, super::action::change(action)),
             Outcome::Pending { step, why, .. } => (WorkResult::Pending, Some(format!("{step}: {why}"))),
             Outcome::Failed(failure) => (WorkResult::Failed, Some(super::reason::failure(failure))),
             Outcome::Cancelled { because } => (WorkResult::Cancelled, Some(super::reason::cancelled(because))),
@@ -116,6 +114,27 @@ impl Work {
             return Self::new(node, action, WorkResult::Already, Some(reason));
         }
         Self::new(node, action, WorkResult::Refused, Some(refusal.to_string()))
+    }
+
+    /// Returns the result of a change that cannot start, or does not need to.
+    pub(crate) fn unchanged(verb: &'static str, node: Option<NodeId>, refusal: &Refusal) -> Self {
+        if *refusal == Refusal::Unchanged {
+            let reason = if verb == "move" { "already there" } else { "already as requested" };
+            return Self::new(node, verb, WorkResult::Already, Some(reason.to_owned()));
+        }
+        let hint = match refusal {
+            Refusal::NotAStorageFolder { folder } => {
+                Some(format!("run `wnm storage add {}`", super::shell_text(&[folder.to_string_lossy()])))
+            }
+            _ => None,
+        };
+        Self { hint, ..Self::new(node, verb, WorkResult::Refused, Some(refusal.to_string())) }
+    }
+
+    /// Returns the result for a node of a drained folder that no other storage folder can take.
+    pub(crate) fn without_target(node: NodeId) -> Self {
+        let reason = "no other storage folder has enough space".to_owned();
+        Self::new(Some(node), "move", WorkResult::Refused, Some(reason))
     }
 
     /// Returns the result of the restore of one node.
@@ -178,22 +197,6 @@ fn already(verb: Verb, refusal: &Refusal) -> Option<String> {
     Some(word.to_owned())
 }
 
-/// Returns the versions of a start with an upgrade or of an upgrade.
-fn versions(action: &Action) -> Option<String> {
-    match action {
-        Action::Start { upgrade_to: Some(to), .. } => Some(format!("with {to}")),
-        Action::Upgrade { from: Some(from), to, .. } => Some(format!("from {from} to {to}")),
-        Action::Upgrade { from: None, to, .. } => Some(format!("to {to}")),
-        Action::Add { .. }
-        | Action::Start { upgrade_to: None, .. }
-        | Action::Stop { .. }
-        | Action::Disable { .. }
-        | Action::Enable { .. }
-        | Action::Restart { .. }
-        | Action::Remove { .. } => None,
-    }
-}
-
 /// Returns a table of results with the failures last, and the count of each result.
 pub(crate) fn text(works: &[Work], width: Width) -> String {
     if works.is_empty() {
@@ -220,6 +223,10 @@ fn row(work: &Work) -> Vec<String> {
     let separator = if work.result == WorkResult::Failed { " to " } else { ": " };
     let result = match (&work.reason, work.result) {
         (Some(reason), WorkResult::Already) => styled(style(work.result), reason),
+        (Some(reason), WorkResult::Refused) => match &work.hint {
+            Some(hint) => format!("{word}{separator}{reason}; hint: {hint}"),
+            None => format!("{word}{separator}{reason}"),
+        },
         (Some(reason), _) => format!("{word}{separator}{reason}"),
         (None, _) => word,
     };
@@ -243,7 +250,7 @@ fn style(result: WorkResult) -> anstyle::Style {
 #[cfg(test)]
 mod tests {
     use wnm_core::steps::{Failure, Step, StepFailure};
-    use wnm_core::{FailureCause, Reason, Timestamp};
+    use wnm_core::{Action, FailureCause, Reason, Timestamp};
 
     use super::*;
     use crate::render::page::fitted;

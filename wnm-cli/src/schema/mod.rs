@@ -1,5 +1,6 @@
 //! The JSON schemas in `docs/schema`, generated from the serialised types. This module exists in tests only.
 
+mod openapi;
 mod reports;
 mod settings;
 
@@ -15,7 +16,9 @@ use serde_json::Value;
 use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, logs, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
-use crate::render::{cycle, events, history, live_event, node_show, probe, report, status, trash, valves, work};
+use crate::render::{
+    cycle, events, fleet, history, live_event, node_show, probe, report, status, storage, trash, valves, work,
+};
 use crate::takeover::Takeover;
 
 /// The command that writes the schema files.
@@ -47,6 +50,14 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("error", schema::<ErrorDocument>()),
         ("events", document::<Vec<events::EventView>>()),
         ("explain", document::<explain::Explanation>()),
+        ("fleet-created", document::<fleet::CreatedFleet>()),
+        ("fleet-events", document::<Vec<fleet::FleetEventView>>()),
+        ("fleet-hosts", document::<Vec<fleet::HostView>>()),
+        ("fleet-invitation", document::<fleet::Invited>()),
+        ("fleet-member", document::<Option<fleet::Member>>()),
+        ("fleet-nodes", document::<Vec<fleet::FleetNodeView>>()),
+        ("fleet-order", document::<fleet::Sent>()),
+        ("fleet-status", document::<fleet::FleetStatusView>()),
         ("history", document::<Vec<history::CycleView>>()),
         ("live-event", document::<live_event::LiveEventView>()),
         ("init", document::<init::Created>()),
@@ -65,6 +76,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("report-node-status-details", schema::<Vec<report::node_status_details::Details>>()),
         ("service", document::<service::View>()),
         ("status", document::<status::StatusView<'_>>()),
+        ("storage", document::<Vec<storage::StorageView>>()),
         ("valves", document::<valves::ValvesView>()),
         ("trash", document::<Vec<trash::TrashView>>()),
         ("work", document::<Vec<work::Work>>()),
@@ -97,6 +109,31 @@ fn schemas_in_docs_are_current() {
     let files: BTreeSet<_> = files.filter(is_ours).collect();
     let known: BTreeSet<_> = schemas().keys().map(|name| folder().join(format!("{name}.json"))).collect();
     assert_eq!(files, known, "docs/schema has a file without a schema");
+}
+
+/// Adds the values that a schema allows, with the schema's name.
+fn spellings(name: &str, schema: &Value, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(fields) => {
+            let values = fields.get("enum").and_then(Value::as_array).into_iter().flatten().chain(fields.get("const"));
+            found.extend(values.filter_map(Value::as_str).map(|value| format!("{name}: {value}")));
+            let keys = fields.get("properties").and_then(Value::as_object).into_iter().flat_map(|keys| keys.keys());
+            found.extend(keys.map(|key| format!("{name}: {key}")));
+            fields.values().for_each(|below| spellings(name, below, found));
+        }
+        Value::Array(all) => all.iter().for_each(|below| spellings(name, below, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Programs read words in snake case, and the names of the kernel and of the Python wnm; no variant of an enum.
+#[test]
+fn no_internal_spelling_is_in_json() {
+    let mut found = Vec::new();
+    schemas().iter().for_each(|(name, schema)| spellings(name, schema, &mut found));
+    assert!(found.len() > 200, "{}", found.len());
+    found.retain(|word| word.split_once(": ").is_some_and(|(_, word)| word.contains(|c: char| c.is_ascii_uppercase())));
+    assert_eq!(found, Vec::<String>::new());
 }
 
 /// Returns the command lines of all commands without subcommands.

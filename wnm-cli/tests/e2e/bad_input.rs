@@ -102,7 +102,8 @@ fn commands_before_init_name_init() {
         assert!(ran.err.contains("wnm init --rewards-address"), "{line}: {}", ran.err);
     }
     assert!(!host.path("wnm.db").exists());
-    let doctor = host.expect(0, "doctor");
+    let doctor = host.doctor_of_a_new_host();
+    assert_eq!(doctor.code(), 0, "{}{}", doctor.out, doctor.err);
     assert!(doctor.out.contains("no database at") && doctor.out.contains("wnm init"), "{}", doctor.out);
 }
 

@@ -103,6 +103,7 @@ fn settings_are_stored_all_or_none() {
     };
     run(&["config", "set", "delay_start", "30"], 0);
     run(&["config", "set", "delay-start=30", "mem_less_than=55"], 0);
+    run(&["config", "set", "delay_start", "1min", "mem_less_than", "56"], 0);
     run(&["config", "get", "mem_less_than"], 0);
     run(&["config", "unset", "mem_less_than"], 0);
     run(&["config", "set", "cpu_less_than=90", "cpu_remove=80", "node_cap=7"], 1);

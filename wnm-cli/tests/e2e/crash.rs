@@ -6,9 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
+use crate::changes::other_volume;
 use crate::host::{Host, turn};
 
 /// The page with the figures, and the lines around them.
@@ -16,8 +20,16 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/RELIABILITY.md"
 const MARKS: [&str; 2] = ["<!-- figures of `just crash` -->\n", "<!-- end of the figures -->"];
 
 /// The commands that are killed, with the system calls by which they change the host.
-const COMMANDS: [&str; 6] =
-    ["node add", "node stop --count 1", "node start --count 1", "node restart 1", "node remove --count 1 --yes", "run"];
+const COMMANDS: [&str; 8] = [
+    "node add",
+    "node stop --count 1",
+    "node start --count 1",
+    "node restart 1",
+    "node remove --count 1 --yes",
+    "node update --count 1 --set environment=",
+    "node move --count 1 --to ",
+    "run",
+];
 const CALLS: &str = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat,kill,\
                      pidfd_send_signal,clone,clone3,vfork,ftruncate,pwrite64,chmod,fchmod";
 /// The maximum number of cycles until everything has ended after a kill.
@@ -25,6 +37,39 @@ const MOST_CYCLES: usize = 2;
 
 /// Time after a kill in which the lock may still be held.
 const LOCK_LIMIT: Duration = Duration::from_secs(2);
+
+/// A colony with storage folders on two volumes.
+struct Colony {
+    host: Host,
+    storage: [PathBuf; 2],
+    _other: TempDir,
+}
+
+impl Colony {
+    fn new() -> Self {
+        let host = Host::with_colony();
+        let other = other_volume();
+        host.expect(0, "config set crisis_bytes=1MB");
+        host.expect(0, &format!("storage add {}", other.path().display()));
+        let storage = [host.path(".local/share/autonomi/node"), other.path().to_owned()];
+        Self { host, storage, _other: other }
+    }
+
+    /// Returns the words of a command that changes something each time.
+    fn words(&self, command: &str, number: usize) -> Vec<String> {
+        // The oldest node is the one that `--count 1` selects.
+        let oldest = self.host.nodes().into_iter().min_by_key(|node| node["created_at"].as_str().map(str::to_owned));
+        let is_home = oldest.is_none_or(|node| {
+            node["folder"].as_str().is_some_and(|folder| Path::new(folder).starts_with(&self.storage[0]))
+        });
+        let line = match command.split(' ').nth(1) {
+            Some("move") => format!("{command}{}", self.storage[usize::from(is_home)].display()),
+            Some("update") => format!("{command}KILL={number}"),
+            _ => command.to_owned(),
+        };
+        line.split(' ').map(str::to_owned).collect()
+    }
+}
 
 /// The counts of one kind of kill.
 #[derive(Default)]
@@ -49,7 +94,8 @@ impl Figures {
 }
 
 /// Runs cycles until no action is pending, and checks the colony. Returns the number of cycles.
-fn recover(host: &Host, after: &str, figures: &mut Figures) {
+fn recover(colony: &Colony, after: &str, figures: &mut Figures) {
+    let host = &colony.host;
     let mut cycles = 0;
     let killed = Instant::now();
     loop {
@@ -76,13 +122,14 @@ fn recover(host: &Host, after: &str, figures: &mut Figures) {
         }
     }
     figures.cycles.push(cycles.min(MOST_CYCLES + 1));
-    if let Err(violation) = check(host) {
+    if let Err(violation) = check(colony) {
         figures.violations.push(format!("{after}: {violation}"));
     }
 }
 
 /// Checks that folders, processes and rows agree.
-fn check(host: &Host) -> Result<(), String> {
+fn check(colony: &Colony) -> Result<(), String> {
+    let host = &colony.host;
     let nodes = host.nodes();
     let mut ports = BTreeSet::new();
     for port in nodes.iter().flat_map(|node| node["ports"].as_object().into_iter().flat_map(|ports| ports.values())) {
@@ -91,14 +138,16 @@ fn check(host: &Host) -> Result<(), String> {
         }
     }
     let rows: BTreeSet<String> = nodes.iter().filter_map(|node| Some(node["name"].as_str()?.to_owned())).collect();
-    let storage = host.path(".local/share/autonomi/node");
-    let entries = fs::read_dir(&storage).into_iter().flatten().flatten();
-    let folders: BTreeSet<String> = entries
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    if rows != folders {
-        return Err(format!("rows {rows:?}, folders {folders:?}"));
+    let places: BTreeSet<PathBuf> = nodes.iter().filter_map(|node| Some(node["folder"].as_str()?.into())).collect();
+    let entries = colony.storage.iter().flat_map(|storage| fs::read_dir(storage).into_iter().flatten().flatten());
+    let (hidden, folders): (BTreeSet<PathBuf>, BTreeSet<PathBuf>) = entries
+        .map(|entry| entry.path())
+        .partition(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.'));
+    if places != folders {
+        return Err(format!("rows {places:?}, folders {folders:?}"));
+    }
+    if let Some(copy) = hidden.iter().find(|path| path.ends_with(".moving")) {
+        return Err(format!("a copy is left: {}", copy.display()));
     }
     let mut running: BTreeMap<String, usize> = BTreeMap::new();
     for pid in host.processes() {
@@ -130,7 +179,8 @@ fn refill(host: &Host, command: &str) {
     }
 }
 
-fn random_kills(host: &Host, count: usize) -> Figures {
+fn random_kills(colony: &Colony, count: usize) -> Figures {
+    let host = &colony.host;
     let mut figures = Figures::default();
     let mut longest = Duration::from_millis(300);
     // Repeatable delays, spread over the time of the commands (the golden ratio modulo 1).
@@ -138,7 +188,7 @@ fn random_kills(host: &Host, count: usize) -> Figures {
     for (number, share) in (0..count).zip(shares) {
         let line = COMMANDS[number % COMMANDS.len()];
         refill(host, line);
-        let mut command = host.command(&line.split(' ').collect::<Vec<_>>());
+        let mut command = host.command(&colony.words(line, number));
         let begun = Instant::now();
         let mut child = {
             let _turn = turn();
@@ -152,19 +202,20 @@ fn random_kills(host: &Host, count: usize) -> Figures {
             figures.completed += 1;
             longest = begun.elapsed().clamp(Duration::from_millis(50), Duration::from_secs(2));
         }
-        recover(host, &format!("{line}, killed after {:?}", longest.mul_f64(share)), &mut figures);
+        recover(colony, &format!("{line}, killed after {:?}", longest.mul_f64(share)), &mut figures);
     }
     figures
 }
 
 /// Kills each command at its first call with an effect, at the second, and so on until it completes. `stride` leaves out
 /// calls.
-fn kills_at_calls(host: &Host, stride: usize) -> Figures {
+fn kills_at_calls(colony: &Colony, stride: usize) -> Figures {
+    let host = &colony.host;
     let mut figures = Figures::default();
     for line in COMMANDS {
         for call in (1..).step_by(stride) {
             refill(host, line);
-            let plain = host.command(&line.split(' ').collect::<Vec<_>>());
+            let plain = host.command(&colony.words(line, call));
             let mut traced = Command::new("strace");
             traced.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}")]);
             traced.args(["-e", &format!("inject={CALLS}:signal=KILL:when={call}")]);
@@ -183,7 +234,7 @@ fn kills_at_calls(host: &Host, stride: usize) -> Figures {
             } else {
                 figures.completed += 1;
             }
-            recover(host, &format!("{line}, killed at call {call}"), &mut figures);
+            recover(colony, &format!("{line}, killed at call {call}"), &mut figures);
             if !is_killed {
                 break;
             }
@@ -200,7 +251,7 @@ fn assert_recovered(figures: &Figures) {
 
 #[test]
 fn colony_recovers_from_kills_at_random_times() {
-    assert_recovered(&random_kills(&Host::with_colony(), 24));
+    assert_recovered(&random_kills(&Colony::new(), 24));
 }
 
 #[test]
@@ -210,7 +261,7 @@ fn colony_recovers_from_kills_at_system_calls() {
         println!("strace is not installed: kills at system calls are not tested");
         return;
     }
-    assert_recovered(&kills_at_calls(&Host::with_colony(), 29));
+    assert_recovered(&kills_at_calls(&Colony::new(), 29));
 }
 
 /// Returns the number in an environment variable, or a default.
@@ -228,10 +279,10 @@ fn figures() {
         "| kills | killed | ended before | violations | cycles of recovery, median | cycles, 99 % |\n|---|---|---|---|---|---|\n",
     );
     let mut violations = Vec::new();
-    let random = random_kills(&Host::with_colony(), kills);
+    let random = random_kills(&Colony::new(), kills);
     table.push_str(&random.line("at random times"));
     violations.extend(random.violations);
-    let calls = kills_at_calls(&Host::with_colony(), stride);
+    let calls = kills_at_calls(&Colony::new(), stride);
     let name = if stride == 1 { "at each system call".to_owned() } else { format!("at each {stride}th system call") };
     table.push_str(&calls.line(&name));
     violations.extend(calls.violations);

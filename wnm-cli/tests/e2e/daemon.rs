@@ -159,7 +159,7 @@ fn socket(host: &Host) -> std::path::PathBuf {
 }
 
 /// Waits until the daemon has run a cycle, and returns its part of the status.
-fn running(host: &Host) -> serde_json::Value {
+pub(crate) fn running(host: &Host) -> serde_json::Value {
     let started = Instant::now();
     loop {
         let status = host.expect(0, "--json status").json();
@@ -171,9 +171,9 @@ fn running(host: &Host) -> serde_json::Value {
     }
 }
 
-fn spawn_slow(host: &Host) -> Daemon {
+/// Starts a daemon that runs no second scheduled cycle within a test.
+pub(crate) fn spawn_slow(host: &Host) -> Daemon {
     let _turn = turn();
-    // No second scheduled cycle comes within a test.
     let mut command = host.command(&["daemon", "--interval", "10m"]);
     Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }

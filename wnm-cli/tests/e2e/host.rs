@@ -115,7 +115,21 @@ impl Host {
     }
 
     pub(crate) fn wnm(&self, args: &[impl AsRef<str>]) -> Ran {
-        let mut command = self.command(args);
+        Self::run(self.command(args), args)
+    }
+
+    /// Runs `wnm doctor` before `init`, with settings of so little need of space that any disk has it.
+    pub(crate) fn doctor_of_a_new_host(&self) -> Ran {
+        let mut command = self.command(&["doctor"]);
+        for (setting, value) in
+            [("NODE_CAP", "1"), ("CRISIS_BYTES", "1000000"), ("HD_LESS_THAN", "99.9"), ("HD_REMOVE", "100")]
+        {
+            command.env(format!("WNM_{setting}"), value);
+        }
+        Self::run(command, &["doctor"])
+    }
+
+    fn run(mut command: Command, args: &[impl AsRef<str>]) -> Ran {
         let child = {
             let _turn = turn();
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

@@ -90,6 +90,7 @@ fn status_is_shown_again_until_ctrl_c() {
     assert_eq!(pages, 2);
     assert_eq!(interrupt(child), Some(0));
     assert_eq!(host.expect(2, "status --watch=1ms").out, "");
+    assert_eq!(host.expect(2, "status --watch 1ms").out, "");
     assert_eq!(host.expect(2, "status --watch --check").out, "");
 }
 

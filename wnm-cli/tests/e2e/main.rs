@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod bad_input;
+mod changes;
 mod completions;
 mod config;
 mod crash;
 mod daemon;
 mod doctor;
+mod fleet;
 mod host;
 mod legacy;
 mod life;

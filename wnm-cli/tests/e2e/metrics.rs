@@ -142,19 +142,25 @@ fn api_answers_with_the_documents_of_the_commands() {
     }
 }
 
+/// Starts a daemon, and returns the address of its HTTP server: another program may have taken the port of the setting, so
+/// that the next free one serves.
+fn serving(host: &Host) -> (Daemon, String) {
+    let started = {
+        let _turn = turn();
+        let mut command = host.command(&["daemon", "--interval", "10m"]);
+        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let serves = |daemon: &serde_json::Value| daemon["phase"] == "running" && daemon["listen"]["address"].is_string();
+    let address = daemon(host, "HTTP server", serves)["listen"]["address"].as_str().unwrap().to_owned();
+    (started, address)
+}
+
 #[test]
 fn events_of_the_api_come_at_once() {
     use std::io::{BufRead, BufReader};
     let host = Host::with_colony();
     host.expect(0, &format!("config set listen=127.0.0.1:{} node_cap=1", host.spare_port(5)));
-    let _daemon = {
-        let _turn = turn();
-        let mut command = host.command(&["daemon", "--interval", "10m"]);
-        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    };
-    // Another program may have taken the port: the next free one serves.
-    let serves = |daemon: &serde_json::Value| daemon["phase"] == "running" && daemon["listen"]["address"].is_string();
-    let address = daemon(&host, "HTTP server", serves)["listen"]["address"].as_str().unwrap().to_owned();
+    let (_daemon, address) = serving(&host);
     let mut stream = TcpStream::connect(&address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.write_all(format!("GET /api/v1/events?after=0 HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
@@ -172,4 +178,55 @@ fn events_of_the_api_come_at_once() {
         .find(|event| event["data"]["event"] == "action_ended" && event["data"]["action"] == "stop");
     let ended = ended.unwrap();
     assert_eq!((&ended["data"]["result"], &ended["data"]["name"]), (&"done".into(), &"antnode0001".into()));
+}
+
+/// Returns the schema of an answer in a description of the API, with the definitions that it refers to.
+fn answer_schema(description: &serde_json::Value, path: &str, status: &str, content_type: &str) -> serde_json::Value {
+    let answers = &description["paths"][path]["get"]["responses"];
+    let schema = answers[status]["content"][content_type]["schema"].clone();
+    assert!(schema.is_object(), "{path} has no answer {status} as {content_type}: {answers}");
+    serde_json::json!({ "allOf": [schema], "components": description["components"] })
+}
+
+#[test]
+fn answers_fit_the_description_of_the_api() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    host.expect(0, &format!("config set listen=127.0.0.1:{} node_cap=2", host.spare_port(6)));
+    let (_daemon, address) = serving(&host);
+    let description = json(&address, "/api/v1/openapi.json", "200");
+    let mut documents = 0;
+    for (path, item) in description["paths"].as_object().unwrap() {
+        let contents = item["get"]["responses"]["200"]["content"].as_object().unwrap();
+        if contents.contains_key("text/event-stream") {
+            continue;
+        }
+        let asked = path.replace("{node}", "2");
+        let answer = get(&address, &asked);
+        let content_type = answer.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap();
+        let known = contents.keys().any(|known| content_type.split(';').next() == Some(known));
+        assert!(answer.starts_with("HTTP/1.0 200 ") && known, "{path}: {content_type}");
+        if contents.contains_key("application/json") {
+            let asked = if path == "/metrics" { "/metrics?format=json" } else { &asked };
+            let schema = answer_schema(&description, path, "200", "application/json");
+            let validator = jsonschema::draft202012::new(&schema).unwrap();
+            let document = json(&address, asked, "200");
+            let faults: Vec<_> =
+                validator.iter_errors(&document).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            assert!(faults.is_empty(), "{path}: {faults:#?}");
+            assert!(!validator.is_valid(&serde_json::json!("text")), "{path}: its schema allows everything");
+            documents += 1;
+        }
+    }
+    assert_eq!(documents, 8);
+    for (path, asked) in
+        [("/api/v1/nodes/{node}", "/api/v1/nodes/9"), ("/api/v1/explain", "/api/v1/explain?cycle=999999")]
+    {
+        let schema = answer_schema(&description, path, "404", "application/json");
+        assert!(jsonschema::draft202012::new(&schema).unwrap().is_valid(&json(&address, asked, "404")), "{asked}");
+    }
+    for (path, asked) in [("/api/v1/history", "/api/v1/history?limit=0"), ("/metrics", "/metrics?format=xml")] {
+        answer_schema(&description, path, "400", "text/plain");
+        assert!(get(&address, asked).starts_with("HTTP/1.0 400 "), "{asked}");
+    }
 }

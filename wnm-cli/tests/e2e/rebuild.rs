@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::changes::other_volume;
 use crate::daemon;
 use crate::host::{Host, pid, states};
 
@@ -106,6 +107,39 @@ fn every_damage_is_rebuilt_and_no_node_is_touched() {
     let aside =
         aside.filter(|entry| entry.as_ref().unwrap().file_name().to_str().unwrap().starts_with("wnm.db.set-aside-"));
     assert_eq!(aside.count(), kinds.len() - 1, "all but the deleted one");
+}
+
+#[test]
+fn nodes_that_moved_and_changed_after_the_copy_are_found() {
+    let host = Host::with_colony();
+    let other = other_volume();
+    host.expect(0, "config set crisis_bytes=1MB");
+    host.expect(0, "node add --count 3");
+    host.expect(0, "node stop 2");
+    host.expect(0, &format!("storage add {}", other.path().display()));
+    host.expect(0, "run");
+    let copies = host.path("wnm.db.copy-1").metadata().unwrap().modified().unwrap();
+    host.expect(0, &format!("node move 1,2 --to {}", other.path().display()));
+    host.expect(0, "node update 3 --set environment=RUST_LOG=info");
+    assert_eq!(host.path("wnm.db.copy-1").metadata().unwrap().modified().unwrap(), copies, "the copy is older");
+    let place = |host: &Host| -> Vec<_> {
+        let nodes = host.nodes();
+        nodes
+            .iter()
+            .map(|node| [&node["folder"], &node["log_folder"], &node["environment"]].map(Clone::clone))
+            .collect()
+    };
+    let (before, places) = (facts(&host), place(&host));
+    drop_log(&host);
+    fs::write(host.path("wnm.db"), vec![0; 100_000]).unwrap();
+    let ran = host.expect(0, "run");
+    assert!(ran.err.contains("found nodes at folders that they moved to after the copy"), "{}", ran.err);
+    assert_eq!((facts(&host), place(&host)), (before, places));
+    host.expect(0, "db check");
+    host.expect(0, "node start 2");
+    host.wait_for("three nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    host.expect(0, "node restart 3");
+    assert_eq!(host.nodes()[2]["environment"], serde_json::json!(["RUST_LOG=info"]));
 }
 
 #[test]

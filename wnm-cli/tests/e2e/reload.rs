@@ -73,7 +73,7 @@ fn bad_file_keeps_the_settings_of_a_run() {
         assert!(error(&status).contains(cause), "{text:?}: {status:#}");
         assert_eq!((&status["node_cap"], &status["nodes"]), (&3.into(), &3.into()), "{text:?}");
         assert_eq!(host.expect(0, "config get node_cap").out, "3\n", "{text:?}");
-        let doctor = host.wnm(&["--json", "doctor"]).json();
+        let doctor = host.wnm(&["--json", "doctor"]).data();
         let found = doctor.as_array().unwrap().iter().find(|check| check["check"] == "config_file").unwrap();
         assert_eq!(found["level"], "warning");
         assert!(found["message"].as_str().unwrap().contains(cause), "{found}");

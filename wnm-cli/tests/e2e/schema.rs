@@ -101,6 +101,9 @@ const LINES: &[(i32, &str)] = &[
     (0, "node disable 2"),
     (0, "node enable 2"),
     (0, "node reset 2 --yes"),
+    (0, "node update 2 --set start_args=--relay"),
+    (3, "node move 2 --to /nowhere"),
+    (0, "storage list"),
     (0, "status"),
     (0, "explain"),
     (0, "history"),
@@ -139,8 +142,9 @@ const LINES: &[(i32, &str)] = &[
 #[test]
 fn output_of_every_command_matches_its_schema() {
     let host = Host::new();
-    // The tests of the API compare its events.
+    // The tests of the API compare its events, and those of fleets, which need an engine, their documents.
     let mut seen = BTreeSet::from(["error".to_owned(), "live-event".to_owned()]);
+    seen.extend(SCHEMAS.keys().filter(|name| name.starts_with("fleet-")).cloned());
     // `Host::wnm` compares the output of each command with its schema.
     let mut run = |code: i32, words: &[&str]| {
         let words = [&["--json"], words].concat();

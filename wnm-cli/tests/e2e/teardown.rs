@@ -1,6 +1,10 @@
 //! The end of a colony: a daemon and a service stop first, and the exit code tells whether a trace is left.
 
 use std::fs;
+use std::os::unix::fs::chown;
+use std::process::{Command, Stdio};
+
+use rustix::fs::{FlockOperation, flock};
 
 use crate::daemon::{spawn, wait_for_exit};
 use crate::host::{Host, states};
@@ -58,4 +62,38 @@ fn trace_of_a_node_is_an_error_until_it_is_gone() {
     }
     host.expect(0, "teardown --yes --purge");
     assert!(!host.path("wnm.db").exists());
+}
+
+/// A process that holds the lock of a daemon gets its name from whoever wrote the file.
+#[test]
+fn lock_of_a_daemon_ends_no_other_process() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.wait_for("a node", |nodes| states(nodes) == ["RUNNING"]);
+    let mut victim = Command::new("sleep").arg("300").stdout(Stdio::null()).spawn().unwrap();
+    let path = host.path("wnm.daemon");
+    fs::write(&path, format!("{{\"pid\":{},\"since\":1800000000000}}\n", victim.id())).unwrap();
+    let held = fs::File::open(&path).unwrap();
+    flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+
+    // The process is no daemon of wnm.
+    let ran = host.wnm(&["teardown", "--yes"]);
+    assert_eq!(ran.code(), 1, "{}", ran.err);
+    assert!(ran.err.contains("the daemon of the colony") && !ran.err.contains("waiting"), "{}", ran.err);
+    assert_eq!(victim.try_wait().unwrap(), None);
+
+    // Only root can give a file away; .ci/scenarios/privileges runs as root.
+    if rustix::process::geteuid().is_root() {
+        chown(&path, Some(4242), Some(4242)).unwrap();
+        let ran = host.wnm(&["teardown", "--yes"]);
+        assert_ne!(ran.code(), 0, "{}", ran.err);
+        assert!(ran.err.contains("belongs to user 4242") && !ran.err.contains(&victim.id().to_string()), "{}", ran.err);
+    }
+    assert_eq!(victim.try_wait().unwrap(), None);
+    assert_eq!(states(&host.nodes()), ["RUNNING"], "the colony is unchanged");
+    drop(held);
+    chown(&path, Some(rustix::process::geteuid().as_raw()), None).unwrap();
+    host.expect(0, "teardown --yes");
+    victim.kill().unwrap();
+    victim.wait().unwrap();
 }

@@ -45,6 +45,15 @@ fn hold_by_command_is_seen_shown_and_ended() {
 }
 
 #[test]
+fn hold_is_shown_before_the_first_cycle() {
+    let host = Host::with_colony();
+    host.expect(0, "hold --reason disks");
+    let status = host.expect(0, "status").out;
+    assert!(status.contains("hold    disks (by command") && status.contains("no cycle recorded"), "{status}");
+    assert_eq!(host.expect(0, "--json status").json()["valves"]["holds"][0]["reason"], "disks");
+}
+
+#[test]
 fn running_daemon_sees_holds_begin_and_end() {
     let host = over_cap();
     let file = host.path("hold");

@@ -1,12 +1,14 @@
 //! Decisions: actions with their reasons as data. The command line renders them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::verdict::{Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
 use crate::model::exit::Exit;
-use crate::model::node::NodeId;
+use crate::model::node::{Node, NodeId};
+use crate::model::node_update::{NodeUpdate, moved_to};
 use crate::model::units::{Cores, Version};
 use crate::policy::pressure::{Features, Measure};
 
@@ -63,6 +65,35 @@ pub enum Action {
         /// Time between the exit of the process and the removal of the folder.
         linger: Duration,
     },
+    /// Give a node other settings, such as arguments. A running node restarts.
+    Update {
+        /// Number of the node.
+        node: NodeId,
+        /// The new settings.
+        update: Box<NodeUpdate>,
+        /// Condition of the node before and after.
+        then: Afterwards,
+    },
+    /// Move the folder of a node to another storage folder. A running node stops only for the last part of the copy.
+    Move {
+        /// Number of the node.
+        node: NodeId,
+        /// The storage folder.
+        to: PathBuf,
+        /// Condition of the node before and after.
+        then: Afterwards,
+    },
+}
+
+/// The condition of a node before an action that changes its description, and again after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Afterwards {
+    /// The node runs.
+    Running,
+    /// The node is stopped or disabled, and stays so.
+    Stopped,
 }
 
 impl Action {
@@ -77,7 +108,9 @@ impl Action {
             | Self::Enable { node }
             | Self::Restart { node }
             | Self::Upgrade { node, .. }
-            | Self::Remove { node, .. } => *node,
+            | Self::Remove { node, .. }
+            | Self::Update { node, .. }
+            | Self::Move { node, .. } => *node,
         }
     }
 
@@ -93,6 +126,25 @@ impl Action {
             Self::Restart { .. } => "restart",
             Self::Upgrade { .. } => "upgrade",
             Self::Remove { .. } => "remove",
+            Self::Update { .. } => "update",
+            Self::Move { .. } => "move",
+        }
+    }
+
+    /// Returns the description of a node after the action; None for an action that changes no description.
+    #[must_use]
+    pub fn changed(&self, node: &Node) -> Option<Node> {
+        match self {
+            Self::Update { update, .. } => Some(update.applied_to(node)),
+            Self::Move { to, .. } => Some(moved_to(node, to)),
+            Self::Add { .. }
+            | Self::Start { .. }
+            | Self::Stop { .. }
+            | Self::Disable { .. }
+            | Self::Enable { .. }
+            | Self::Restart { .. }
+            | Self::Upgrade { .. }
+            | Self::Remove { .. } => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod decision;
 pub(crate) mod failure_cause;
+pub(crate) mod step;
 pub mod steps;
 pub(crate) mod valve;
 pub(crate) mod verdict;

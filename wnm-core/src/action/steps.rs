@@ -3,154 +3,16 @@
 //! No step waits. A step that is not complete leaves its action pending, and the next cycle resumes the action there.
 //! Recovery after a crash takes the same path; no other recovery code exists.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Cancellation, Planned, ReasonGone};
 use crate::action::failure_cause::FailureCause;
-use crate::model::node::NodeId;
+pub use crate::action::step::Step;
+use crate::model::node::{Node, NodeId};
 use crate::model::observation::ProcessIdentity;
 use crate::model::units::Timestamp;
-use crate::policy::constants::{CONFIRM_PATIENCE, EXIT_PATIENCE, STEP_PATIENCE};
-
-/// One step of an action. Every step may be repeated; a step whose effect already exists counts as done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// Creates the folders of the node, with its marker.
-    Folder,
-    /// Copies the program into the node's folder.
-    Binary,
-    /// Defines the node's service in the process manager.
-    Define,
-    /// Opens the node's port in the firewall.
-    OpenPort,
-    /// Starts the process, after a check that no other process uses the folder or the ports.
-    Start,
-    /// Confirms that the process runs; the evidence is its identity.
-    Confirm,
-    /// Sends the process the signal to end.
-    Stop,
-    /// Waits until the process has ended; kills it after its grace period.
-    SeeGone,
-    /// Closes the node's port in the firewall.
-    ClosePort,
-    /// Records the removal: from this step on a removal is completed, never undone.
-    Tombstone,
-    /// Keeps the stopped node for `delay_remove` before its folder moves to the trash.
-    Linger,
-    /// Removes the node's service from the process manager.
-    Undefine,
-    /// Moves the node's folders to the trash.
-    Trash,
-    /// Copies the new program beside the old one.
-    Stage,
-    /// Puts the new program in place and keeps the old one beside it.
-    Swap,
-    /// Puts the old program back in place and deletes the staged one.
-    SwapBack,
-    /// Deletes the old program.
-    DropOld,
-}
-
-impl Step {
-    /// Returns the time that the step may stay incomplete before its action fails; None without a time limit.
-    #[must_use]
-    pub const fn patience(self) -> Option<Duration> {
-        match self {
-            Self::Confirm => Some(CONFIRM_PATIENCE),
-            Self::SeeGone => Some(EXIT_PATIENCE),
-            Self::Linger => None,
-            // These steps complete or fail at once. A pending one waits for another program, such as a package manager's lock.
-            Self::Folder
-            | Self::Binary
-            | Self::Define
-            | Self::OpenPort
-            | Self::Start
-            | Self::Stop
-            | Self::ClosePort
-            | Self::Tombstone
-            | Self::Undefine
-            | Self::Trash
-            | Self::Stage
-            | Self::Swap
-            | Self::SwapBack
-            | Self::DropOld => Some(STEP_PATIENCE),
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Folder => "make folder",
-            Self::Binary => "copy program",
-            Self::Define => "define service",
-            Self::OpenPort => "open port",
-            Self::Start => "start",
-            Self::Confirm => "confirm start",
-            Self::Stop => "stop",
-            Self::SeeGone => "wait for exit",
-            Self::ClosePort => "close port",
-            Self::Tombstone => "record removal",
-            Self::Linger => "wait before removal",
-            Self::Undefine => "undefine service",
-            Self::Trash => "move to trash",
-            Self::Stage => "stage program",
-            Self::Swap => "swap program",
-            Self::SwapBack => "swap program back",
-            Self::DropOld => "drop old program",
-        })
-    }
-}
-
-impl Action {
-    /// Returns the steps of the action, in order.
-    #[must_use]
-    pub const fn steps(&self) -> &'static [Step] {
-        use Step::*;
-        match self {
-            Self::Add { .. } => &[Folder, Binary, Define, OpenPort, Start, Confirm],
-            Self::Start { upgrade_to: None, .. } => &[Define, OpenPort, Start, Confirm],
-            Self::Start { upgrade_to: Some(_), .. } => {
-                &[Stage, Stop, SeeGone, Swap, Define, OpenPort, Start, Confirm, DropOld]
-            }
-            Self::Stop { .. } | Self::Disable { .. } => &[Stop, SeeGone, ClosePort],
-            Self::Enable { .. } => &[],
-            Self::Restart { .. } => &[Stop, SeeGone, Define, OpenPort, Start, Confirm],
-            Self::Upgrade { .. } => &[Stage, Stop, SeeGone, Swap, Define, Start, Confirm, DropOld],
-            Self::Remove { linger, .. } if linger.is_zero() => {
-                &[Tombstone, Stop, SeeGone, Linger, Undefine, Trash, ClosePort]
-            }
-            // In its delay the node is like a stopped one, so that the removal may still be cancelled.
-            Self::Remove { .. } => &[Stop, SeeGone, ClosePort, Linger, Tombstone, Undefine, Trash],
-        }
-    }
-
-    /// Returns the steps that undo the action after the step `failed`.
-    #[must_use]
-    pub fn steps_back(&self, failed: Step) -> &'static [Step] {
-        use Step::*;
-        match self {
-            Self::Add { .. } => &[Stop, SeeGone, Undefine, Trash, ClosePort],
-            Self::Start { upgrade_to: None, .. } | Self::Restart { .. } => match failed {
-                // The process ignored the signal to end: the node still runs, so nothing is to be undone.
-                Stop | SeeGone => &[],
-                _ => &[Stop, SeeGone, ClosePort],
-            },
-            Self::Start { upgrade_to: Some(_), .. } | Self::Upgrade { .. } => match failed {
-                Stage => &[SwapBack],
-                DropOld => &[],
-                _ => &[Stop, SeeGone, SwapBack, Start, Confirm],
-            },
-            Self::Stop { .. } | Self::Disable { .. } | Self::Enable { .. } | Self::Remove { .. } => &[],
-        }
-    }
-}
 
 /// Number of an action in the journal, unique within a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -269,6 +131,18 @@ impl ActionRecord {
     #[must_use]
     pub fn evidence(&self, step: Step) -> Option<&Evidence> {
         self.done.iter().find(|record| record.step == step).map(|record| &record.evidence)
+    }
+
+    /// Returns whether the node has the new description of the action, and not the one from before.
+    #[must_use]
+    pub fn is_switched(&self) -> bool {
+        self.evidence(Step::Switch).is_some() && !self.undone.iter().any(|undone| undone.step == Step::SwitchBack)
+    }
+
+    /// Returns the new description of a node that the action has changed; None while the old one is true.
+    #[must_use]
+    pub fn changed(&self, node: &Node) -> Option<Node> {
+        self.is_switched().then(|| self.planned.action.changed(node)).flatten()
     }
 
     /// Returns whether the action is a removal in its delay, which may still be cancelled.

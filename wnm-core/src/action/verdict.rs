@@ -105,6 +105,14 @@ pub enum Blocker {
         /// The signal without a value.
         signal: Signal,
     },
+    /// The CPU of too many running nodes is unknown, as in the first cycle that observes them: it is a mean between two
+    /// cycles.
+    UnmeasuredNodes {
+        /// Running nodes whose CPU is unknown.
+        unmeasured: u32,
+        /// Running nodes.
+        running: u32,
+    },
     /// The host has not been observed long enough for a forecast.
     ObservationPeriod {
         /// Time observed without a gap.

@@ -91,7 +91,9 @@ impl Census {
             NodeState::Stopped { .. } => self.stopped += 1,
             NodeState::Disabled { .. } => return,
         }
-        if seen.acting && !seen.state.is_in_operation() {
+        // A recorded state of the Python wnm may be migrating without an action; it does not count.
+        let is_counted = seen.state.is_in_operation() && !matches!(*seen.state, NodeState::Migrating { .. });
+        if seen.acting && !is_counted {
             self.otherwise_acting += 1;
         }
         if let Some(version) = &seen.sample.version {

@@ -3,6 +3,7 @@
 mod cancel;
 pub(crate) mod ceiling;
 mod census;
+pub(crate) mod change;
 pub(crate) mod colony;
 mod cpu_limit;
 pub(crate) mod evaluate;

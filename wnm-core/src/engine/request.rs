@@ -123,6 +123,32 @@ pub enum Refusal {
         /// The fault of its volume; None when the volume is too full.
         fault: Option<VolumeFault>,
     },
+    /// The node is as requested already.
+    #[error("nothing changes")]
+    Unchanged,
+    /// The folder is no storage folder of the colony.
+    #[error("{} is not one of the storage folders", .folder.display())]
+    NotAStorageFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another node has the port.
+    #[error("node {other} has port {port}")]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// The node that has it.
+        other: NodeId,
+    },
+    /// The node would have the port twice.
+    #[error("port {port} is given twice")]
+    PortTwice {
+        /// The port.
+        port: u16,
+    },
+    /// The process manager decides the folder and the arguments of its nodes.
+    #[error("antctl decides the folder and the arguments of its nodes")]
+    DecidedByAntctl,
     /// As many nodes are unavailable as `max_unavailable` allows, and the request names no node.
     #[error("later: {unavailable} nodes are unavailable, and max_unavailable is {most}")]
     Later {
@@ -176,7 +202,7 @@ pub struct RequestEvaluation<'a> {
 /// is. Pure and total.
 #[must_use]
 pub fn evaluate_request<'a>(
-    policy: &'a Policy,
+    policy: &Policy,
     state: EngineState,
     observation: &'a Observation,
     verb: Verb,
@@ -338,13 +364,8 @@ fn action(situation: &Situation<'_>, verb: Verb, seen: &NodeStatus<'_>) -> Resul
     if seen.acting {
         return Err(Refusal::Busy);
     }
-    if seen.sample.presence == Presence::Unverified && verb != Verb::Enable {
-        return Err(Refusal::NotOurs);
-    }
-    if seen.sample.presence == Presence::VolumeFault && verb != Verb::Enable {
-        let volume = seen.sample.volume.and_then(|volume| situation.observation.host.volumes.get(volume));
-        let fault = volume.and_then(|volume| volume.fault).unwrap_or(VolumeFault::Lost);
-        return Err(Refusal::VolumeFault { fault });
+    if verb != Verb::Enable {
+        check_process_and_volume(situation, seen)?;
     }
     let is_down = matches!(*seen.state, NodeState::Stopped { .. } | NodeState::Disabled { .. });
     match verb {
@@ -367,6 +388,19 @@ fn action(situation: &Situation<'_>, verb: Verb, seen: &NodeStatus<'_>) -> Resul
         }
         Verb::Remove => Ok(Action::Remove { node, linger: Duration::ZERO }),
         Verb::Start | Verb::Stop | Verb::Restart | Verb::Upgrade | Verb::Enable | Verb::Disable => Err(in_state()),
+    }
+}
+
+/// Checks that the process of a node is verified, and that its volume has no fault.
+pub(crate) fn check_process_and_volume(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> Result<(), Refusal> {
+    match seen.sample.presence {
+        Presence::Unverified => Err(Refusal::NotOurs),
+        Presence::VolumeFault => {
+            let volume = seen.sample.volume.and_then(|volume| situation.observation.host.volumes.get(volume));
+            let fault = volume.and_then(|volume| volume.fault).unwrap_or(VolumeFault::Lost);
+            Err(Refusal::VolumeFault { fault })
+        }
+        _ => Ok(()),
     }
 }
 

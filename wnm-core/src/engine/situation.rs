@@ -3,7 +3,7 @@
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
-use crate::action::verdict::Anomaly;
+use crate::action::verdict::{Anomaly, Blocker};
 use crate::engine::census::{Census, anomaly, node_statuses};
 use crate::engine::forecast::{Forecast, Outlook, Usage};
 use crate::engine::node_status::{NodeStatus, StateRef};
@@ -15,7 +15,7 @@ use crate::model::node::{Desired, NodeId, NodeState};
 use crate::model::observation::{Observation, Presence};
 use crate::model::units::Timestamp;
 use crate::policy::constants::MOST_MEASURES;
-use crate::policy::pressure::{Features, Measure, measures};
+use crate::policy::pressure::{Features, Measure, Signal, measures};
 use crate::policy::thresholds::{Policy, Preset, Upgrades};
 
 /// The input of the rules in one cycle.
@@ -109,6 +109,19 @@ impl<'a> Situation<'a> {
         let mut all = Vec::with_capacity(MOST_MEASURES + host.volumes.len());
         measures(self.policy, host).for_each(|measure| all.push(measure));
         all
+    }
+
+    /// Returns the blocker of the rules that need the outlook, in a cycle without one.
+    pub(crate) fn no_outlook(&self) -> Blocker {
+        let host = &self.observation.host;
+        match &self.steady {
+            // With both values of the host, only the CPU of the nodes can be what is missing.
+            Some(Steady { usage, .. }) if host.cpu.is_some() && host.cpus.is_some() => {
+                let (unmeasured, running) = usage.unmeasured();
+                Blocker::UnmeasuredNodes { unmeasured, running }
+            }
+            _ => Blocker::MissingMetric { signal: Signal::Cpu },
+        }
     }
 
     /// Returns the desired condition of a node.

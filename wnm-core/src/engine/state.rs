@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::decision::{Action, Planned, Reason, ReasonGone};
+use crate::action::decision::{Action, Afterwards, Planned, Reason, ReasonGone};
 use crate::action::steps::{ActionRecord, Outcome, Step};
 use crate::engine::ceiling::RecentActions;
 use crate::engine::failures::{self, FailedAction};
@@ -63,6 +63,11 @@ impl EngineState {
         self.desired.get(&id).copied().unwrap_or_else(|| Desired::implied_by(state))
     }
 
+    /// Returns the desired condition of a node with a state; None for a new node.
+    fn known_desired(&self, id: NodeId) -> Option<Desired> {
+        self.nodes.get(&id).map(|state| self.desired(id, state))
+    }
+
     /// Sets the desired condition of a node. Call this after a change of its state.
     pub fn set_desired(&mut self, id: NodeId, desired: Desired) {
         let implied = self.nodes.get(&id).map_or(Desired::Running, Desired::implied_by);
@@ -106,10 +111,11 @@ impl EngineState {
         self.removals = cancellable.map(|record| (record.node(), record.planned.reason.clone())).collect();
         for record in unfinished {
             let id = record.node();
+            let before = self.known_desired(id);
             if let Next::Is(state) = while_pending(&record.planned.action, self.nodes.get(&id), record.begun) {
                 self.nodes.insert(id, state);
             }
-            if let Some(desired) = desired_by(&record.planned, Progress::Pending) {
+            if let Some(desired) = desired_by(&record.planned, Progress::Pending, self.nodes.get(&id)).or(before) {
                 self.set_desired(id, desired);
             }
         }
@@ -153,6 +159,7 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
     if *outcome == Outcome::Done {
         failures::forget(&mut state.failures, &planned.action);
     }
+    let before = state.known_desired(id);
     let recorded = state.nodes.get(&id);
     let next = match outcome {
         Outcome::Pending { .. } => while_pending(&planned.action, recorded, now),
@@ -166,9 +173,9 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
             if let Action::Upgrade { to, .. } | Action::Start { upgrade_to: Some(to), .. } = &planned.action {
                 *state.failed_upgrades.entry(to.clone()).or_default() += 1;
             }
-            after_failure(planned, failure.rolled_back, now)
+            after_failure(planned, failure.rolled_back, before, now)
         }
-        Outcome::Cancelled { because } => after_cancellation(because, now),
+        Outcome::Cancelled { because } => after_cancellation(because, before, now),
     };
     match next {
         Next::Keep => {}
@@ -191,9 +198,14 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
         Outcome::Pending { .. } => Progress::Pending,
         Outcome::Done => Progress::Done,
         Outcome::Failed(_) => Progress::Failed,
-        Outcome::Cancelled { .. } => return,
+        // The cause of the stop tells the desired condition.
+        Outcome::Cancelled { .. } => {
+            state.desired.remove(&id);
+            return;
+        }
     };
-    if let Some(desired) = desired_by(planned, progress) {
+    // A removal that fails must not start a node that was stopped.
+    if let Some(desired) = desired_by(planned, progress, state.nodes.get(&id)).or(before) {
         state.set_desired(id, desired);
     }
 }
@@ -206,8 +218,8 @@ enum Progress {
     Failed,
 }
 
-/// Returns the desired condition that an action sets; None for an action that sets none.
-fn desired_by(planned: &Planned, progress: Progress) -> Option<Desired> {
+/// Returns the desired condition that an action sets; None for an action that leaves it as it is.
+fn desired_by(planned: &Planned, progress: Progress, state: Option<&NodeState>) -> Option<Desired> {
     let is_requested = planned.reason == Reason::Requested;
     match (&planned.action, progress) {
         (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Upgrade { .. }, _) => {
@@ -215,12 +227,20 @@ fn desired_by(planned: &Planned, progress: Progress) -> Option<Desired> {
         }
         // An operator's stop that fails is still desired: the process may end later, and must then stay down.
         (Action::Stop { .. }, _) if is_requested => Some(Desired::StoppedByRequest),
+        // A stop that took too long may have been observed before its failure: its purpose is reached.
+        (Action::Stop { .. }, Progress::Failed) if matches!(state, Some(NodeState::Stopped { .. })) => {
+            Some(Desired::StoppedByPolicy)
+        }
         (Action::Stop { .. }, Progress::Failed) => Some(Desired::Running),
         (Action::Stop { .. }, Progress::Pending | Progress::Done) => Some(Desired::StoppedByPolicy),
         (Action::Disable { .. }, Progress::Done) => Some(Desired::Disabled),
         (Action::Disable { .. }, Progress::Pending | Progress::Failed) => Some(Desired::StoppedByRequest),
         (Action::Enable { .. }, Progress::Done) => Some(Desired::StoppedByPolicy),
-        (Action::Enable { .. }, Progress::Pending | Progress::Failed) | (Action::Remove { .. }, _) => None,
+        (Action::Update { then: Afterwards::Running, .. } | Action::Move { then: Afterwards::Running, .. }, _) => {
+            Some(Desired::Running)
+        }
+        (Action::Enable { .. }, Progress::Pending | Progress::Failed)
+        | (Action::Remove { .. } | Action::Update { .. } | Action::Move { .. }, _) => None,
     }
 }
 
@@ -238,12 +258,19 @@ enum Next {
 fn while_pending(action: &Action, recorded: Option<&NodeState>, now: Timestamp) -> Next {
     match (action, recorded) {
         (Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. }, _)
-        | (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. }, Some(NodeState::Restarting { .. }))
+        // The node stays as it is: stopped or disabled.
+        | (Action::Update { then: Afterwards::Stopped, .. } | Action::Move { then: Afterwards::Stopped, .. }, _)
+        | (
+            Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Update { .. },
+            Some(NodeState::Restarting { .. }),
+        )
         | (Action::Upgrade { .. }, Some(NodeState::Upgrading { .. }))
+        | (Action::Move { .. }, Some(NodeState::Migrating { .. }))
         | (Action::Remove { .. }, Some(NodeState::Removing { .. })) => Next::Keep,
-        (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. }, _) => {
+        (Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Update { .. }, _) => {
             Next::Is(NodeState::Restarting { since: now })
         }
+        (Action::Move { .. }, _) => Next::Is(NodeState::Migrating { since: now }),
         (Action::Upgrade { from, to, .. }, _) => {
             Next::Is(NodeState::Upgrading { since: now, from: from.clone(), to: to.clone() })
         }
@@ -253,9 +280,13 @@ fn while_pending(action: &Action, recorded: Option<&NodeState>, now: Timestamp) 
 
 fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp) -> Next {
     match &planned.action {
-        Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } | Action::Upgrade { .. } => {
-            while_pending(&planned.action, recorded, now)
-        }
+        Action::Add { .. }
+        | Action::Start { .. }
+        | Action::Restart { .. }
+        | Action::Upgrade { .. }
+        | Action::Update { .. } => while_pending(&planned.action, recorded, now),
+        Action::Move { then: Afterwards::Running, .. } => Next::Is(NodeState::Restarting { since: now }),
+        Action::Move { then: Afterwards::Stopped, .. } => Next::Keep,
         Action::Stop { .. } => {
             let cause = if planned.reason == Reason::Requested { StopCause::Requested } else { StopCause::Pressure };
             Next::Is(NodeState::Stopped { since: Some(now), cause })
@@ -272,16 +303,20 @@ fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp
 }
 
 /// Returns the state of a node whose removal was cancelled. A node within the cap again should run; one of a volume that
-/// was full starts when the host has headroom, as after every relief.
-fn after_cancellation(because: &ReasonGone, now: Timestamp) -> Next {
-    let cause = match because {
-        ReasonGone::WithinCap { .. } | ReasonGone::Drained => StopCause::Removal,
-        ReasonGone::Relieved { .. } | ReasonGone::NotRemovedFor => StopCause::Pressure,
+/// was full starts when the host has headroom, as after every relief. A node that was stopped before its removal stays
+/// stopped for the same cause.
+fn after_cancellation(because: &ReasonGone, before: Option<Desired>, now: Timestamp) -> Next {
+    let cause = match (before.unwrap_or_default(), because) {
+        (Desired::Disabled, _) => return Next::Is(NodeState::Disabled { since: now }),
+        (Desired::StoppedByRequest, _) => StopCause::Requested,
+        (Desired::StoppedByPolicy, _) => StopCause::Pressure,
+        (Desired::Running, ReasonGone::WithinCap { .. } | ReasonGone::Drained) => StopCause::Removal,
+        (Desired::Running, ReasonGone::Relieved { .. } | ReasonGone::NotRemovedFor) => StopCause::Pressure,
     };
     Next::Is(NodeState::Stopped { since: Some(now), cause })
 }
 
-fn after_failure(planned: &Planned, rolled_back: bool, now: Timestamp) -> Next {
+fn after_failure(planned: &Planned, rolled_back: bool, before: Option<Desired>, now: Timestamp) -> Next {
     let start_failed = NodeState::Stopped { since: Some(now), cause: StopCause::StartFailed };
     match &planned.action {
         // The rollback of an addition removes the node.
@@ -294,7 +329,13 @@ fn after_failure(planned: &Planned, rolled_back: bool, now: Timestamp) -> Next {
             Next::Is(NodeState::Running { since: now })
         }
         Action::Start { upgrade_to: Some(_), .. } | Action::Upgrade { .. } => Next::Is(start_failed),
+        Action::Update { then: Afterwards::Stopped, .. } | Action::Move { then: Afterwards::Stopped, .. } => Next::Keep,
+        // The undo started the node as it was, or it never stopped.
+        Action::Update { .. } | Action::Move { .. } if rolled_back => Next::Is(NodeState::Running { since: now }),
+        Action::Update { .. } | Action::Move { .. } => Next::Is(start_failed),
         Action::Remove { .. } if planned.reason == Reason::Dead => Next::Is(NodeState::Dead { since: now }),
+        // No observation would show the end of this state.
+        Action::Remove { .. } if before == Some(Desired::Disabled) => Next::Is(NodeState::Disabled { since: now }),
         // The next observation shows whether the node still runs.
         Action::Restart { .. } | Action::Remove { .. } => Next::Is(NodeState::Unknown { since: now }),
         Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Next::Keep,

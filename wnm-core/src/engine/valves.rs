@@ -159,9 +159,11 @@ fn availability(situation: &Situation<'_>) -> (u32, u32) {
 fn stops_a_node(situation: &Situation<'_>, action: &Action) -> bool {
     match action {
         Action::Upgrade { .. } | Action::Restart { .. } => true,
-        Action::Remove { node, .. } | Action::Stop { node } | Action::Disable { node } => {
-            situation.nodes.iter().any(|seen| seen.id == *node && seen.is_running())
-        }
+        Action::Remove { node, .. }
+        | Action::Stop { node }
+        | Action::Disable { node }
+        | Action::Update { node, .. }
+        | Action::Move { node, .. } => situation.nodes.iter().any(|seen| seen.id == *node && seen.is_running()),
         Action::Add { .. } | Action::Start { .. } | Action::Enable { .. } => false,
     }
 }
@@ -169,7 +171,11 @@ fn stops_a_node(situation: &Situation<'_>, action: &Action) -> bool {
 /// Returns the time from the begin of an action until its node stays as it is.
 const fn delay(action: &Action, delays: Delays) -> Duration {
     match action {
-        Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } => delays.start,
+        Action::Add { .. }
+        | Action::Start { .. }
+        | Action::Restart { .. }
+        | Action::Update { .. }
+        | Action::Move { .. } => delays.start,
         Action::Upgrade { .. } => delays.upgrade,
         Action::Remove { linger, .. } => *linger,
         Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Duration::ZERO,

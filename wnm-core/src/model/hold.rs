@@ -18,7 +18,7 @@ pub enum HoldSource {
     File,
     /// The address that the setting `hold_url` names.
     Url,
-    /// The manager of a fleet of hosts. No source of this workspace gives it; an embedder may.
+    /// The operator of the fleet that the host has joined.
     Fleet,
 }
 

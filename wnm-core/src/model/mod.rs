@@ -11,6 +11,7 @@ pub(crate) mod hold;
 pub(crate) mod manager;
 pub(crate) mod metrics;
 pub(crate) mod node;
+pub(crate) mod node_update;
 pub(crate) mod observation;
 pub(crate) mod pressure_stall;
 pub(crate) mod program_cache;

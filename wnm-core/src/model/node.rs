@@ -253,10 +253,21 @@ impl Desired {
         }
     }
 
-    /// Returns whether a node in this state can have this desired condition: a disabled node is disabled in both.
+    /// Returns whether a node in this state can have this desired condition: a disabled node is disabled in both, and
+    /// during its removal.
     #[must_use]
     pub const fn is_possible_in(self, state: &NodeState) -> bool {
-        matches!(self, Self::Disabled) == matches!(state, NodeState::Disabled { .. })
+        match state {
+            NodeState::Disabled { .. } => matches!(self, Self::Disabled),
+            NodeState::Removing { .. } => true,
+            NodeState::Running { .. }
+            | NodeState::Unknown { .. }
+            | NodeState::Stopped { .. }
+            | NodeState::Restarting { .. }
+            | NodeState::Upgrading { .. }
+            | NodeState::Migrating { .. }
+            | NodeState::Dead { .. } => !matches!(self, Self::Disabled),
+        }
     }
 
     /// Returns the cause of a stop that an observation finds; the desired condition tells whether the stop was planned.
@@ -306,7 +317,7 @@ pub enum NodeState {
         /// The version after.
         to: Version,
     },
-    /// The node moves to another volume. It counts as active; no rule enters this state yet.
+    /// The folder of the node moves to another storage folder. The node runs, except for the last part of the copy.
     Migrating {
         /// The start of this state.
         since: Timestamp,

@@ -25,6 +25,9 @@ pub struct Volume {
     /// The fault of the volume; None for a usable one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<VolumeFault>,
+    /// Whether the operator drains the folder, so that it gets no nodes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drained: bool,
     /// Used share of the volume.
     pub used: Option<Percent>,
     /// Size of the volume.
@@ -80,11 +83,12 @@ impl Volume {
         self.root == other.root || !self.pool.is_empty() && self.pool == other.pool
     }
 
-    /// Returns whether a new node fits: the volume has no fault, and `crisis` bytes and enough inodes are free. An
+    /// Returns whether a new node fits: the volume has no fault and is not drained, and `crisis` bytes and enough inodes are free. An
     /// unknown number counts as enough, because thresholds judge it.
     #[must_use]
     pub fn fits(&self, crisis: Bytes) -> bool {
         self.fault.is_none()
+            && !self.drained
             && self.available.is_none_or(|available| available >= crisis)
             && self.inodes_free.is_none_or(|free| free >= NODE_INODES)
     }
@@ -105,6 +109,7 @@ mod tests {
             (Volume { inodes_free: Some(20_000), ..volume.clone() }, true),
             (Volume { inodes_free: Some(9_999), ..volume.clone() }, false),
             (Volume { fault: Some(VolumeFault::ReadOnly), ..volume.clone() }, false),
+            (Volume { drained: true, ..volume.clone() }, false),
         ] {
             assert_eq!(volume.fits(Bytes(2_000_000_000)), fits, "{volume:?}");
         }

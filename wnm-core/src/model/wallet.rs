@@ -156,6 +156,13 @@ impl Rewards {
     }
 }
 
+impl Rewards {
+    /// Returns the addresses that a node can draw.
+    pub(crate) fn accounts(&self, donate: Address) -> impl Iterator<Item = Address> {
+        self.0.iter().filter(|(_, weight)| *weight > 0).map(move |(payee, _)| payee.account(donate))
+    }
+}
+
 impl Payee {
     fn account(self, donate: Address) -> Address {
         match self {

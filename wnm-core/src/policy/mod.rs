@@ -2,6 +2,7 @@
 
 pub(crate) mod allocation;
 pub(crate) mod constants;
+pub(crate) mod node_settings;
 pub(crate) mod pressure;
 pub(crate) mod settings;
 pub(crate) mod shrink;

@@ -25,6 +25,7 @@ pub(crate) fn ago(seconds: u64) -> Timestamp {
 }
 
 /// A colony on a calm host. Nodes are created in the order of their numbers.
+#[derive(Clone)]
 pub(crate) struct Colony {
     pub(crate) policy: Policy,
     pub(crate) state: EngineState,

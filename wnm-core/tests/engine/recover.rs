@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use wnm_core::steps::{Outcome, Step};
+use wnm_core::steps::{ActionId, ActionRecord, Outcome, Step};
 use wnm_core::{
-    Action, Blocker, Desired, Exit, ExitStatus, NodeState, Planned, Presence, Reason, Selection, StopCause, Verb,
-    Verdict, evaluate, evaluate_request,
+    Action, Blocker, Desired, Exit, ExitStatus, NodeState, Planned, Presence, Reason, ReasonGone, Selection, StopCause,
+    Verb, Verdict, evaluate, evaluate_request,
 };
 
 use super::colony::{Colony, NOW, ago, id, percent};
@@ -168,6 +168,75 @@ fn stopped_nodes_stay_stopped_when_their_process_is_lost_from_sight() {
     }
 }
 
+fn disabled() -> Colony {
+    Colony::new(&[]).node(1, NodeState::Disabled { since: ago(5) }, Presence::Unobserved)
+}
+
+/// A removal that does not come to its end leaves a stopped node stopped, whoever stopped it, also when the manager
+/// crashed after its begin.
+#[test]
+fn removals_leave_the_desired_condition() {
+    use Desired::{Disabled, Running, StoppedByPolicy, StoppedByRequest};
+    let stopped = |cause| NodeState::Stopped { since: Some(ago(9000)), cause };
+    let colonies = [
+        (Colony::new(&[]).node(1, stopped(StopCause::Pressure), Presence::Gone), StoppedByPolicy, StopCause::Pressure),
+        (
+            Colony::new(&[]).node(1, stopped(StopCause::Requested), Presence::Gone),
+            StoppedByRequest,
+            StopCause::Requested,
+        ),
+        (Colony::new(&[]).node(1, stopped(StopCause::Found), Presence::Gone), Running, StopCause::Found),
+        (Colony::new(&[]).running(1), Running, StopCause::Found),
+        (disabled(), Disabled, StopCause::Requested),
+    ];
+    let remove = Action::Remove { node: id(1), linger: Duration::ZERO };
+    for (colony, want, cause) in colonies {
+        for resumed in [false, true] {
+            let mut colony = colony.clone();
+            let begin = [(remove.clone(), pending())];
+            if resumed {
+                let planned = Planned { action: remove.clone(), reason: Reason::Requested };
+                colony.state.resume_actions(&[ActionRecord::new(ActionId(1), planned, NOW)]);
+            } else {
+                colony.state = colony.settled_state(&begin);
+            }
+            let removing = colony.state.nodes[&id(1)].clone();
+            assert_eq!((removing.word(), colony.state.desired(id(1), &removing)), ("REMOVING", want));
+            assert!(want.is_possible_in(&removing));
+            colony.state = colony.settled_state(&[(remove.clone(), failed(Step::Trash, false))]);
+            let left = colony.state.nodes[&id(1)].clone();
+            assert_eq!(colony.state.desired(id(1), &left), want);
+            assert!(want.is_possible_in(&left), "{left:?}");
+            let found = colony.seen(1, Presence::Gone).settled_state(&[]);
+            let is_as_before = match &found.nodes[&id(1)] {
+                NodeState::Stopped { cause: found, .. } => *found == cause,
+                state => want == Disabled && matches!(state, NodeState::Disabled { .. }),
+            };
+            assert!(is_as_before, "{:?} for {want:?}", found.nodes[&id(1)]);
+        }
+    }
+}
+
+#[test]
+fn cancelled_removals_leave_stopped_nodes_stopped() {
+    let within = ReasonGone::WithinCap { total: 1, cap: 2 };
+    let found = [
+        (Desired::Running, within.clone(), Desired::Running),
+        (Desired::Running, ReasonGone::NotRemovedFor, Desired::StoppedByPolicy),
+        (Desired::StoppedByPolicy, within.clone(), Desired::StoppedByPolicy),
+        (Desired::StoppedByRequest, within, Desired::StoppedByRequest),
+        (Desired::StoppedByRequest, ReasonGone::NotRemovedFor, Desired::StoppedByRequest),
+    ];
+    for (before, because, want) in found {
+        let mut colony = Colony::new(&[]).node(1, NodeState::Removing { since: ago(60) }, Presence::Gone);
+        colony.state.set_desired(id(1), before);
+        let remove = Action::Remove { node: id(1), linger: Duration::ZERO };
+        let after = colony.settled_state(&[(remove, Outcome::Cancelled { because })]);
+        assert_eq!(after.desired(id(1), &after.nodes[&id(1)]), want, "from {before:?}");
+        assert_eq!(after.desired.len(), 0, "the cause tells it");
+    }
+}
+
 #[test]
 fn actions_set_the_desired_condition() {
     use Desired::{Disabled, Running, StoppedByPolicy, StoppedByRequest};
@@ -192,7 +261,13 @@ fn actions_set_the_desired_condition() {
         let after = evaluate(&colony.policy, colony.state, &colony.look).apply(&[(planned.clone(), outcome)]);
         assert_eq!(after.desired(id(1), &after.nodes[&id(1)]), want, "{planned:?}");
     }
-    let disabled = Colony::new(&[]).node(1, NodeState::Disabled { since: ago(5) }, Presence::Unobserved);
+    let stopped = NodeState::Stopped { since: Some(ago(30)), cause: StopCause::Pressure };
+    let colony = Colony::new(&[]).node(1, stopped, Presence::Gone);
+    let reason = Reason::OverCap { total: 2, cap: 1 };
+    let slow = Planned { action: Action::Stop { node: id(1) }, reason };
+    let after = evaluate(&colony.policy, colony.state, &colony.look).apply(&[(slow, failed(Step::SeeGone, true))]);
+    assert_eq!(after.desired(id(1), &after.nodes[&id(1)]), StoppedByPolicy, "it stopped before the stop failed");
+    let disabled = disabled();
     let enabled = disabled.settled_state(&[(Action::Enable { node: id(1) }, Outcome::Done)]);
     assert_eq!(enabled.desired(id(1), &enabled.nodes[&id(1)]), StoppedByPolicy);
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use wnm_core::steps::{Outcome, Step};
 use wnm_core::{
-    Action, Blocker, Bytes, Cores, CpuLimitSample, Decision, HostSample, Load, LoadAverages, NodeState, Planned,
-    Policy, Presence, Psi, RawSettings, Reason, Relief, SkipReason, Stall, StallTime, Stalls, StopCause, Verdict,
-    Volume, VolumeFault, WeightMeans, WeightSample, evaluate,
+    Action, Blocker, Bytes, Cores, CpuLimitSample, Decision, FailedAction, HostSample, Load, LoadAverages, NodeState,
+    Planned, Policy, Presence, Psi, RawSettings, Reason, Relief, Signal, SkipReason, Stall, StallTime, Stalls,
+    StopCause, Verdict, Volume, VolumeFault, WeightMeans, WeightSample, evaluate,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -290,6 +290,24 @@ fn leaking_node_is_stopped() {
     let look = &mut host.colony.look;
     look.host.memory = percent(73.0);
     look.nodes.get_mut(&id(2)).expect("it is there").memory = Some(Bytes(20_000_000_000));
+    // A stop that failed shortly before is not repeated at once, and the youngest stop instead.
+    let mut failed = FailedAction {
+        verb: "stop".to_owned(),
+        node: id(2),
+        step: Step::SeeGone,
+        error: "no".to_owned(),
+        cause: wnm_core::FailureCause::Other,
+        hint: None,
+        failures: 1,
+        at: NOW,
+        retry_at: NOW.after(Duration::from_secs(3600)),
+    };
+    let mut delayed = host.colony.clone();
+    delayed.look.now = NOW.after(Duration::from_secs(660));
+    delayed.state.failures.push(failed.clone());
+    assert!(!delayed.decided().contains(&("stop", 2)), "{:?}", delayed.decided());
+    failed.retry_at = NOW;
+    host.colony.state.failures.push(failed);
     let decision = host.minute();
     let [Planned { action, reason: Reason::Relief { relief, .. } }] = decision.actions.as_slice() else {
         panic!("{decision:?}");
@@ -362,6 +380,23 @@ fn nodes_behind_other_work_use_more_of_the_cpu_by_default() {
 }
 
 #[test]
+fn load_over_the_high_threshold_blocks_growth_at_once() {
+    let mut host = Host::new(4, &[("node_cap", "5")]);
+    host.colony.policy.node_cap = 4;
+    host.minutes(60);
+    host.colony.policy.node_cap = 5;
+    // One busy minute of thirty does not change the forecast.
+    host.load = Some(12.0);
+    let decision = host.minute();
+    assert_eq!(decision.actions, []);
+    let is_of_load =
+        |blocker: &&Blocker| matches!(blocker, Blocker::OverThreshold(over) if over.signal == Signal::Load1);
+    assert!(decision.blockers().iter().any(is_of_load), "{:?}", decision.blockers());
+    host.load = None;
+    assert_eq!(host.actions(2).len(), 1);
+}
+
+#[test]
 fn stalls_of_the_background_load_block_growth() {
     let mut host = Host::new(1, &[("node_cap", "50")]);
     host.background = 1.0;
@@ -428,6 +463,24 @@ fn missing_metric_blocks_growth_by_name() {
     let decision = host.minute();
     assert_eq!(decision.actions, []);
     let held = Verdict::Skip(SkipReason::Blocked(Blocker::MissingMetric { signal: wnm_core::Signal::Memory }));
+    assert_eq!(verdict_of(&decision, "grow_steadily"), Some(&held));
+}
+
+#[test]
+fn unmeasured_nodes_block_growth_and_relief_by_count() {
+    let mut host = Host::new(8, &[("node_cap", "90")]);
+    // No number of cores: the CPU of the nodes is unknown, as in the first cycle that observes them.
+    host.each = f64::NAN;
+    host.background = 100.0;
+    let decision = host.minute();
+    assert_eq!(decision.actions, []);
+    let held = Verdict::Skip(SkipReason::Blocked(Blocker::UnmeasuredNodes { unmeasured: 8, running: 8 }));
+    for rule in ["grow_steadily", "relieve_cpu"] {
+        assert_eq!(verdict_of(&decision, rule), Some(&held), "{rule}");
+    }
+    host.colony.look.host.cpus = None;
+    let decision = host.minute();
+    let held = Verdict::Skip(SkipReason::Blocked(Blocker::MissingMetric { signal: wnm_core::Signal::Cpu }));
     assert_eq!(verdict_of(&decision, "grow_steadily"), Some(&held));
 }
 

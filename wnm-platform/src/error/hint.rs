@@ -63,6 +63,7 @@ impl PlatformError {
                 "run wnm as root, or allow the command without a password in /etc/sudoers"
             }
             Self::NeedsRoot { .. } => "run wnm as root",
+            Self::CopyDiffers { .. } => "check both drives with `dmesg`, then move the node again",
             Self::NoHeadroom { .. } => "free disk space on the volume",
             Self::NoInodes { .. } => "delete files on the volume, or set another folder with --node-storage FOLDER",
             Self::Engine { problem: EngineProblem::NotRunning, .. } => "start it with `systemctl start docker`",

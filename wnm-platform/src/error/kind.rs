@@ -42,6 +42,8 @@ impl PlatformError {
             | Self::ImageMissing { .. } => FailureCause::Tool,
             Self::File { source, .. } => of_system(source),
             Self::StorageRefused { .. }
+            | Self::CopyBusy
+            | Self::CopyDiffers { .. }
             | Self::Clock { .. }
             | Self::Unparsable { .. }
             | Self::Refused { .. }

@@ -74,6 +74,15 @@ pub enum PlatformError {
         /// The command without `sudo`.
         command: String,
     },
+    /// Another process copies the folder of the node.
+    #[error("another wnm copies the folder")]
+    CopyBusy,
+    /// A copy is not equal to its source, although the node does not run.
+    #[error("the copy of {} differs from it: the drive or another program changed one of them", .path.display())]
+    CopyDiffers {
+        /// The first entry that differs.
+        path: PathBuf,
+    },
     /// A command needs root, and `sudo` refuses for another reason than a password.
     #[error("cannot run `{command}` as root: sudo refuses ({reason})")]
     SudoRefuses {

@@ -41,6 +41,10 @@ pub enum FileOperation {
     LimitCpuOf,
     /// Write the weight of a control group.
     WeighGroup,
+    /// Copy a folder, or an entry of one, to another storage folder.
+    CopyFolder,
+    /// Rename a folder to its new place.
+    MoveFolder,
     /// Serialize a node for this path.
     Serialize,
 }
@@ -64,6 +68,8 @@ impl fmt::Display for FileOperation {
             Self::AddProcessTo => "add a process to control group",
             Self::LimitCpuOf => "set the CPU limit of control group",
             Self::WeighGroup => "set the weight of control group",
+            Self::CopyFolder => "copy",
+            Self::MoveFolder => "move",
             Self::Serialize => "serialize the node for",
         })
     }

@@ -3,6 +3,7 @@
 mod checks;
 mod end;
 mod program;
+mod relocate;
 mod start;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::firewall::Firewall;
 use crate::manager::{ProcessManager, Service};
 use crate::node_dir::{self, Owner};
 use crate::observe::process::Processes;
+use crate::transfer::Movers;
 use crate::volume;
 
 /// The time for the changes of one step on a volume. The program of a node, 100 MB, takes half a minute on a slow disk
@@ -28,6 +30,7 @@ const STEP_DEADLINE: Duration = Duration::from_secs(120);
 pub struct HostExecutor<'a> {
     manager: &'a dyn ProcessManager,
     firewall: &'a dyn Firewall,
+    movers: &'a Movers,
     settings: &'a Settings,
     nodes: &'a BTreeMap<NodeId, Node>,
     processes: Processes,
@@ -44,12 +47,14 @@ impl<'a> HostExecutor<'a> {
     pub fn new(
         manager: &'a dyn ProcessManager,
         firewall: &'a dyn Firewall,
+        movers: &'a Movers,
         settings: &'a Settings,
         nodes: &'a BTreeMap<NodeId, Node>,
     ) -> Self {
         Self {
             manager,
             firewall,
+            movers,
             settings,
             nodes,
             processes: Processes::of_host(),
@@ -95,7 +100,7 @@ impl<'a> HostExecutor<'a> {
         self.manager.survey(&[node]).remove(&node.id).unwrap_or_else(unknown)
     }
 
-    fn try_step(&mut self, record: &ActionRecord, step: Step, now: Timestamp, node: &'a Node) -> Performed {
+    fn try_step(&mut self, record: &ActionRecord, step: Step, now: Timestamp, node: &Node) -> Performed {
         if (touches_folder(step) || step == Step::Folder) && !was_never_made(record) {
             self.check_volume(node)?;
         }
@@ -126,6 +131,13 @@ impl<'a> HostExecutor<'a> {
                 node_dir::drop_leftovers(node)?;
                 DONE
             }),
+            Step::Copy
+            | Step::CopyRest
+            | Step::Verify
+            | Step::Switch
+            | Step::SwitchBack
+            | Step::DropCopy
+            | Step::DropSource => self.relocate(record, step),
         }
     }
 
@@ -145,6 +157,8 @@ impl Executor for HostExecutor<'_> {
         let Some(node) = self.nodes.get(&record.node()) else {
             return Effect::Failed(PlatformError::UnknownNode { node: record.node() }.into());
         };
+        let changed = record.changed(node);
+        let node = changed.as_ref().unwrap_or(node);
         self.try_step(record, step, now, node).unwrap_or_else(|error| Effect::Failed(error.into()))
     }
 }
@@ -174,7 +188,15 @@ const fn touches_folder(step: Step) -> bool {
         | Step::SeeGone
         | Step::ClosePort
         | Step::Tombstone
-        | Step::Linger => false,
+        | Step::Linger
+        // These check both places themselves.
+        | Step::Copy
+        | Step::CopyRest
+        | Step::Verify
+        | Step::Switch
+        | Step::SwitchBack
+        | Step::DropCopy
+        | Step::DropSource => false,
     }
 }
 

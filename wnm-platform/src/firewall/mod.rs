@@ -37,6 +37,12 @@ pub trait Firewall: Send + Sync {
     fn closed(&self, ports: &BTreeSet<u16>) -> Result<BTreeMap<u16, Closed>, PlatformError>;
 }
 
+/// Returns an installed ufw that `exec` runs as root.
+#[cfg(test)]
+pub(crate) fn ufw_with_tools(exec: crate::exec::Exec) -> Box<dyn Firewall> {
+    Box::new(ufw::Ufw::with(exec, true, true))
+}
+
 /// The reason why packets do not reach a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Closed {

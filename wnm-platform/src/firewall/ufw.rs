@@ -29,7 +29,7 @@ impl Ufw {
         Self::with(Exec::real(), rustix::process::geteuid().is_root(), is_there)
     }
 
-    fn with(exec: Exec, is_root: bool, is_there: bool) -> Self {
+    pub(super) fn with(exec: Exec, is_root: bool, is_there: bool) -> Self {
         Self { exec, is_root, is_there, known: Mutex::default() }
     }
 

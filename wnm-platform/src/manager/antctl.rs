@@ -27,8 +27,6 @@ use crate::observe::process::{ProcessInfo, Processes};
 use crate::places::home;
 use registry::{Entry, Registry, Status};
 
-/// The deadline of a call: `stop` waits for the exit of the process, `start` for a first sign of life of the node.
-const DEADLINE: Duration = Duration::from_secs(60);
 /// The time to wait for another call by wnm.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause between two attempts to lock.
@@ -61,8 +59,15 @@ impl Antctl {
         Self { kind, exec, processes: Processes::of_host(), options: options.clone(), registry }
     }
 
+    /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
+    #[cfg(test)]
+    pub(super) fn with_tools(kind: ManagerKind, exec: Exec, folder: &std::path::Path) -> Self {
+        let options = Options { antctl_registry: Some(folder.join("node_registry.json")), ..Options::default() };
+        Self { processes: Processes::below(&folder.join("proc")), ..Self::with(kind, &options, exec) }
+    }
+
     fn call(&self, verb: &str) -> Call {
-        let call = Call::new(&self.options.antctl).within(DEADLINE);
+        let call = Call::new(&self.options.antctl);
         let call = match self.options.antctl_verbosity {
             Verbosity::Debug => call.arg("--debug"),
             Verbosity::Default => call,
@@ -275,7 +280,8 @@ impl ProcessManager for Antctl {
         let _turn = self.turn()?;
         let is_signalled = match self.read()?.of(node) {
             Some(entry) if entry.status == Status::Running => match self.exec.succeed(&self.named("stop", entry)) {
-                // The signal was sent. The step "wait for exit" handles a process that takes longer.
+                // antctl waits for the exit of the process. The signal was sent, and the step "wait for exit" handles a
+                // process that takes longer.
                 Ok(_) | Err(PlatformError::Hung { .. }) => true,
                 Err(error) => {
                     self.or_by_systemd(node, error, ExternalUnit::stop)?;

@@ -48,6 +48,12 @@ impl Docker {
         Self::with(kind, options, Exec::real(), Processes::of_host())
     }
 
+    /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
+    #[cfg(test)]
+    pub(super) fn with_tools(kind: ManagerKind, exec: Exec, folder: &Path) -> Self {
+        Self::with(kind, &Options::default(), exec, Processes::below(&folder.join("proc")))
+    }
+
     fn with(kind: ManagerKind, options: &Options, exec: Exec, processes: Processes) -> Self {
         Self {
             kind,
@@ -129,7 +135,7 @@ impl Docker {
         Err(engine::failure(&call, &output))
     }
 
-    fn service(&self, container: &Container) -> Service {
+    fn service(&self, node: &Node, container: &Container) -> Service {
         match container.pid {
             0 if container.status == "restarting" && container.code == 0 => {
                 // Exit code 0 may be the end of a self-upgrade, and docker restarts the container.
@@ -141,8 +147,11 @@ impl Docker {
             }
             0 => Service::Stopped,
             pid => match self.processes.facts(pid) {
-                Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
-                Some(_) => Service::Unknown(format!("process {pid} of its container is exiting")),
+                Some(facts) if facts.life != Liveness::Alive => {
+                    Service::Unknown(format!("process {pid} of its container is exiting"))
+                }
+                Some(facts) if facts.may_run(node) => Service::Running(self.processes.identity(&facts)),
+                Some(_) => Service::Unknown(format!("docker names process {pid}, which does not run this node")),
                 None => Service::Unknown(format!("process {pid} of its container is not visible on this host")),
             },
         }
@@ -262,6 +271,11 @@ impl ProcessManager for Docker {
         }
     }
 
+    fn release(&self, old: &Node) -> Result<(), PlatformError> {
+        // A container names its folder, and cannot change.
+        self.undefine(old)
+    }
+
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
         if nodes.is_empty() {
             return BTreeMap::new();
@@ -274,7 +288,7 @@ impl ProcessManager for Docker {
             Err(_) => BTreeMap::new(),
         };
         let look = |node: &Node| match (seen.get(&node.service_name()), &output) {
-            (Some(container), _) if container.is_of(node) => self.service(container),
+            (Some(container), _) if container.is_of(node) => self.service(node, container),
             // The container with its name runs another node, so this node has none.
             (Some(_), _) => Service::Stopped,
             (None, Ok(output)) if container::says_missing(output, &node.service_name()) => Service::Stopped,

@@ -77,6 +77,13 @@ impl Launchd {
         }
     }
 
+    /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
+    #[cfg(test)]
+    pub(super) fn with_tools(kind: ManagerKind, exec: Exec, folder: &Path) -> Self {
+        let options = Options { launch_agents: folder.join("agents"), ..Options::default() };
+        Self { processes: Processes::below(&folder.join("proc")), ..Self::with(kind, &options, 501, exec) }
+    }
+
     fn call(&self, verb: &str) -> Call {
         Call::new(&self.command).arg(verb)
     }
@@ -196,11 +203,16 @@ impl Launchd {
         Ok(())
     }
 
-    fn service(&self, loaded: Option<&Loaded>) -> Service {
+    fn service(&self, node: &Node, loaded: Option<&Loaded>) -> Service {
         match loaded {
             None => Service::Stopped,
             Some(Loaded { pid: Some(pid), .. }) => match self.processes.facts(*pid) {
-                Some(facts) if facts.life == Liveness::Alive => Service::Running(self.processes.identity(&facts)),
+                Some(facts) if facts.life == Liveness::Alive && facts.may_run(node) => {
+                    Service::Running(self.processes.identity(&facts))
+                }
+                Some(facts) if facts.life == Liveness::Alive => {
+                    Service::Unknown(format!("launchd names process {pid}, which does not run this node"))
+                }
                 Some(_) | None => Service::Unknown(format!("process {pid} of its service is exiting")),
             },
             // Exit code 0 may be the end of a self-upgrade, and launchd restarts the service.
@@ -307,7 +319,7 @@ impl ProcessManager for Launchd {
     }
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
-        let look = |services: &BTreeMap<String, Loaded>, node: &Node| self.service(services.get(&label(node)));
+        let look = |services: &BTreeMap<String, Loaded>, node: &Node| self.service(node, services.get(&label(node)));
         match self.loaded_services(nodes) {
             Ok(Some(services)) => nodes.iter().map(|node| (node.id, look(&services, node))).collect(),
             Ok(None) => {

@@ -103,6 +103,15 @@ pub trait ProcessManager: Send + Sync {
         BTreeMap::new()
     }
 
+    /// Gives up the part of the definition that names the old folder of a node that has moved. The next definition makes it
+    /// again. The default does nothing, for managers that find a node by its name and its UUID.
+    ///
+    /// # Errors
+    /// The part cannot be removed.
+    fn release(&self, _old: &Node) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// Removes the definition of a node, if it exists.
     ///
     /// # Errors
@@ -283,6 +292,22 @@ pub fn open(kind: ManagerKind, options: &Options) -> Result<Box<dyn ProcessManag
             }
             Ok(Box::new(setsid::Setsid::new(kind, options)))
         }
+    }
+}
+
+/// Returns the process manager of a kind with tools that `exec` runs, and with files and processes in a folder.
+#[cfg(test)]
+pub(crate) fn with_tools(
+    kind: ManagerKind,
+    exec: crate::exec::Exec,
+    folder: &std::path::Path,
+) -> Box<dyn ProcessManager> {
+    match kind.program {
+        Program::Antctl => Box::new(antctl::Antctl::with_tools(kind, exec, folder)),
+        Program::Docker => Box::new(docker::Docker::with_tools(kind, exec, folder)),
+        Program::Systemd => Box::new(systemd::Systemd::with_tools(kind, exec, folder)),
+        Program::Launchd => Box::new(launchd::Launchd::with_tools(kind, exec, folder)),
+        Program::Setsid => Box::new(setsid::Setsid::new(kind, &Options::default())),
     }
 }
 

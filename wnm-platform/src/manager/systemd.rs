@@ -111,6 +111,16 @@ impl Systemd {
         }
     }
 
+    /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
+    #[cfg(test)]
+    pub(super) fn with_tools(kind: ManagerKind, exec: Exec, folder: &Path) -> Self {
+        let rights = if kind.scope == Scope::Sudo { Rights::Sudo } else { Rights::Own };
+        let runtime = (kind.scope != Scope::Sudo).then(|| folder.to_owned());
+        let mut systemd = Self::with(kind, exec, folder.join("units"), runtime, rights);
+        systemd.processes = Processes::below(&folder.join("proc"));
+        systemd
+    }
+
     fn path(&self, node: &Node) -> PathBuf {
         self.folder.join(unit_name(node))
     }

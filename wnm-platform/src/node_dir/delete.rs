@@ -87,7 +87,7 @@ fn list(folder: &OwnedFd) -> io::Result<Vec<(CString, FileType)>> {
 }
 
 /// Opens a folder that is not a link and is on the same file system as its parent.
-fn open_below(parent: impl AsFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn open_below(parent: impl AsFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
     let parent = parent.as_fd();
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     #[cfg(target_os = "linux")]

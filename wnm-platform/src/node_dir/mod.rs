@@ -18,16 +18,19 @@ use crate::error::{FileOperation, ParsedFile, PlatformError, Refusal, json_fault
 use crate::guarded::{self, Trust};
 use place::CheckedPath;
 
+pub(crate) use delete::open_below;
+
 pub(crate) use place::check_storage_place;
 pub(crate) use program::check_free_space;
 pub use program::{SwapProgress, digest, drop_old, drop_staged, install, resolved, stage, swap, swap_back};
 pub use protected::protected;
 pub(crate) use protected::{
-    drop_leftovers, ensure as ensure_protected, errors_log, installed, protected_folder, provide,
-    remove as remove_protected, take_over, take_over_first,
+    carry as carry_protected, drop_leftovers, ensure as ensure_protected, errors_log, installed, protected_folder,
+    provide, remove as remove_protected, take_over, take_over_first,
 };
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
 pub use trash::{Swept, delete_trashed, sweep_trash, trash, trash_size};
+pub(crate) use trash::{check_uuid, delete_below, trash_folder};
 
 /// The file in a node's folder that names the node.
 pub const MARKER: &str = ".wnm-node";
@@ -117,6 +120,14 @@ pub(crate) fn owner_of(folder: &Path, node: &Node) -> Result<Owner, PlatformErro
     })
 }
 
+/// Checks that a folder is below a storage folder, without links on the way.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn check_place(folder: &Path, roots: &[PathBuf]) -> Result<(), PlatformError> {
+    CheckedPath::of(folder, roots).map(drop)
+}
+
 /// Creates the folders of a node for data and logs, each with a marker.
 ///
 /// # Errors
@@ -144,7 +155,11 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
     made
 }
 
-fn create_logs(node: &Node) -> Result<(), PlatformError> {
+/// Creates the folder for the logs of a node, with a marker unless it holds other logs too.
+///
+/// # Errors
+/// The folder belongs to another node, or cannot be created.
+pub(crate) fn create_logs(node: &Node) -> Result<(), PlatformError> {
     if node.log_dir.starts_with(&node.root_dir) {
         return make_folder(&node.log_dir);
     }

@@ -6,6 +6,7 @@
 //! their executable: a replaced program harms only the node that replaced it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{ManagerKind, Node, Program, Scope};
@@ -83,6 +84,34 @@ pub(crate) fn remove(node: &Node) -> Result<(), PlatformError> {
     fs::remove_dir(&folder).map_err(fail)?;
     // The folder of all nodes stays while another node uses it.
     let _ = folder.parent().map(fs::remove_dir);
+    Ok(())
+}
+
+/// Copies the protected files of a node to the protected folder of its other place. Each call completes an interrupted one.
+///
+/// # Errors
+/// Another user can write the storage folder, or a file cannot be copied.
+pub(crate) fn carry(from: &Node, to: &Node) -> Result<(), PlatformError> {
+    let (Some(source), Some(target)) = (protected(from), protected(to)) else { return Ok(()) };
+    let entries = match fs::read_dir(&source) {
+        Ok(entries) => entries,
+        // A node of an earlier release, whose files are in its own folder.
+        Err(error) if guarded::is_missing(&error) => return Ok(()),
+        Err(source) => return Err(PlatformError::File { operation: FileOperation::List, path: target, source }),
+    };
+    ensure(to)?;
+    for entry in entries {
+        let fail = |source| PlatformError::File { operation: FileOperation::Read, path: target.clone(), source };
+        let path = entry.map_err(fail)?.path();
+        let Some(name) = path.file_name().filter(|_| path.is_file()) else { continue };
+        let to = target.join(name);
+        if name == STDERR_LOG {
+            continue;
+        }
+        let mode = fs::metadata(&path).map(|facts| facts.permissions().mode()).unwrap_or(0o600) & 0o777;
+        super::program::copy(&path, &to)?;
+        fs::set_permissions(&to, fs::Permissions::from_mode(mode)).map_err(fail)?;
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::{MARKER, Marker, TRASH, create, holds_identity, mark, refused, write}
 use crate::error::{FileOperation, PlatformError, Refusal, not_serialized};
 use crate::guarded::{self, Trust, sync_folder};
 use crate::observe::disk_use;
+use crate::transfer::is_moved_away;
 
 /// The file in a removed node's folder that describes the node: the database forgets it.
 const DESCRIPTION: &str = ".wnm-removed";
@@ -52,7 +53,7 @@ pub(super) fn describe(folder: &Path, node: &Node) -> Result<(), PlatformError> 
 #[must_use]
 pub fn list_trash(roots: &[PathBuf]) -> Vec<RemovedNode> {
     let entries = real(roots).into_iter().flat_map(|root| list(&root.join(TRASH)));
-    let is_node = |path: &PathBuf| !has_begun(path) && !is_logs(path) && check(path).is_ok();
+    let is_node = |path: &PathBuf| !has_begun(path) && !is_logs(path) && !is_moved_away(path) && check(path).is_ok();
     let mut removed: Vec<RemovedNode> = entries.filter(is_node).map(read).collect();
     removed.sort_by(|one, other| (other.removed, &other.folder).cmp(&(one.removed, &one.folder)));
     removed

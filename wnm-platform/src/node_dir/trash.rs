@@ -40,9 +40,7 @@ const LOG_BUDGET: Duration = Duration::from_secs(2);
 /// # Errors
 /// The folder belongs to another node, is outside the storage folders or behind a link, or cannot be moved.
 pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, PlatformError> {
-    if !is_plain(&node.uuid) {
-        return Err(refused(&node.root_dir, Refusal::BadUuid(node.uuid.clone())));
-    }
+    check_uuid(node)?;
     let place = CheckedPath::of(&node.root_dir, roots)?;
     let bin = place.root.join(TRASH);
     let owner = owner_of(&place.path, node)?;
@@ -97,6 +95,38 @@ fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(),
         Progress::Complete => Ok(()),
         Progress::OutOfTime => Err(fail(io::ErrorKind::TimedOut.into())),
     }
+}
+
+/// Moves the folder of a node into the trash without its logs, for a node that lives on at another place.
+///
+/// # Errors
+/// The folder is outside the storage folders or behind a link, or cannot be moved.
+pub(crate) fn trash_folder(node: &Node, roots: &[PathBuf]) -> Result<PathBuf, PlatformError> {
+    check_uuid(node)?;
+    let place = CheckedPath::of(&node.root_dir, roots)?;
+    end_age(&place.path);
+    rename_into(&place.root.join(TRASH), &place.path, &node.uuid)
+}
+
+/// Checks that the UUID of a node is usable as a file name.
+///
+/// # Errors
+/// It is not.
+pub(crate) fn check_uuid(node: &Node) -> Result<(), PlatformError> {
+    if is_plain(&node.uuid) {
+        return Ok(());
+    }
+    Err(refused(&node.root_dir, Refusal::BadUuid(node.uuid.clone())))
+}
+
+/// Deletes a folder in another one until the deadline. Returns whether it is gone.
+///
+/// # Errors
+/// An entry cannot be deleted, or is a mount point.
+pub(crate) fn delete_below(parent: &Path, name: &CString, deadline: Instant) -> io::Result<bool> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let parent = openat(rustix::fs::CWD, parent, flags, Mode::empty())?;
+    Ok(delete(&parent, name, &[], deadline)? == Progress::Complete)
 }
 
 /// Creates the trash for a folder unless it exists.

@@ -58,6 +58,12 @@ impl ProcessInfo {
         self.isolation.pids == Namespace::Shared && self.root_dir().is_some_and(|given| given.to_string_lossy() == root)
     }
 
+    /// Tells whether the process that a process manager names for a node can be that of the node. In a container of
+    /// another tool the folder has another path; any other process is on the folder, or executes the program of the node.
+    pub(crate) fn may_run(&self, node: &Node) -> bool {
+        self.is_on_folder_of(node) || self.isolation.pids != Namespace::Shared || self.executes(&node.binary)
+    }
+
     /// Returns the folder of its node: the value of `--root-dir`, below the working directory where it is relative, or
     /// else the implied one; None without either.
     #[must_use]

@@ -71,12 +71,18 @@ impl Storage {
         let silent = unanswering(on_root.keys().map(PathBuf::as_path));
         let mut views: BTreeMap<PathBuf, View> = BTreeMap::new();
         let mut storage = Self::default();
+        // Folders of one file system have one free space: what others write between two readings must not prefer one of
+        // them. A limit of the space of one folder shows as another total.
+        let mut spaces: BTreeMap<(u64, Option<Bytes>), Space> = BTreeMap::new();
         for (root, nodes) in on_root {
             let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
             let mut view = read_in_time(&root, nodes, &silent);
             let folder = |id: &NodeId| view.folders.get(id).copied().unwrap_or(FolderState::NoAnswer);
             storage.folders.extend(ids.iter().map(|id| (*id, folder(id))));
             view.folders.retain(|id, _| !unsettled.contains(id));
+            if let Some(device) = view.device {
+                view.space = *spaces.entry((device, view.space.total)).or_insert(view.space);
+            }
             views.insert(root, view);
         }
         storage.volumes = roots
@@ -217,6 +223,8 @@ struct View {
     /// Whether the folder is a mount point of its own, and not the bare folder below one.
     is_mount_point: bool,
     pool: String,
+    /// The device number of its file system.
+    device: Option<u64>,
     space: Space,
     folders: BTreeMap<NodeId, FolderState>,
 }
@@ -236,7 +244,7 @@ impl View {
             Ok(status) => status,
             Err(_) => return Self { access: Access::Failing, ..view },
         };
-        view.space = Space::of(&status);
+        (view.device, view.space) = (Some(existing.device), Space::of(&status));
         view.is_read_only = status.f_flag.contains(StatVfsMountFlags::RDONLY);
         view.describe(root, &existing, &status);
         view

@@ -31,6 +31,20 @@ pub struct Weights {
     pub io: Weight,
 }
 
+/// Puts the calling thread behind all other work, for a copy beside the nodes.
+#[cfg(target_os = "linux")]
+pub(crate) fn lower_this_thread() {
+    let thread = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+    let weights = Weights { cpu: Weight::Share(1), io: Weight::Idle };
+    if let Err(error) = priority::lower(&Exec::real(), weights, &[thread]) {
+        tracing::debug!(%error, "cannot lower the priority of a copy");
+    }
+}
+
+/// Puts the calling thread behind all other work. macOS has priorities of processes only.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn lower_this_thread() {}
+
 impl Weights {
     /// Returns the weights that the settings name.
     #[must_use]

@@ -22,7 +22,7 @@ use wnm_platform::executor::HostExecutor;
 use wnm_platform::fake_node::{self, Behaviour, Program, Script};
 use wnm_platform::manager::{self, Options, ProcessManager, Service, StopSignal};
 use wnm_platform::observe::process::{Liveness, ProcessInfo, Processes};
-use wnm_platform::{firewall, node_dir};
+use wnm_platform::{Movers, firewall, node_dir};
 
 use crate::{antctl, launchctl};
 
@@ -183,15 +183,15 @@ impl TestColony {
 
     /// Takes one step with everything opened anew.
     pub(crate) fn step(&self, record: &mut ActionRecord, journal: &mut dyn Journal) -> Option<Outcome> {
-        let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
-        let mut executor = HostExecutor::new(&*manager, &*firewall, &self.settings, &self.nodes);
+        let (manager, firewall, movers) = (self.manager(), firewall::open(FirewallKind::None), Movers::default());
+        let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &self.settings, &self.nodes);
         take_step(record, &mut executor, journal, self.now())
     }
 
     /// Carries an action on, cycle by cycle, to its end.
     pub(crate) fn finish(&self, record: &mut ActionRecord) -> Outcome {
-        let (manager, firewall) = (self.manager(), firewall::open(FirewallKind::None));
-        let mut executor = HostExecutor::new(&*manager, &*firewall, &self.settings, &self.nodes);
+        let (manager, firewall, movers) = (self.manager(), firewall::open(FirewallKind::None), Movers::default());
+        let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &self.settings, &self.nodes);
         let deadline = Instant::now() + PATIENCE;
         loop {
             match take_step(record, &mut executor, &mut NoJournal, self.now()) {
@@ -373,7 +373,7 @@ pub(crate) fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Returns a port that is free for UDP and TCP, and that no other check gets, neither of this run nor of one beside it.
 /// They lie below those that the system gives out by itself.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     /// Who holds the first port of a thousand has the others.
     static OURS: Mutex<(Vec<TcpListener>, Range<u16>)> = Mutex::new((Vec::new(), 0..0));
     let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);

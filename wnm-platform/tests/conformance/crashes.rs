@@ -9,15 +9,15 @@ use crate::lifecycle::{remove_of, upgrade_of};
 
 /// Whether the record of the last step before the crash was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
+pub(crate) enum Last {
     Written,
     Lost,
 }
 
 /// A journal that fails, as a process that dies does, once so many records were written.
-struct FailingJournal {
-    left: usize,
-    last: Last,
+pub(crate) struct FailingJournal {
+    pub(crate) left: usize,
+    pub(crate) last: Last,
 }
 
 impl FailingJournal {
@@ -64,7 +64,7 @@ fn at_each_step(
 }
 
 /// Carries out an action until the journal dies; false when it ended before.
-fn dies(colony: &TestColony, record: &mut ActionRecord, journal: &mut FailingJournal) -> bool {
+pub(crate) fn dies(colony: &TestColony, record: &mut ActionRecord, journal: &mut FailingJournal) -> bool {
     let mut ended = false;
     wait_for("a death", || {
         ended = matches!(colony.step(record, journal), Some(Outcome::Done | Outcome::Failed(_)));

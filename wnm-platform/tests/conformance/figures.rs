@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use wnm_core::steps::{Executor, Journal};
 use wnm_core::{Action, ActionRecord, FirewallKind, ManagerKind, NodeId, Outcome, Timestamp};
 use wnm_platform::executor::HostExecutor;
-use wnm_platform::firewall;
 use wnm_platform::manager::Service;
+use wnm_platform::{Movers, firewall};
 
 use crate::colony::{NoJournal, TestColony};
 use crate::lifecycle::remove_of;
@@ -61,8 +61,8 @@ fn processor_time() -> Duration {
 /// Carries out actions and returns how long that took.
 fn carried_out(colony: &TestColony, actions: impl Iterator<Item = Action>) -> Duration {
     let mut records: Vec<ActionRecord> = actions.map(|action| colony.record(action)).collect();
-    let (manager, firewall) = (colony.manager(), firewall::open(FirewallKind::None));
-    let mut executor = HostExecutor::new(&*manager, &*firewall, &colony.settings, &colony.nodes);
+    let (manager, firewall, movers) = (colony.manager(), firewall::open(FirewallKind::None), Movers::default());
+    let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &colony.settings, &colony.nodes);
     let began = Instant::now();
     loop {
         let outcomes = lockstep(&mut records, &mut executor, &mut NoJournal, colony.now());

@@ -8,9 +8,9 @@ use wnm_core::steps::carry_out;
 use wnm_core::{Action, ActionRecord, FirewallKind, Flavor, ManagerKind, NodeId, Outcome, Program};
 use wnm_platform::executor::HostExecutor;
 use wnm_platform::fake_node::Behaviour;
-use wnm_platform::firewall;
 use wnm_platform::manager::Service;
 use wnm_platform::node_dir::{self, Marker};
+use wnm_platform::{Movers, firewall};
 
 use crate::colony::{NoJournal, PATIENCE, TestColony, wait_for};
 
@@ -273,8 +273,8 @@ pub(crate) fn twenty_nodes_at_once(kind: ManagerKind) {
 
 fn all_done(colony: &TestColony, actions: impl Iterator<Item = Action>) {
     let mut records: Vec<ActionRecord> = actions.map(|action| colony.record(action)).collect();
-    let (manager, firewall) = (colony.manager(), firewall::open(FirewallKind::None));
-    let mut executor = HostExecutor::new(&*manager, &*firewall, &colony.settings, &colony.nodes);
+    let (manager, firewall, movers) = (colony.manager(), firewall::open(FirewallKind::None), Movers::default());
+    let mut executor = HostExecutor::new(&*manager, &*firewall, &movers, &colony.settings, &colony.nodes);
     wait_for("twenty nodes", || {
         let outcomes = carry_out(&mut records, &[], &mut executor, &mut NoJournal, colony.now());
         assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed(_))), "{outcomes:?}");

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use wnm_core::{
-    Decision, DefaultThresholds, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, RawSettings,
-    Reason, Relief, StopCause, Weight, evaluate,
+    Decision, DefaultThresholds, EngineState, NodeId, NodeState, Observation, Outcome, Planned, Policy, Preset,
+    RawSettings, Reason, Relief, StopCause, Weight, evaluate,
 };
 
 use super::{CapacityScenario, baselines::Baseline};
 use crate::SimError;
 use crate::policy_args::read_settings;
+use crate::words::nearest;
 
 /// A policy as the command line names it.
 #[derive(Debug, Clone)]
@@ -61,7 +62,13 @@ impl PilotSpec {
                 shown = path.file_stem().map_or(shown, |stem| stem.to_string_lossy().into_owned());
             } else if let Err(problem) = settings.set("preset", name) {
                 let baselines = "a baseline (fixed:N, proportional, aimd) or a file of settings";
-                return Err(SimError::input(format!("--policy {name}: {problem}, {baselines}")));
+                let error = SimError::input(format!("--policy {name}: {problem}, {baselines}"));
+                let names = Preset::ALL.map(|preset| preset.to_string());
+                let names = names.iter().map(String::as_str).chain(["proportional", "aimd"]);
+                return Err(match nearest(name, names) {
+                    Some(near) => error.hint(format!("use --policy {near}")),
+                    None => error,
+                });
             }
         }
         let (settings, groups) = (set.clone().over(settings), Groups::default());

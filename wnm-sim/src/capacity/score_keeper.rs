@@ -188,7 +188,8 @@ impl ScoreKeeper {
                 score.restarts += 1;
                 return;
             }
-            Action::Upgrade { .. } => return,
+            // The policies of the model plan no changes of nodes.
+            Action::Upgrade { .. } | Action::Update { .. } | Action::Move { .. } => return,
             Action::Stop { .. } | Action::Disable { .. } => {
                 score.stops += 1;
                 Direction::Down

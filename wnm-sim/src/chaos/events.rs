@@ -54,6 +54,8 @@ impl ChaosModel {
             Event::Sabotage { node } => self.node(node).folder = None,
             Event::Ask { .. }
             | Event::AskSome { .. }
+            | Event::Move { .. }
+            | Event::Update { .. }
             | Event::Cap { .. }
             | Event::Hold { .. }
             | Event::Crash { .. }

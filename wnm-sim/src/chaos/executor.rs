@@ -6,7 +6,7 @@ use wnm_core::{Action, NodeId, ProcessIdentity, Reason, Timestamp};
 use super::ChaosModel;
 use super::node::{Folder, Process};
 use crate::chaos::invariants::{Property, Violation};
-use crate::chaos::ledger::StoredNode;
+use crate::chaos::ledger::{StoredNode, volume_of};
 
 fn done() -> Effect {
     Effect::Done(Evidence::Nothing)
@@ -70,6 +70,13 @@ impl ChaosModel {
             },
             Step::Trash => self.trash(id, stored, record),
             Step::Stage | Step::Swap | Step::SwapBack | Step::DropOld => self.change_program(id, stored, record, step),
+            Step::Copy
+            | Step::CopyRest
+            | Step::Verify
+            | Step::Switch
+            | Step::SwitchBack
+            | Step::DropCopy
+            | Step::DropSource => self.relocate(id, stored, record, step),
         }
     }
 
@@ -100,6 +107,53 @@ impl ChaosModel {
                 done()
             }
             _ => failed("the folder is missing"),
+        }
+    }
+
+    fn relocate(&mut self, id: NodeId, stored: &StoredNode, record: &ActionRecord, step: Step) -> Effect {
+        let Action::Move { to, .. } = &record.planned.action else { return done() };
+        let Some(target) = volume_of(to) else { return failed("the target is no storage folder") };
+        let (is_mounted, is_visible) = (self.is_mounted(target), self.is_visible(id, stored));
+        let node = self.node(id);
+        match step {
+            Step::Copy | Step::CopyRest if !is_mounted => failed("the target is not mounted"),
+            Step::Copy | Step::CopyRest => match &node.folder {
+                Some(folder) if is_visible && folder.marker == stored.uuid => {
+                    node.copy = Some(target);
+                    done()
+                }
+                _ => failed("the folder is missing"),
+            },
+            Step::Verify if node.copy.is_none() => failed("the copy is missing"),
+            Step::Switch if !is_mounted => failed("the target is not mounted"),
+            Step::Switch => {
+                if node.copy.take().is_some()
+                    && let Some(folder) = node.folder.clone()
+                {
+                    if node.process.is_some() {
+                        let text = format!("{id} is switched to another folder while it runs");
+                        self.violation = Some(Violation::new(Property::Tombstone, text));
+                        return done();
+                    }
+                    node.source = node.folder.replace(Folder { volume: target, ..folder });
+                }
+                done()
+            }
+            Step::SwitchBack => {
+                node.folder = node.source.take().or(node.folder.take());
+                done()
+            }
+            Step::DropSource => {
+                let size = node.disk_mb;
+                if let Some(source) = node.source.take() {
+                    self.disks[source.volume].trash_mb += size;
+                }
+                done()
+            }
+            _ => {
+                node.copy = None;
+                done()
+            }
         }
     }
 

@@ -170,6 +170,10 @@ pub(crate) enum Event {
     Ask { verb: Verb, node: NodeId },
     /// The operator requests an action on a number of nodes.
     AskSome { verb: Verb, count: u32 },
+    /// The operator moves a node to the storage folder of a volume, counted from 0 and beyond the last one from 0 again.
+    Move { node: NodeId, volume: u32 },
+    /// The operator gives a node another argument.
+    Update { node: NodeId, argument: u32 },
     /// The operator changes the node cap.
     Cap { cap: u32 },
     /// The node binary is replaced by another version, which works or does not.
@@ -286,11 +290,13 @@ fn operator(nodes: u32, node: NodeId, chance: &mut Chance) -> Event {
         Verb::Disable,
         Verb::Enable,
     ]);
-    match chance.below(8) {
+    match chance.below(10) {
         0 => Event::Cap { cap: chance.below(nodes * 2 + 3) },
         1 | 2 => Event::Release { patch: u64::from(chance.below(12)), works: !chance.once_in(6) },
         3 => Event::SelfUpgrade { node },
         4 => Event::AskSome { verb, count: chance.within(1..=3) },
+        5 => Event::Move { node, volume: chance.below(8) },
+        6 => Event::Update { node, argument: chance.below(4) },
         _ => Event::Ask { verb, node },
     }
 }

@@ -1,7 +1,7 @@
 //! The durable content of the fake store: nothing else survives a crash of the manager.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::{
@@ -27,16 +27,28 @@ pub(crate) struct StoredNode {
 impl StoredNode {
     /// Returns a new node. Its UUID is a number, and its storage folder is the one of [`storage_folder`].
     pub(crate) fn new(node: Node) -> Self {
-        let volume = node.root_dir.parent().and_then(|folder| folder.file_name()?.to_str()?.parse().ok());
         Self {
             uuid: node.uuid.parse().unwrap_or_default(),
-            volume: volume.unwrap_or_default(),
+            volume: node.root_dir.parent().and_then(volume_of).unwrap_or_default(),
             stopped_at: None,
             is_leaving: false,
             is_disabled: false,
             node,
         }
     }
+}
+
+impl StoredNode {
+    /// Returns the node with another description.
+    pub(crate) fn changed(&self, node: Node) -> Self {
+        let volume = node.root_dir.parent().and_then(volume_of).unwrap_or(self.volume);
+        Self { node, volume, ..self.clone() }
+    }
+}
+
+/// Returns the volume of a storage folder.
+pub(crate) fn volume_of(folder: &Path) -> Option<usize> {
+    folder.file_name()?.to_str()?.parse().ok()
 }
 
 /// Returns the storage folder on a volume.
@@ -124,6 +136,11 @@ impl Ledger {
                 continue;
             };
             let Some(stored) = self.nodes.get_mut(&id) else { continue };
+            if !matches!(outcome, Outcome::Pending { .. })
+                && let Some(changed) = record.changed(&stored.node)
+            {
+                *stored = stored.changed(changed);
+            }
             stored.is_disabled = matches!(node_state, NodeState::Disabled { .. });
             match (action, outcome) {
                 (Action::Stop { .. }, Outcome::Done)

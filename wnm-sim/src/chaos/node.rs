@@ -71,6 +71,10 @@ const MATURE: Millis = 4 * 86_400_000;
 pub(crate) struct HostNode {
     pub(crate) folder: Option<Folder>,
     pub(crate) process: Option<Process>,
+    /// The volume of a complete copy of the folder.
+    pub(crate) copy: Option<usize>,
+    /// The folder at the old place of a node that moved, until it is dropped.
+    pub(crate) source: Option<Folder>,
     /// The process manager knows the node.
     pub(crate) is_defined: bool,
     pub(crate) has_open_port: bool,

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use wnm_agent::{Boot, NewNodeIdentity, Platform};
 use wnm_core::steps::{Effect, Executor, Step, StepError};
 use wnm_core::{
-    ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Settings, Timestamp,
+    Action, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Presence, Settings,
+    Timestamp,
 };
 
 use crate::chaos::ChaosModel;
@@ -52,6 +53,16 @@ impl Platform for ChaosPlatform {
         observation.now = clock.now();
         observation.rebooted = boot == Boot::New;
         self.model.observe(&self.ledger.borrow().nodes, &colony.settings.policy, &mut observation);
+        // The platform does not observe a node whose folder may be at either place.
+        for record in &colony.unfinished {
+            let is_moving = matches!(record.planned.action, Action::Move { .. });
+            if is_moving
+                && record.next_step() != Some(Step::Copy)
+                && let Some(sample) = observation.nodes.get_mut(&record.node())
+            {
+                sample.presence = Presence::Unobserved;
+            }
+        }
         if self.crash.is_set() {
             // A crash loses the report of the cycle, which otherwise returns the observation.
             self.observed.clone_from(&observation);
@@ -99,7 +110,10 @@ impl Executor for ChaosExecutor<'_> {
         }
         let stored = Ref::filter_map(self.ledger.borrow(), |ledger| ledger.nodes.get(&record.node()));
         match stored {
-            Ok(stored) => self.model.perform(&stored, record, step, now),
+            Ok(stored) => match record.changed(&stored.node) {
+                Some(changed) => self.model.perform(&stored.changed(changed), record, step, now),
+                None => self.model.perform(&stored, record, step, now),
+            },
             Err(_) => Effect::Failed(StepError::new(format!("no such node: {}", record.node()))),
         }
     }

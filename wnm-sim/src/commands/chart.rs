@@ -7,7 +7,7 @@ mod terminal;
 
 use std::path::PathBuf;
 
-use wnm_core::trace::{Decided, MOST_NODES, TraceError, TraceLine, TraceSample};
+use wnm_core::trace::{Decided, TraceError, TraceLine, TraceSample};
 use wnm_core::{Decision, Policy};
 
 use crate::capacity::Cycle;
@@ -15,7 +15,7 @@ use crate::commands::replay::{Course, Unlisted};
 use crate::output::Output;
 use crate::policy_args::{PolicyArgs, policy};
 use crate::trace_file::{BadLines, TraceFile};
-use crate::{Exit, SimError};
+use crate::{Exit, SimError, values};
 
 use columns::Columns;
 
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Read this trace or run; .gz is decompressed, - is standard input
     trace: PathBuf,
     /// Write the chart as SVG; - is standard output
-    #[arg(short, long, value_name = "FILE.svg", required_unless_present = "terminal")]
+    #[arg(short, long, value_name = "FILE.svg", value_parser = values::svg_file, required_unless_present = "terminal")]
     output: Option<PathBuf>,
     /// Draw in the terminal
     #[arg(long)]
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     policy: PolicyArgs,
     /// Assume this number of running nodes where the trace has neither a list nor a count
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_NODES)))]
+    #[arg(long, value_name = "N", value_parser = values::nodes)]
     nodes: Option<u32>,
     /// Skip and count invalid lines
     #[arg(long)]

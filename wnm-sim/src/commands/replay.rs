@@ -8,7 +8,7 @@ mod tally;
 
 use std::path::PathBuf;
 
-use wnm_core::trace::{MOST_NODES, TraceLine, TraceSample, TraceWriter};
+use wnm_core::trace::{TraceLine, TraceSample, TraceWriter};
 use wnm_core::{Decision, RawSettings, Timestamp};
 
 use crate::error::talk;
@@ -16,7 +16,7 @@ use crate::output::Output;
 use crate::policy_args::{PolicyArgs, policy, set_all};
 use crate::trace_file::{BadLines, TraceFile};
 use crate::words::spell;
-use crate::{Exit, SimError, candidates};
+use crate::{Exit, SimError, candidates, values};
 
 pub(crate) use course::Intervals;
 pub use course::{Course, Unlisted};
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY=VALUE", add = candidates::settings())]
     against: Vec<String>,
     /// Assume this number of running nodes where the trace has neither a list nor a count
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_NODES)))]
+    #[arg(long, value_name = "N", value_parser = values::nodes)]
     nodes: Option<u32>,
     /// Print the summary as one JSON object
     #[arg(long, conflicts_with = "csv")]

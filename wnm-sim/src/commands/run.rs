@@ -7,13 +7,13 @@ use wnm_core::RawSettings;
 use wnm_core::trace::{TraceHeader, TraceWriter};
 
 use crate::capacity::recording::TraceFacts;
-use crate::capacity::{CapacityScenario, Pilot, PilotSpec, Score, TICK, run_observed, run_once};
+use crate::capacity::{CapacityScenario, Pilot, PilotSpec, Score, run_observed, run_once};
 use crate::commands::score;
 use crate::jobs;
 use crate::output::{Format, Output};
 use crate::policy_args::set_all;
 use crate::run_file::{RunLine, VERSION};
-use crate::{Exit, SimError, candidates};
+use crate::{Exit, SimError, candidates, values};
 
 /// Run policies on the capacity model and print their scores
 ///
@@ -40,22 +40,22 @@ pub(crate) struct Args {
     #[arg(long = "set", value_name = "KEY=VALUE", add = candidates::settings())]
     set: Vec<String>,
     /// Set the processors of recorded hosts, for traces of background load without a header
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::cpus)]
     cpus: Option<u32>,
     /// Set the first seed
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::seed)]
     seed: u64,
     /// Set the number of seeds
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = values::count)]
     seeds: u64,
-    /// Set the length of a run, in days, at most 3660
-    #[arg(long, default_value_t = 7.0, value_parser = days)]
+    /// Set the length of a run, at most 3660 days; a bare number is days
+    #[arg(long, default_value_t = 7.0, value_name = "TIME", value_parser = values::days)]
     days: f64,
-    /// Set the length of a cycle, in seconds, a multiple of 5, at most 86400
-    #[arg(long, default_value_t = 60, value_parser = cycle)]
+    /// Set the length of a cycle, a multiple of 5s, at most 1d; a bare number is seconds
+    #[arg(long, default_value_t = 60, value_name = "TIME", value_parser = values::cycle)]
     cycle: u32,
     /// Set the number of parallel runs [default: number of processors]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = values::jobs)]
     jobs: Option<NonZeroUsize>,
     /// Write the runs to a file for score, one JSON object per line; .gz compresses, - is standard output
     #[arg(long, value_name = "RUNS.jsonl")]
@@ -66,21 +66,6 @@ pub(crate) struct Args {
     /// Print the table as one JSON object
     #[arg(long)]
     json: bool,
-}
-
-/// The longest run, in days (ten years): the model's clock stays exact far beyond.
-const LONGEST: f64 = 3660.0;
-
-/// Parses the length of a run, in days.
-pub(crate) fn days(text: &str) -> Result<f64, String> {
-    let days = text.parse().ok().filter(|days| (TICK / 86_400.0..=LONGEST).contains(days));
-    days.ok_or_else(|| format!("it is not a number of days above 0 and at most {LONGEST}"))
-}
-
-/// Parses the length of a cycle, in seconds.
-pub(crate) fn cycle(text: &str) -> Result<u32, String> {
-    let cycle = text.parse().ok().filter(|cycle| (5..=86_400).contains(cycle) && cycle % 5 == 0);
-    cycle.ok_or_else(|| "it is not a multiple of 5 seconds from 5 to 86400".to_owned())
 }
 
 /// Returns an error for a run of `days` days that is shorter than one cycle of `cycle` seconds.

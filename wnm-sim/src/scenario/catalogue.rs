@@ -25,14 +25,18 @@ scenarios! {
 
 /// Returns the error for an unknown scenario, with the closest name or all names as its hint.
 pub(super) fn unknown(name: &str) -> SimError {
-    let hint = nearest(name, NAMES.iter().copied()).map_or_else(
+    // `NAME-16` is a scenario on one host.
+    let (scenario, host) = name.rsplit_once('-').filter(|(_, host)| host.parse::<u32>().is_ok()).unzip();
+    let host = host.filter(|host| ["64", "16", "4", "2"].contains(host));
+    let host = host.map_or_else(String::new, |host| format!("-{host}"));
+    let hint = nearest(scenario.unwrap_or(name), NAMES.iter().copied()).map_or_else(
         || {
             format!(
                 "use all, a .toml file, or one of {}; NAME-64, NAME-16, NAME-4 and NAME-2 select one host",
                 NAMES.join(", ")
             )
         },
-        |near| format!("did you mean {near}?"),
+        |near| format!("use {near}{host}"),
     );
     SimError::input(format!("no such scenario: {name}")).hint(hint)
 }

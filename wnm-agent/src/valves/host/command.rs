@@ -82,7 +82,7 @@ impl ReadHold for CommandHold {
 }
 
 /// Returns the path of a file beside the database, such as `wnm.db.hold`.
-pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let path = database.canonicalize().unwrap_or_else(|_| database.to_path_buf());
     let mut name = OsString::from(path);
     name.push(suffix);
@@ -90,7 +90,7 @@ pub(super) fn beside(database: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Writes a file of mode 0600 that appears completely or not at all.
-pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut draft = OsString::from(path);
     draft.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(draft);

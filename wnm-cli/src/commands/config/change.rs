@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::Serialize;
-use wnm_core::{Affects, Node, RawSettings, Selection, Setting, Settings, TakesEffect, Unit};
+use wnm_core::{Affects, NODE_SETTINGS, Node, RawSettings, Selection, Setting, Settings, TakesEffect, Unit, update_to};
 use wnm_store::Store;
 
 use super::{SettingValue, Source, SourceValues, known, unit};
@@ -40,7 +40,7 @@ pub(crate) struct Changed {
     pub(crate) affects: Affects,
 }
 
-/// Stores settings, given as `SETTING VALUE` or several `SETTING=VALUE`.
+/// Stores settings, given as `SETTING VALUE` or `SETTING=VALUE`, one or several.
 pub(super) fn set(db: &Path, words: &[String], consent: ConsentFlag, output: &Output) -> Result<(), CliError> {
     let pairs = pairs(words)?;
     // Values are checked before the database is opened: a typing error is the same with and without a colony.
@@ -60,7 +60,7 @@ pub(super) fn unset(db: &Path, keys: &[String], consent: ConsentFlag, output: &O
     })
 }
 
-/// Reads `SETTING VALUE`, or several `SETTING=VALUE`.
+/// Reads `SETTING VALUE …` or `SETTING=VALUE …`.
 fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
     let unknown = |key: &str, value: &str| {
         known(key, "set").map_err(|error| match error {
@@ -71,10 +71,9 @@ fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
             error => error,
         })
     };
-    if let [key, value] = words
-        && !key.contains('=')
-    {
-        return Ok(vec![(unknown(key, value)?, value.clone())]);
+    let (apart, rest) = words.as_chunks();
+    if rest.is_empty() && apart.iter().all(|[key, _]| !key.contains('=')) {
+        return apart.iter().map(|[key, value]| Ok((unknown(key, value)?, value.clone()))).collect();
     }
     let pair = |word: &String| match word.split_once('=') {
         Some((key, value)) => Ok((unknown(key, value)?, value.to_owned())),
@@ -93,7 +92,7 @@ fn pairs(words: &[String]) -> Result<Vec<(&'static str, String)>, CliError> {
 /// # Errors
 /// A source of higher precedence sets one of them, the settings contradict each other, existing nodes were created
 /// with one of them, or the consent is missing.
-pub(super) fn apply(
+pub(in crate::commands) fn apply(
     db: &Path,
     keys: &[&'static str],
     consent: ConsentFlag,
@@ -192,15 +191,12 @@ fn change(setting: &Setting, [was, is]: [&RawSettings; 2], settings: &Settings, 
 fn differs(node: &Node, setting: &Setting, settings: &Settings) -> bool {
     match setting.key {
         _ if setting.facts.affects != Affects::New => false,
-        "start_args" => node.arguments != settings.arguments,
-        "environment" => node.environment != settings.environment,
-        "network" => node.network != settings.network,
-        "no_upnp" => node.upnp != settings.upnp,
+        key if NODE_SETTINGS.contains(&key) => update_to(settings, node, &[key], 0).applied_to(node) != *node,
         "flavor" => node.flavor != settings.flavor,
         "node_storage" => !settings.storage.iter().any(|folder| node.root_dir.starts_with(folder)),
         // The number is for new nodes only, and no node holds it.
         "highest_node_id_used" => false,
-        // A node does not record from which list its address was drawn, nor the image and version it came from.
+        // A node does not record the image and the version it came from.
         _ => true,
     }
 }

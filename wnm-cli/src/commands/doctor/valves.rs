@@ -13,7 +13,8 @@ pub(super) fn check(valves: &ValvesNow) -> Vec<Check> {
         let hint = match hold.source {
             HoldSource::Command => "`wnm resume` ends it",
             HoldSource::File => "delete the file of the setting hold_file, or run `wnm config unset hold_file`",
-            HoldSource::Url | HoldSource::Fleet => "end it at its source, or run `wnm config unset hold_url`",
+            HoldSource::Url => "end it at its source, or run `wnm config unset hold_url`",
+            HoldSource::Fleet => "the operator of the fleet ends it with `wnm fleet resume`",
         };
         checks.push(Check::warning("hold", format!("voluntary actions are held: {}", hold_text(hold, *now)), hint));
     }
@@ -22,7 +23,8 @@ pub(super) fn check(valves: &ValvesNow) -> Vec<Check> {
         let hint = match source {
             HoldSource::Command => "`wnm resume` removes it",
             HoldSource::File => "`wnm config describe hold_file` describes the file",
-            HoldSource::Url | HoldSource::Fleet => "`wnm config describe hold_url` describes the address",
+            HoldSource::Url => "`wnm config describe hold_url` describes the address",
+            HoldSource::Fleet => "check the fleet with `wnm fleet doctor`",
         };
         checks.push(Check::warning("hold", message, hint));
     }
@@ -66,7 +68,7 @@ mod tests {
         };
         let local = |seconds| ValveSample { local: vec![seconds; 2], ..ValveSample::default() };
         let noon = Some(TimeOfDay::from_secs(12 * 3600));
-        let sources = [HoldSource::Command, HoldSource::File, HoldSource::Url];
+        let sources = [HoldSource::Command, HoldSource::File, HoldSource::Url, HoldSource::Fleet];
         let hold = |source| Hold { source, reason: "new disks".to_owned(), since: None, until: None, drain: false };
         let trouble = |source| HoldTrouble { source, problem: "permission denied".to_owned() };
         let (holds, troubles) = (sources.map(hold).to_vec(), sources.map(trouble).to_vec());

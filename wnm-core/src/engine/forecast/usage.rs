@@ -114,11 +114,12 @@ impl Usage {
             }
             match **state {
                 NodeState::Running { since } => usage.count_process(sample, since, &running),
-                NodeState::Unknown { since } | NodeState::Restarting { since } | NodeState::Upgrading { since, .. } => {
-                    usage.count_process(sample, since, &starting);
-                }
+                // A migrating node runs, except for the last part of its copy.
+                NodeState::Unknown { since }
+                | NodeState::Restarting { since }
+                | NodeState::Upgrading { since, .. }
+                | NodeState::Migrating { since } => usage.count_process(sample, since, &starting),
                 NodeState::Stopped { .. }
-                | NodeState::Migrating { .. }
                 | NodeState::Removing { .. }
                 | NodeState::Dead { .. }
                 | NodeState::Disabled { .. } => {}
@@ -151,6 +152,11 @@ impl Usage {
         let unknown = self.live.saturating_sub(self.cpu.count);
         // Beyond half, the estimate would decide more than the measurement.
         (unknown <= self.live / 2).then(|| self.cpu.total + f64::from(unknown) * cost)
+    }
+
+    /// Returns the number of running nodes whose CPU is unknown, and of all running nodes.
+    pub(crate) const fn unmeasured(&self) -> (u32, u32) {
+        (self.live.saturating_sub(self.cpu.count), self.live)
     }
 
     /// Returns whether the CPU of every node is known.

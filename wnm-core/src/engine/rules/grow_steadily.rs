@@ -22,7 +22,7 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     }
     let blocked = Verdict::blocked;
     let Some((steady, cpu)) = situation.steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
-        return blocked(Blocker::MissingMetric { signal: Signal::Cpu });
+        return blocked(situation.no_outlook());
     };
     if let Some(blocker) = calm(situation, steady) {
         return blocked(blocker);
@@ -96,7 +96,14 @@ fn calm(situation: &Situation<'_>, steady: &Steady) -> Option<Blocker> {
                 }
                 continue;
             }
-            // `obstacle` compares the forecast of volumes and the recovered runnable tasks.
+            // The forecast of `obstacle` ignores a single busy minute; the threshold of the operator does not.
+            (Signal::Load1 | Signal::Load5 | Signal::Load15, _, high) => {
+                if measure.is_exceeded() {
+                    return Some(Blocker::OverThreshold(Comparison::latest(signal, seen, high)));
+                }
+                continue;
+            }
+            // `obstacle` compares the forecast of volumes.
             _ => continue,
         };
         if seen.number() > warning {

@@ -156,10 +156,14 @@ pub(crate) fn choose<'s, 'a>(
     count: usize,
     wanted: impl Fn(&NodeStatus<'a>) -> bool,
 ) -> Vec<&'s NodeStatus<'a>> {
-    let (failed, now) = (&situation.state.failures, situation.observation.now);
     // Another node may do: an action that failed shortly before is not repeated at once.
-    let may = |seen: &NodeStatus<'a>| failed.is_empty() || !failures::delays(failed, seen.id, now);
-    choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen) && may(seen))
+    choose_any(situation, first, count, |seen| seen.is_free() && wanted(seen) && !is_delayed(situation, seen))
+}
+
+/// Returns whether the delay of a failed action on a node runs.
+fn is_delayed(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> bool {
+    let failed = &situation.state.failures;
+    !failed.is_empty() && failures::delays(failed, seen.id, situation.observation.now)
 }
 
 /// Returns up to `count` running nodes, the youngest first. Nodes that started within the last half hour come last, so

@@ -14,7 +14,7 @@ use crate::policy::pressure::{Measure, Reading, Signal};
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, observation, steady, .. } = situation;
     let Some((steady, cpu)) = steady.as_ref().and_then(|steady| Some((steady, steady.outlook.cpu?))) else {
-        return Verdict::blocked(Blocker::MissingMetric { signal: Signal::Cpu });
+        return Verdict::blocked(situation.no_outlook());
     };
     // Stopped nodes would free less CPU than the background load takes at once: the host gains nothing.
     if cpu.is_external_overload {

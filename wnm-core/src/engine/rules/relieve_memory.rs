@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::node_status::NodeStatus;
-use crate::engine::rules::{Plan, choose_to_stop};
+use crate::engine::rules::{Plan, choose_to_stop, is_delayed};
 use crate::engine::situation::Situation;
 use crate::model::units::{Bytes, Percent};
 use crate::policy::constants::LEAKS;
@@ -46,6 +46,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
         let held = memory(seen) as f64;
         if held <= LEAKS * typical || left < goal {
             break;
+        }
+        if is_delayed(situation, seen) {
+            continue;
         }
         // The node may start again at the typical size, so that only the difference is freed for good.
         left -= held - typical;

@@ -97,12 +97,17 @@ fn stops_for_cpu(situation: &Situation<'_>, usage: &Usage, seen: Percent, high: 
     };
     let of_machine = 100.0 / f64::from(cpus.max(1));
     let settled = seen.get() - usage.excess(usage.grown_cpu().unwrap_or(0.0)) * of_machine;
-    let over = settled - high.get();
+    let over = rounded(settled - high.get());
     if over <= 0.0 {
         let expected = Percent::clamped(settled.max(0.0)).unwrap_or_default();
         return Err(Verdict::Skip(SkipReason::BelowReliefTarget { expected, target: high }));
     }
-    Ok((over / (mean * of_machine)).ceil().max(1.0) as usize)
+    Ok(rounded(over / (mean * of_machine)).ceil().max(1.0) as usize)
+}
+
+/// Returns a value to a millionth: the last digits of a sum over nodes depend on their order, and no decision may.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 /// Returns the time at which the last started node has passed the peak of its start; None when every node has.

@@ -1,5 +1,6 @@
 //! The settings: one typed list, read from each source, merged by precedence, and checked together.
 
+mod engine_url;
 mod entry;
 mod listen;
 mod network;
@@ -24,6 +25,7 @@ use crate::model::weight::Weight;
 use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
 
+pub use engine_url::{EngineUrl, Tls};
 pub use listen::Listen;
 pub use probe::ProbeSettings;
 pub use problem::{Problem, ProblemCause, Problems, Relation};
@@ -57,6 +59,8 @@ pub struct Settings {
     pub donate: Address,
     /// Folders for the nodes, at least one.
     pub storage: Vec<PathBuf>,
+    /// Storage folders that get no new nodes.
+    pub drained: Vec<PathBuf>,
     /// The folder in which each new node gets a folder for its logs; None for the default of the process manager.
     pub logs: Option<PathBuf>,
     /// Port ranges of the nodes.
@@ -85,6 +89,8 @@ pub struct Settings {
     pub io_weight: Weight,
     /// Disk space that a full node may use.
     pub crisis: Bytes,
+    /// Bytes per second with which the folder of a node moves to another volume; None without a limit.
+    pub move_rate: Option<u64>,
     /// Pause between the probes of two nodes.
     pub survey_delay: std::time::Duration,
     /// Pause between the actions on two nodes.
@@ -99,6 +105,8 @@ pub struct Settings {
     pub hold_url: Option<HttpUrl>,
     /// The file with the certificates of the authorities that are trusted; None for the public ones.
     pub ca_file: Option<PathBuf>,
+    /// The address of the engine of the fleet; None on a host of no fleet.
+    pub fleet_url: Option<EngineUrl>,
     /// The probes of the network.
     pub probe: ProbeSettings,
     /// The image of the containers under docker.
@@ -151,6 +159,7 @@ impl Settings {
             rewards,
             donate: raw.donate_address.unwrap_or(FAUCET),
             storage: raw.node_storage.clone().map_or_else(|| vec![host.storage.clone()], |folders| folders.0),
+            drained: raw.drained_storage.clone().map_or_else(Vec::new, |folders| folders.0),
             logs: raw.log_dir.clone().map(|folder| folder.0),
             ports,
             manager,
@@ -164,6 +173,7 @@ impl Settings {
             cpu_limit: raw.cpu_limit.unwrap_or(true),
             cpu_weight: raw.cpu_weight.unwrap_or(Weight::BEHIND),
             io_weight: raw.io_weight.unwrap_or(Weight::BEHIND),
+            move_rate: raw.move_rate,
             crisis: Bytes(raw.crisis_bytes.unwrap_or(Policy::DEFAULT_CRISIS)),
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),
@@ -172,6 +182,7 @@ impl Settings {
             hold_file: raw.hold_file.clone().map(|path| path.0),
             hold_url: raw.hold_url.clone(),
             ca_file: raw.ca_file.clone().map(|path| path.0),
+            fleet_url: raw.fleet_url.clone(),
             probe,
             antctl: raw.antctl_path.as_ref().map(PathBuf::from),
             antctl_version: raw.antctl_version.clone(),

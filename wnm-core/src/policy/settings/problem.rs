@@ -94,6 +94,8 @@ pub enum ProblemCause {
     NotAUrl,
     /// The address contains a user, and perhaps a password.
     UrlWithUser,
+    /// The value is not the address of the engine of a fleet.
+    NotAnEngine,
     /// A text of a list describes no window.
     Window {
         /// The text.
@@ -276,6 +278,7 @@ impl ProblemCause {
             Self::NotAnAmount => f.write_str("not an amount of tokens, such as 0.5"),
             Self::NotLoopback => f.write_str("not a loopback address, such as 127.0.0.1:9910 or [::1]:9910"),
             Self::NotAUrl => f.write_str("not an address such as https://example.org/path"),
+            Self::NotAnEngine => f.write_str("not an address such as rediss://redis.example.org:6379"),
             Self::UrlWithUser => f.write_str("must not contain a user or a password"),
             Self::Window { window, cause } if window == value => write!(f, "{cause}"),
             Self::Window { window, cause } => write!(f, "{window:?}: {cause}"),

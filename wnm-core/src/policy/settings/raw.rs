@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use serde::de::{Error as _, MapAccess};
 
+use super::engine_url::EngineUrl;
 use super::entry::{Entry, read};
 use super::listen::Listen;
 use super::problem::Problem;
@@ -172,6 +173,8 @@ settings! {
     donate_address: Address = default("the community faucet").example("0x00455d78f850b0358E8cea5be24d415E01E107CF").for_new_nodes(),
     /// Folders for new nodes, absolute, separated by commas.
     node_storage: Folders = default("depends on the process manager").example("~/nodes").for_new_nodes().path(),
+    /// Folders of node_storage that get no new nodes, absolute, separated by commas; wnm storage drain maintains it.
+    drained_storage: Folders = default("none").example("~/nodes").path().without_old_variable(),
     /// Folder in which each new node gets a folder for its logs, except under antctl+zen, which chooses it.
     log_dir: Folder = default("depends on the process manager").example("/var/log/nodes").for_new_nodes().without_old_variable().path(),
     /// Start of the node ports in thousands, 1 to 64.
@@ -198,6 +201,8 @@ settings! {
     no_upnp: bool = default("true").for_new_nodes(),
     /// Disk space that a full node may use.
     crisis_bytes: u64 = default("2 GB").unit(Unit::Bytes),
+    /// Bytes per second with which the folder of a node moves to another volume.
+    move_rate: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond).affects(Affects::None).without_old_variable(),
     /// Set of rules: classic or steady. wnm init stores steady in a new colony.
     preset: Preset = default("classic").without_old_variable(),
     /// Steady: distance of the warning threshold below the high one, as a share of the gap to the low one.
@@ -228,6 +233,8 @@ settings! {
     hold_url: HttpUrl = default("none").example("https://example.org/hold").affects(Affects::None).without_old_variable(),
     /// File with the certificates of own authorities in PEM form, which alone are trusted for https addresses of wnm.
     ca_file: Path = default("the public authorities").example("/etc/ssl/own-ca.pem").affects(Affects::None).without_old_variable().path(),
+    /// Address of the engine of the fleet, redis:// or rediss:// with host and port; wnm fleet join sets it. Without it no part of a fleet runs.
+    fleet_url: EngineUrl = default("none").example("rediss://redis.example.org:6379").affects(Affects::None).without_old_variable(),
     /// Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers.
     probe: bool = default("false").affects(Affects::None).without_old_variable(),
     /// Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell.

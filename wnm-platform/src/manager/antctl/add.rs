@@ -1,6 +1,7 @@
 //! The addition of a node by antctl, which chooses its number and, except for its prefix, its folder.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wnm_core::{Flavor, Node, Scope, Upnp};
 
@@ -8,6 +9,9 @@ use super::Antctl;
 use super::registry::Registry;
 use crate::error::{AntctlLimit, NameHolder, PlatformError, RegistryProblem};
 use crate::exec::Call;
+
+/// The deadline of an addition for which antctl downloads the program.
+const DOWNLOAD: Duration = Duration::from_secs(60);
 
 impl Antctl {
     /// Adds a node, which antctl numbers.
@@ -74,8 +78,8 @@ impl Antctl {
             }
         }
         call = match &self.options.antctl_version {
-            Some(version) => call.arg("--version").arg(version),
-            None if chooses => call,
+            Some(version) => call.arg("--version").arg(version).within(DOWNLOAD),
+            None if chooses => call.within(DOWNLOAD),
             None => call.arg("--path").arg(&self.options.binary),
         };
         call = call.args(["--max-log-files", "1", "--max-archived-log-files", "1"]);

@@ -34,6 +34,7 @@ fn survey_is_one_call() {
         .map(|number| Node {
             id: NodeId::new(number).unwrap(),
             root_dir: format!("/s/antnode{number:04}").into(),
+            binary: std::env::current_exe().unwrap(),
             ..node_at(Path::new("/s/x"))
         })
         .collect();

@@ -68,7 +68,8 @@ fn stopped_service_starts_in_its_domain() {
 #[test]
 fn mac_without_a_graphical_login_has_another_domain() {
     let folder = tempfile::tempdir().unwrap();
-    let node = node_at(&folder.path().join("antnode0001"));
+    let root = folder.path().join("antnode0001");
+    let node = Node { binary: std::env::current_exe().unwrap(), ..node_at(&root) };
     let name = label(&node);
     for (code, said) in [
         (125, "Domain does not support specified action"),
@@ -167,7 +168,8 @@ fn launchctl_output_is_parsed() {
 #[test]
 fn survey_without_list_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
-    let node = node_at(&folder.path().join("antnode0001"));
+    let root = folder.path().join("antnode0001");
+    let node = Node { binary: std::env::current_exe().unwrap(), ..node_at(&root) };
     let domain = format!(
         "gui/501 = {{\n\tservices = {{\n\t{:8} - \tcom.autonomi.{}\n\t}}\n}}",
         std::process::id(),

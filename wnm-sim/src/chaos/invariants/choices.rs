@@ -50,7 +50,9 @@ fn added(planned: &Planned) -> Option<NodeId> {
         | Action::Enable { .. }
         | Action::Restart { .. }
         | Action::Upgrade { .. }
-        | Action::Remove { .. } => None,
+        | Action::Remove { .. }
+        | Action::Update { .. }
+        | Action::Move { .. } => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wnm_core::{
     Desired, FailedAction, HostSample, NodeId, NodeSample, NodeState, Policy, Presence, StopCause, Threshold,
-    Timestamp, WindowEnd,
+    Timestamp, Volume, WindowEnd,
 };
 
 use super::{Trial, steady, valves};
@@ -229,8 +229,8 @@ impl<'a> Facts<'a> {
             *of_kind += 1;
         }
         let is_disabled = node.belief == Belief::Disabled;
-        let is_elsewhere = is_disabled || node.belief == Belief::Migrating;
-        self.under_way += u32::from(is_operation || (node.acting && !is_elsewhere));
+        // A recorded migrating node without an action of wnm does not count.
+        self.under_way += u32::from(is_operation || (node.acting && !is_disabled));
         let is_at_rest = matches!(node.belief, Belief::Stopped(_) | Belief::Removing | Belief::Dead) || is_disabled;
         self.active += u32::from(!is_at_rest);
         self.settled += u32::from(node.is_up());
@@ -442,16 +442,17 @@ fn compare(policy: &Policy, host: &HostSample) -> (bool, bool) {
         rates_over |= is_over(threshold, seen);
         rates_under &= is_under(threshold, seen);
     }
-    let mut disks = host.volumes.iter().map(|volume| volume.used);
+    let has_space = |volume: &Volume| {
+        is_under(policy.disk, volume.used) && volume.available.is_none_or(|available| available >= policy.crisis)
+    };
     let over = is_over(policy.cpu, host.cpu)
         || is_over(policy.memory, host.memory)
-        || disks.clone().any(|used| is_over(policy.disk, used))
+        || host.volumes.iter().any(|volume| is_over(policy.disk, volume.used))
         || loads.clone().any(|(threshold, seen)| is_over(threshold, seen))
         || rates_over;
     let under = is_under(policy.cpu, host.cpu)
         && is_under(policy.memory, host.memory)
-        && disks.any(|used| is_under(policy.disk, used))
-        && host.volumes.iter().any(|volume| volume.available.is_none_or(|available| available >= policy.crisis))
+        && host.volumes.iter().any(has_space)
         && loads.clone().all(|(threshold, seen)| is_under(threshold, seen))
         && rates_under;
     (over, under)

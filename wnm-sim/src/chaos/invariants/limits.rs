@@ -18,9 +18,11 @@ fn tally<'a>(planned: impl Iterator<Item = &'a Planned>) -> Tally {
     for planned in planned.filter(|planned| planned.reason != Reason::Dead) {
         match planned.action {
             Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } => tally.starts += 1,
-            Action::Stop { .. } | Action::Remove { .. } | Action::Disable { .. } => tally.reliefs += 1,
+            Action::Stop { .. } | Action::Remove { .. } | Action::Disable { .. } | Action::Move { .. } => {
+                tally.reliefs += 1;
+            }
             Action::Upgrade { .. } => tally.upgrades += 1,
-            Action::Enable { .. } => {}
+            Action::Enable { .. } | Action::Update { .. } => {}
         }
     }
     tally

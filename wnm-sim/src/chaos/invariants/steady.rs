@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use wnm_core::{Action, NodeId, NodeState, Percent, Planned, Policy, Reason, Relief, Signal, StopCause, Threshold};
+use wnm_core::{
+    Action, Desired, NodeId, NodeState, Percent, Planned, Policy, Reason, Relief, Signal, StopCause, Threshold,
+};
 
 use super::facts::{Believed, Facts};
 use super::{Finding, Trial, is_recovery};
@@ -144,9 +146,15 @@ pub(super) fn order(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
 }
 
 fn is_in_cooldown(trial: &Trial<'_>, node: &Believed<'_>) -> bool {
-    matches!(
-        trial.state.nodes.get(&node.id),
-        Some(NodeState::Stopped { since: Some(since), cause: StopCause::Pressure })
-            if !trial.observation.rebooted && trial.observation.now.since(*since) < COOLDOWN
-    )
+    if trial.observation.rebooted {
+        return false;
+    }
+    match trial.state.nodes.get(&node.id) {
+        Some(NodeState::Stopped { since: Some(since), cause: StopCause::Pressure }) => {
+            trial.observation.now.since(*since) < COOLDOWN
+        }
+        Some(NodeState::Stopped { .. }) => false,
+        // This observation is the first that shows the stop: the cooldown begins now.
+        Some(_) | None => node.desired == Desired::StoppedByPolicy,
+    }
 }

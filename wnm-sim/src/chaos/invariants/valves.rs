@@ -96,7 +96,11 @@ pub(super) fn unavailable(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let is_running = |node| facts.node(node).is_some_and(|node| node.is_running());
     let stops = trial.decided().filter(is_voluntary).filter(|planned| match planned.action {
         Action::Upgrade { .. } | Action::Restart { .. } => true,
-        Action::Remove { node, .. } | Action::Stop { node } | Action::Disable { node } => is_running(node),
+        Action::Remove { node, .. }
+        | Action::Stop { node }
+        | Action::Disable { node }
+        | Action::Update { node, .. }
+        | Action::Move { node, .. } => is_running(node),
         Action::Add { .. } | Action::Start { .. } | Action::Enable { .. } => false,
     });
     let stops = stops.count();

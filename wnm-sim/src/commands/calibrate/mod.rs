@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::capacity::TICK;
 use crate::output::Output;
 use crate::trace_file::BadLines;
-use crate::{Exit, SimError};
+use crate::{Exit, SimError, values};
 
 pub(crate) use host::HostFacts;
 use record::Record;
@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(required = true, value_name = "TRACE")]
     traces: Vec<PathBuf>,
     /// Set the number of processors where the traces have none
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::cpus)]
     cpus: Option<u32>,
     /// Write the constants as the [model] table of a scenario; - writes it to standard output instead of the report
     #[arg(long, value_name = "MODEL.toml")]

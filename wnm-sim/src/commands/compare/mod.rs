@@ -15,14 +15,13 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::capacity::{CapacityScenario, Groups, PilotSpec};
-use crate::commands::run::{cycle, days};
 use crate::commands::score::pooled::{Pooled, pooled};
 use crate::commands::score::{Rank, Sum, ranking, summed_up};
 use crate::error::talk;
 use crate::output::{Format, Output};
 use crate::run_file::RunLine;
 use crate::statistics::Mean;
-use crate::{Exit, SimError, candidates, jobs};
+use crate::{Exit, SimError, candidates, jobs, values};
 
 use ablation::{Absence, absence};
 use plan::{Extent, FINE_CYCLE, FINE_SEEDS, Plan, Watch};
@@ -49,19 +48,19 @@ pub(crate) struct Args {
     #[arg(value_name = "SCENARIO", default_value = "all", add = candidates::scenarios())]
     scenarios: Vec<String>,
     /// Set the processors of recorded hosts, for traces of background load without a header
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::cpus)]
     cpus: Option<u32>,
     /// Set the first seed; the default is outside the seeds that wnm-sim tune uses
-    #[arg(long, default_value_t = 1001)]
+    #[arg(long, default_value_t = 1001, value_name = "N", value_parser = values::seed)]
     seed: u64,
     /// Set the number of seeds; at most 3 of them run in cycles of 5 s
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = values::count)]
     seeds: u64,
-    /// Set the length of a run, in days, at most 3660
-    #[arg(long, default_value_t = 7.0, value_parser = days)]
+    /// Set the length of a run, at most 3660 days; a bare number is days
+    #[arg(long, default_value_t = 7.0, value_name = "TIME", value_parser = values::days)]
     days: f64,
-    /// Set the length of a cycle, in seconds, a multiple of 5, at most 86400
-    #[arg(long, default_value_t = 60, value_parser = cycle)]
+    /// Set the length of a cycle, a multiple of 5s, at most 1d; a bare number is seconds
+    #[arg(long, default_value_t = 60, value_name = "TIME", value_parser = values::cycle)]
     cycle: u32,
     /// Compare the settings of a TOML file, such as one of wnm-sim tune, as steady-tuned
     #[arg(long, value_name = "POLICY.toml")]
@@ -70,7 +69,7 @@ pub(crate) struct Args {
     #[arg(long)]
     ablation: bool,
     /// Set the number of parallel runs [default: number of processors]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = values::jobs)]
     jobs: Option<NonZeroUsize>,
     /// Write the runs to a file for score, one JSON object per line; .gz compresses, - is standard output
     #[arg(long, value_name = "RUNS.jsonl")]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::chaos::faults::Faults;
 use crate::policy_args::set_all;
 use crate::scenario::chaos::Scenario;
-use crate::{Exit, SimError};
+use crate::{Exit, SimError, values};
 
 use events::Events;
 use run::{Found, Run};
@@ -33,16 +33,16 @@ Examples:
 See docs/TESTING.md for the faults and the invariants.")]
 pub struct Args {
     /// Seed of the first run
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::seed)]
     seed: u64,
     /// Number of runs, with ascending seeds
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::count)]
     seeds: u64,
     /// Cycles of each run, before the calm cycles at its end
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = values::count)]
     cycles: u64,
     /// Nodes at the start of each run, 0 to 5000 [default: drawn from the seed, 0 to 250]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=5000))]
+    #[arg(long, value_name = "N", value_parser = values::explored_nodes)]
     nodes: Option<u32>,
     /// Kinds of faults: all, none, or a list such as crashes,reboots
     #[arg(long, default_value = "all")]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use wnm_agent::valves::{ReadHold, Reading};
 use wnm_agent::{Agent, AgentError, Mode, Trigger};
 use wnm_core::{
-    Hold, HoldSource, Limits, NewNodeInputs, NodeId, NodeState, Selection, Settings, Timestamp, Upgrades, Valves,
-    new_node,
+    ChangeRequest, Hold, HoldSource, Limits, NewNodeInputs, NodeChange, NodeId, NodeState, NodeUpdate, Selection,
+    Settings, Timestamp, Upgrades, Valves, new_node,
 };
 
 use super::checks::DecisionChecks;
@@ -166,6 +166,14 @@ impl<'a> Run<'a> {
                 Event::Cap { cap } => self.agent.settings.policy.node_cap = *cap,
                 Event::Ask { verb, node } => trigger = Trigger::Requested(*verb, Selection::Named(vec![*node])),
                 Event::AskSome { verb, count } => trigger = Trigger::Requested(*verb, Selection::Count(*count)),
+                Event::Move { node, volume } => {
+                    let to = storage_folder(*volume as usize % self.agent.platform.model.volumes());
+                    trigger = changed(*node, NodeChange::Move(to));
+                }
+                Event::Update { node, argument } => {
+                    let update = NodeUpdate { arguments: Some(vec![argument.to_string()]), ..NodeUpdate::default() };
+                    trigger = changed(*node, NodeChange::Update(Box::new(update)));
+                }
                 _ => {}
             }
         }
@@ -259,6 +267,10 @@ impl<'a> Run<'a> {
         };
         state.nodes.iter().find(is_unfinished).map(|(id, node)| format!("{id} is {node:?}"))
     }
+}
+
+fn changed(node: NodeId, change: NodeChange) -> Trigger {
+    Trigger::Changed(vec![ChangeRequest { node, change }])
 }
 
 /// A number above every UUID that a run can count up to.

@@ -22,6 +22,8 @@ pub(super) fn varied(
         sample.presence = presence(chance);
         sample.version = (!chance.once_in(10)).then(|| version(u64::from(chance.below(8))));
         state.nodes.insert(*id, state_of(now, chance));
+        // Only a node in removal has a reason of one, and the new state may be any.
+        state.removals.remove(id);
         if chance.once_in(6) {
             state.acting.insert(*id);
         }
@@ -31,6 +33,7 @@ pub(super) fn varied(
     }
     if chance.once_in(2) {
         state.acting.clear();
+        state.removals.clear();
     }
     observation.rebooted = chance.once_in(20);
     observation.target = (!chance.once_in(10)).then(|| version(u64::from(chance.below(8))));

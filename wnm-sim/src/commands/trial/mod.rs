@@ -11,11 +11,11 @@ use wnm_core::RawSettings;
 use crate::capacity::{CapacityScenario, PilotSpec, Score, run_observed, run_once};
 use crate::commands::calibrate::calibrated;
 use crate::commands::chart::{CollectedRun, side_by_side};
-use crate::commands::run::{check_length, cycle, days};
+use crate::commands::run::check_length;
 use crate::output::{Format, Output};
 use crate::policy_args::{read_settings, set_all};
 use crate::trace_file::{BadLines, TraceFile};
-use crate::{Exit, SimError, candidates, jobs};
+use crate::{Exit, SimError, candidates, jobs, values};
 
 use report::Trial;
 
@@ -44,25 +44,25 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Set the number of processors where the trace has none
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::cpus)]
     cpus: Option<u32>,
     /// Set the first seed
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::seed)]
     seed: u64,
     /// Set the number of seeds
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(2..))]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = values::seeds_to_compare)]
     seeds: u64,
-    /// Set the length of a run, in days, at most 3660
-    #[arg(long, default_value_t = 7.0, value_parser = days)]
+    /// Set the length of a run, at most 3660 days; a bare number is days
+    #[arg(long, default_value_t = 7.0, value_name = "TIME", value_parser = values::days)]
     days: f64,
-    /// Set the length of a cycle, in seconds, a multiple of 5, at most 86400
-    #[arg(long, default_value_t = 60, value_parser = cycle)]
+    /// Set the length of a cycle, a multiple of 5s, at most 1d; a bare number is seconds
+    #[arg(long, default_value_t = 60, value_name = "TIME", value_parser = values::cycle)]
     cycle: u32,
     /// Set the number of parallel runs [default: number of processors]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = values::jobs)]
     jobs: Option<NonZeroUsize>,
     /// Draw the first day of both policies side by side, on the first seed
-    #[arg(short, long, value_name = "FILE.svg")]
+    #[arg(short, long, value_name = "FILE.svg", value_parser = values::svg_file)]
     output: Option<PathBuf>,
     /// Write the fitted host as a scenario, for run, tune and compare
     #[arg(long, value_name = "SCENARIO.toml")]

@@ -17,10 +17,10 @@ use wnm_core::{Policy, Preset, RawSettings};
 
 use crate::capacity::recording::TraceFacts;
 use crate::capacity::{CapacityScenario, PilotSpec};
-use crate::commands::run::{check_length, cycle, days};
+use crate::commands::run::check_length;
 use crate::output::Output;
 use crate::policy_args::set_all;
-use crate::{Exit, SimError, candidates, jobs};
+use crate::{Exit, SimError, candidates, jobs, values};
 
 use plan::{Plan, Sizes};
 use report::Report;
@@ -65,22 +65,22 @@ pub(crate) struct Args {
     #[arg(long = "set", value_name = "KEY=VALUE", add = candidates::settings())]
     set: Vec<String>,
     /// Limit the number of runs, each one candidate in one scenario on one seed
-    #[arg(long, default_value_t = 2000)]
+    #[arg(long, default_value_t = 2000, value_name = "N", value_parser = values::runs)]
     budget: usize,
     /// Set the processors of recorded hosts, for traces of background load without a header
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = values::cpus)]
     cpus: Option<u32>,
     /// Set the first seed, which also selects the candidates
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = values::seed)]
     seed: u64,
-    /// Set the length of a run, in days, at most 3660
-    #[arg(long, default_value_t = 7.0, value_parser = days)]
+    /// Set the length of a run, at most 3660 days; a bare number is days
+    #[arg(long, default_value_t = 7.0, value_name = "TIME", value_parser = values::days)]
     days: f64,
-    /// Set the length of a cycle, in seconds, a multiple of 5, at most 86400
-    #[arg(long, default_value_t = 60, value_parser = cycle)]
+    /// Set the length of a cycle, a multiple of 5s, at most 1d; a bare number is seconds
+    #[arg(long, default_value_t = 60, value_name = "TIME", value_parser = values::cycle)]
     cycle: u32,
     /// Set the number of parallel runs [default: number of processors]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = values::jobs)]
     jobs: Option<NonZeroUsize>,
     /// Write the best policy to a settings file for `wnm --config` and `wnm-sim run --policy`; - for standard output
     #[arg(long, value_name = "POLICY.toml")]

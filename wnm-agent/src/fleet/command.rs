@@ -1,0 +1,347 @@
+//! Commands of the operator to the hosts of a fleet, and the checks that each must pass.
+//!
+//! The engine carries commands and is no authority. A command with a signature may hold or resume. A document without
+//! one may hold only: anyone may stop, only the key may start. The list of verbs is closed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use wnm_core::Timestamp;
+
+use super::name::Name;
+use super::signature::{KeyError, PublicKey, SigningKey};
+
+/// Longest document with its signature, in bytes.
+pub const LONGEST_COMMAND: usize = 64 << 10;
+/// Longest reason, in characters.
+const LONGEST_REASON: usize = 200;
+/// Most holds without a signature that one command ends.
+pub const MOST_LIFTED: usize = 1024;
+
+/// The hosts that a command is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// All hosts of the fleet, also those that join later.
+    All,
+    /// One host.
+    Host(Name),
+}
+
+impl Target {
+    /// Returns whether a host is one of the target.
+    #[must_use]
+    pub fn includes(&self, host: &Name) -> bool {
+        match self {
+            Self::All => true,
+            Self::Host(name) => name == host,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all hosts"),
+            Self::Host(host) => write!(f, "host {host}"),
+        }
+    }
+}
+
+/// The identifier of a hold without a signature: 32 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct StopId(String);
+
+impl StopId {
+    /// Returns a new identifier.
+    ///
+    /// # Errors
+    /// The system has no random numbers.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        super::random_hex().map(Self)
+    }
+}
+
+impl TryFrom<String> for StopId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let is_digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        if text.len() == 32 && text.bytes().all(is_digit) { Ok(Self(text)) } else { Err("not 32 hexadecimal digits") }
+    }
+}
+
+/// The closed list of verbs of a signed command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Verb {
+    /// Hold voluntary actions.
+    Hold {
+        /// The reason, on one line.
+        reason: String,
+        /// Whether removals in their delay are cancelled too.
+        drain: bool,
+    },
+    /// End the hold.
+    Resume {
+        /// The holds without a signature that end too.
+        lifts: Vec<StopId>,
+    },
+}
+
+/// A signed command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The fleet.
+    pub fleet: Name,
+    /// The generation: a command replaces those of lower generations. The time of issue in milliseconds, and above that of
+    /// the command before.
+    pub generation: u64,
+    /// The hosts.
+    pub target: Target,
+    /// The time of issue, by the operator's clock.
+    pub issued: Timestamp,
+    /// The end: no host obeys the command later.
+    pub not_after: Timestamp,
+    /// The verb.
+    pub verb: Verb,
+}
+
+/// A hold without a signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// The fleet.
+    pub fleet: Name,
+    /// The identifier, which the command that ends it names.
+    pub id: StopId,
+    /// The hosts.
+    pub target: Target,
+    /// The time of issue, by the clock of its author.
+    pub issued: Timestamp,
+    /// The end of the hold.
+    pub not_after: Timestamp,
+    /// The reason, on one line.
+    pub reason: String,
+    /// Whether removals in their delay are cancelled too.
+    pub drain: bool,
+}
+
+/// A document with its signature, as the engine carries it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope {
+    document: String,
+    signature: String,
+}
+
+/// The reason why a host refuses a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The text is longer than any command.
+    #[error("it is longer than 64 KiB")]
+    TooLong,
+    /// The text is no command of this version.
+    #[error("it is not a command of the documented form: {0}")]
+    Form(String),
+    /// The signature is not one of the fleet's key.
+    #[error("its signature is not by the key of the fleet")]
+    Signature,
+    /// The command is of another fleet.
+    #[error("it is for the fleet {0}")]
+    OtherFleet(Name),
+    /// The command is for other hosts.
+    #[error("it is for {0}")]
+    OtherTarget(Target),
+    /// The command has ended.
+    #[error("it has ended")]
+    Expired,
+    /// A command of a higher generation was obeyed.
+    #[error("its generation {generation} is older than {applied}")]
+    Older {
+        /// The generation of the command.
+        generation: u64,
+        /// The highest generation that was obeyed.
+        applied: u64,
+    },
+    /// Another command has the same generation.
+    #[error("another command has its generation {0}")]
+    GenerationTwice(u64),
+}
+
+impl Command {
+    /// Returns the document that is signed.
+    ///
+    /// # Errors
+    /// The command cannot be written as JSON.
+    pub fn document(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(self)
+    }
+
+    /// Returns the text for the engine, signed.
+    ///
+    /// # Errors
+    /// The key cannot sign.
+    pub fn sign(&self, key: &SigningKey) -> Result<String, KeyError> {
+        let document = self.document().map_err(|error| KeyError::Sign(error.to_string()))?;
+        let signature = key.sign(document.as_bytes())?;
+        enclose(document, signature).map_err(|error| KeyError::Sign(error.to_string()))
+    }
+
+    /// Reads a text of the engine, and checks its signature before it reads the document.
+    ///
+    /// # Errors
+    /// The text is too long, has another form, or its signature is not by the key.
+    pub fn read(text: &str, key: &PublicKey) -> Result<Self, Refusal> {
+        let envelope: Envelope = parse(text)?;
+        if !key.has_signed(envelope.document.as_bytes(), &envelope.signature) {
+            return Err(Refusal::Signature);
+        }
+        let mut command: Self = parse(&envelope.document)?;
+        match &mut command.verb {
+            Verb::Hold { reason, .. } => *reason = one_line(reason),
+            Verb::Resume { lifts } if lifts.len() > MOST_LIFTED => return Err(Refusal::TooLong),
+            Verb::Resume { .. } => {}
+        }
+        Ok(command)
+    }
+}
+
+impl Stop {
+    /// Reads a text of the engine.
+    ///
+    /// # Errors
+    /// The text is too long, or no hold.
+    pub fn read(text: &str) -> Result<Self, Refusal> {
+        let mut stop: Self = parse(text)?;
+        stop.reason = one_line(&stop.reason);
+        Ok(stop)
+    }
+}
+
+/// Returns a document and its signature, a signature file of minisign, as the engine carries them.
+///
+/// # Errors
+/// They cannot be written as JSON.
+pub fn enclose(document: String, signature: String) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&Envelope { document, signature })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    if text.len() > LONGEST_COMMAND {
+        return Err(Refusal::TooLong);
+    }
+    serde_json::from_str(text).map_err(|error| Refusal::Form(one_line(&error.to_string())))
+}
+
+/// Returns a text of another host on one line of bounded length, without control characters.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::super::signature::tests::{DOCUMENT, PUBLIC, SIGNATURE};
+    use super::*;
+
+    pub(crate) fn key() -> PublicKey {
+        PublicKey::new(PUBLIC).unwrap()
+    }
+
+    fn enclosed(document: &str, signature: &str) -> String {
+        enclose(document.to_owned(), signature.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn command_signed_by_minisign_is_read() {
+        let command = Command::read(&enclosed(DOCUMENT, SIGNATURE), &key()).unwrap();
+        assert_eq!((command.generation, &command.target), (1_795_000_000_000, &Target::All));
+        assert_eq!(command.verb, Verb::Hold { reason: "new kernel".to_owned(), drain: false });
+        assert_eq!(command.document().unwrap(), DOCUMENT);
+    }
+
+    #[test]
+    fn changed_and_unsigned_documents_are_refused() {
+        let forged = DOCUMENT.replace("new kernel", "old kernel");
+        let other = SigningKey::generate().unwrap().0.sign(DOCUMENT.as_bytes()).unwrap();
+        for (document, signature) in [
+            (DOCUMENT, ""),
+            (DOCUMENT, "x"),
+            (DOCUMENT, other.as_str()),
+            (forged.as_str(), SIGNATURE),
+            ("", SIGNATURE),
+            (&DOCUMENT[..DOCUMENT.len() - 1], SIGNATURE),
+        ] {
+            assert_eq!(Command::read(&enclosed(document, signature), &key()), Err(Refusal::Signature));
+        }
+        for text in ["", "{}", DOCUMENT, "[]", "null", r#"{"document":1,"signature":2}"#] {
+            assert!(matches!(Command::read(text, &key()), Err(Refusal::Form(_))), "{text}");
+        }
+        assert_eq!(Command::read(&"x".repeat(LONGEST_COMMAND + 1), &key()), Err(Refusal::TooLong));
+    }
+
+    #[test]
+    fn signed_documents_of_other_forms_are_refused() {
+        let (key, public) = SigningKey::generate().unwrap();
+        for document in [
+            "{}".to_owned(),
+            DOCUMENT.replace("\"hold\":", "\"remove\":"),
+            DOCUMENT.replace("\"drain\"", "\"shell\""),
+            DOCUMENT.replace("\"issued\"", "\"host\":1,\"issued\""),
+            DOCUMENT.replace("farm", "Farm*"),
+            DOCUMENT.replace("1795000000000", "-1"),
+        ] {
+            let signature = key.sign(document.as_bytes()).unwrap();
+            let read = Command::read(&enclosed(&document, &signature), &public);
+            assert!(matches!(read, Err(Refusal::Form(_))), "{document}");
+        }
+    }
+
+    #[test]
+    fn holds_without_signature_are_bounded() {
+        let text = |reason: &str| {
+            serde_json::json!({"fleet": "farm", "id": "0".repeat(32), "target": {"host": "a"}, "issued": 1,
+                "not_after": 2, "reason": reason, "drain": true})
+            .to_string()
+        };
+        let stop = Stop::read(&text(&format!("a\n\u{1b}[31mb {}", "x".repeat(500)))).unwrap();
+        assert!(stop.reason.starts_with("a [31mb xxx") && stop.reason.chars().count() == LONGEST_REASON);
+        for wrong in [text("a").replace("0000", "000g"), text("a").replace("\"id\"", "\"verb\""), DOCUMENT.to_owned()] {
+            assert!(matches!(Stop::read(&wrong), Err(Refusal::Form(_))));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn no_change_of_a_signed_text_is_accepted(at in 0_usize..600, byte in any::<u8>()) {
+            let text = enclosed(DOCUMENT, SIGNATURE);
+            let mut bytes = text.clone().into_bytes();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Ok(command) = Command::read(&String::from_utf8_lossy(&bytes), &key()) {
+                prop_assert_eq!(Ok(command), Command::read(&text, &key()));
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in ".{0,300}") {
+            _ = Command::read(&text, &key());
+            _ = Stop::read(&text);
+        }
+
+        #[test]
+        fn truncated_commands_are_refused(length in 0_usize..500) {
+            let text = enclosed(DOCUMENT, SIGNATURE);
+            let length = length % text.len();
+            prop_assert!(Command::read(&text[..length], &key()).is_err());
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The connection to the engine of a fleet: a server of the Redis protocol, version 7 or later.
+
+use std::time::Duration;
+
+use redis::{ConnectionAddr, ConnectionLike as _, Pipeline, RedisConnectionInfo, TlsCertificates, Value};
+use wnm_core::{EngineUrl, Tls};
+
+use super::membership::{Login, Plaintext};
+
+/// Longest time of a connection, and of each answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The first version whose ACL tells keys to read from keys to write.
+const LEAST_VERSION: u64 = 7;
+
+/// The engine cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The connection would leave this host without encryption.
+    #[error("a connection to {url} would not be encrypted")]
+    Plaintext {
+        /// The address.
+        url: String,
+    },
+    /// The certificates of the authorities cannot be used.
+    #[error("the certificates of the authorities cannot be used: {cause}")]
+    Authorities {
+        /// The cause.
+        cause: String,
+    },
+    /// No connection, or it ended.
+    #[error("cannot reach {url}: {cause}")]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// The cause.
+        cause: String,
+    },
+    /// The user or the password is wrong.
+    #[error("{url} refuses the user {user}")]
+    Login {
+        /// The address.
+        url: String,
+        /// The user.
+        user: String,
+    },
+    /// The server is older than version 7.
+    #[error("{url} has version {version}, and a fleet needs version 7")]
+    Old {
+        /// The address.
+        url: String,
+        /// The version.
+        version: String,
+    },
+    /// The server refuses an operation.
+    #[error("{url} refuses an operation: {fault}")]
+    Fault {
+        /// The address.
+        url: String,
+        /// The cause.
+        fault: Fault,
+    },
+}
+
+/// The reason why the engine refuses an operation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The server is a replica.
+    #[error("it is a read-only replica")]
+    ReadOnly,
+    /// The memory of the server is full.
+    #[error("its memory is full")]
+    Full,
+    /// The server cannot write its disk, and refuses changes.
+    #[error("it cannot write its disk")]
+    Disk,
+    /// The server loads its data.
+    #[error("it is loading its data")]
+    Loading,
+    /// The user has no right.
+    #[error("the user has no right to it")]
+    NoRight,
+    /// A key has a value of another type.
+    #[error("a key of the fleet has a value of another type")]
+    WrongType,
+    /// Another cause.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Fault {
+    fn of(code: &str, detail: &str) -> Self {
+        match code {
+            "READONLY" => Self::ReadOnly,
+            "OOM" => Self::Full,
+            "MISCONF" => Self::Disk,
+            "LOADING" | "BUSY" | "MASTERDOWN" => Self::Loading,
+            "NOPERM" | "NOAUTH" => Self::NoRight,
+            "WRONGTYPE" => Self::WrongType,
+            _ => Self::Other(super::command::one_line(&format!("{code} {detail}"))),
+        }
+    }
+}
+
+/// A connection to the engine.
+pub struct Engine {
+    connection: redis::Connection,
+    url: String,
+    version: String,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// The replies to the commands of one round trip, each with its own fault.
+pub type Replies = Vec<Result<Value, Fault>>;
+
+impl Engine {
+    /// Connects, and checks the version of the server.
+    ///
+    /// # Errors
+    /// The connection would not be encrypted, the server cannot be reached, refuses the user, or is too old.
+    pub fn connect(url: &EngineUrl, login: &Login) -> Result<Self, EngineError> {
+        let text = url.to_string();
+        if url.tls() == Tls::Off && !url.is_loopback() && login.plaintext == Plaintext::Refused {
+            return Err(EngineError::Plaintext { url: text });
+        }
+        let client = client(url, login)?;
+        let connection =
+            client.get_connection_with_timeout(TIMEOUT).map_err(|error| connect_error(&error, url, login))?;
+        let timeouts =
+            connection.set_read_timeout(Some(TIMEOUT)).and_then(|()| connection.set_write_timeout(Some(TIMEOUT)));
+        timeouts.map_err(|error| unreachable(&error, &text))?;
+        let mut engine = Self { connection, url: text, version: String::new() };
+        engine.version = engine.read_version(login)?;
+        let major = engine.version.split('.').next().and_then(|major| major.parse::<u64>().ok());
+        if major.is_none_or(|major| major < LEAST_VERSION) {
+            return Err(EngineError::Old { url: engine.url, version: engine.version });
+        }
+        Ok(engine)
+    }
+
+    /// Returns the version of the server, such as `7.0.15`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Returns the error of a fault of this server.
+    #[must_use]
+    pub fn fault(&self, fault: Fault) -> EngineError {
+        EngineError::Fault { url: self.url.clone(), fault }
+    }
+
+    /// Sends commands in one round trip.
+    ///
+    /// # Errors
+    /// The connection ended. A command that the server refuses has its fault in the replies.
+    pub fn ask(&mut self, commands: &Pipeline) -> Result<Replies, EngineError> {
+        let packed = commands.get_packed_pipeline();
+        let replies = self.connection.req_packed_commands(&packed, 0, commands.len());
+        let replies = replies.map_err(|error| unreachable(&error, &self.url))?;
+        let each = |reply| match reply {
+            Value::ServerError(error) => Err(Fault::of(error.code(), error.details().unwrap_or_default())),
+            value => Ok(value),
+        };
+        Ok(replies.into_iter().map(each).collect())
+    }
+
+    /// Sends commands in one round trip, each of which must succeed.
+    ///
+    /// # Errors
+    /// The connection ended, or the server refuses a command.
+    pub fn require(&mut self, commands: &Pipeline) -> Result<Vec<Value>, EngineError> {
+        let replies: Result<Vec<Value>, Fault> = self.ask(commands)?.into_iter().collect();
+        replies.map_err(|fault| self.fault(fault))
+    }
+
+    fn read_version(&mut self, login: &Login) -> Result<String, EngineError> {
+        let mut hello = redis::pipe();
+        hello.cmd("HELLO");
+        match self.ask(&hello)?.into_iter().next() {
+            Some(Ok(value)) => Ok(field(&value, "version").unwrap_or_else(|| "unknown".to_owned())),
+            // A server before version 6 has no such command.
+            Some(Err(Fault::Other(_))) | None => Ok("5 or earlier".to_owned()),
+            Some(Err(Fault::NoRight)) => Err(EngineError::Login { url: self.url.clone(), user: login.user.clone() }),
+            Some(Err(fault)) => Err(self.fault(fault)),
+        }
+    }
+}
+
+/// Returns the text of a field of a reply that is a map.
+fn field(value: &Value, name: &str) -> Option<String> {
+    let is_name = |value: &Value| bytes(value) == Some(name.as_bytes());
+    let found = match value {
+        Value::Map(pairs) => pairs.iter().find(|(key, _)| is_name(key)).map(|(_, value)| value),
+        Value::Array(items) => {
+            items.chunks(2).find(|pair| pair.first().is_some_and(is_name)).and_then(|pair| pair.get(1))
+        }
+        _ => None,
+    };
+    found.and_then(bytes).map(|text| String::from_utf8_lossy(text).into_owned())
+}
+
+/// Returns the bytes of a reply; None for a missing value.
+#[must_use]
+pub fn bytes(value: &Value) -> Option<&[u8]> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.as_bytes()),
+        _ => None,
+    }
+}
+
+/// Returns the text of a reply; None for a missing value.
+#[must_use]
+pub fn text(value: &Value) -> Option<String> {
+    bytes(value).filter(|bytes| !bytes.is_empty()).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+}
+
+/// Returns the time of a reply to `TIME`, in milliseconds; None for another reply.
+#[must_use]
+pub fn millis(value: &Value) -> Option<i64> {
+    let Value::Array(parts) = value else { return None };
+    let number = |at: usize| parts.get(at).and_then(text)?.parse::<i64>().ok();
+    Some(number(0)?.saturating_mul(1000).saturating_add(number(1)? / 1000))
+}
+
+/// Reads a file of certificates in PEM form, of at most 16 KiB, so that an invitation stays a line.
+///
+/// # Errors
+/// The file cannot be read, is longer, or holds no certificate.
+pub fn read_certificates(path: &std::path::Path) -> Result<String, String> {
+    const LONGEST: usize = 16 << 10;
+    crate::outbound::certificates(path)?;
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    if text.len() > LONGEST { Err("it is longer than 16 KiB".to_owned()) } else { Ok(text) }
+}
+
+fn client(url: &EngineUrl, login: &Login) -> Result<redis::Client, EngineError> {
+    let (host, port) = (url.host().to_owned(), url.port());
+    let address = match url.tls() {
+        Tls::Off => ConnectionAddr::Tcp(host, port),
+        Tls::On => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+    };
+    let mut user = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if let Some(password) = &login.password {
+        user = user.set_username(&login.user).set_password(password.reveal());
+    }
+    let refused = |error: redis::RedisError| EngineError::Authorities { cause: error.to_string() };
+    let info = redis::IntoConnectionInfo::into_connection_info(address).map_err(refused)?.set_redis_settings(user);
+    match url.tls() {
+        Tls::Off => redis::Client::open(info).map_err(refused),
+        Tls::On => {
+            // The provider of another library of the process serves as well.
+            _ = rustls::crypto::ring::default_provider().install_default();
+            let root_cert = login.ca.as_ref().map(|ca| ca.clone().into_bytes());
+            redis::Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert }).map_err(refused)
+        }
+    }
+}
+
+fn connect_error(error: &redis::RedisError, url: &EngineUrl, login: &Login) -> EngineError {
+    let is_login = error.kind() == redis::ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"));
+    if is_login {
+        return EngineError::Login { url: url.to_string(), user: login.user.clone() };
+    }
+    match error.code() {
+        Some(code) => {
+            EngineError::Fault { url: url.to_string(), fault: Fault::of(code, error.detail().unwrap_or_default()) }
+        }
+        None => unreachable(error, &url.to_string()),
+    }
+}
+
+fn unreachable(error: &redis::RedisError, url: &str) -> EngineError {
+    let cause = if error.is_timeout() { "no answer in time".to_owned() } else { cause_of(error) };
+    EngineError::Unreachable { url: url.to_owned(), cause }
+}
+
+/// Returns the innermost cause of an error, on one line.
+fn cause_of(error: &redis::RedisError) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    super::command::one_line(&cause.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_told_apart_by_their_code() {
+        for (code, fault) in [
+            ("READONLY", Fault::ReadOnly),
+            ("OOM", Fault::Full),
+            ("MISCONF", Fault::Disk),
+            ("LOADING", Fault::Loading),
+            ("NOPERM", Fault::NoRight),
+            ("WRONGTYPE", Fault::WrongType),
+            ("ERR", Fault::Other("ERR x y".to_owned())),
+        ] {
+            assert_eq!(Fault::of(code, "x\r\ny"), fault);
+        }
+    }
+
+    #[test]
+    fn a_connection_without_tls_stays_on_the_host() {
+        let login = Login { user: "u".to_owned(), password: None, ca: None, plaintext: Plaintext::Refused };
+        let url = EngineUrl::new("redis://192.0.2.1").unwrap();
+        let error = Engine::connect(&url, &login).unwrap_err();
+        assert_eq!(error, EngineError::Plaintext { url: "redis://192.0.2.1:6379".to_owned() });
+    }
+
+    #[test]
+    fn closed_port_is_unreachable() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let login = Login { user: "u".to_owned(), password: None, ca: None, plaintext: Plaintext::Refused };
+        let error =
+            Engine::connect(&EngineUrl::new(&format!("redis://127.0.0.1:{port}")).unwrap(), &login).unwrap_err();
+        assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");
+    }
+}

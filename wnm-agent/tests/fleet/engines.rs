@@ -1,0 +1,129 @@
+//! Engines that cannot be used: full, read-only, old, slow, with another type, with another certificate.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use wnm_agent::fleet::command::Target;
+use wnm_agent::fleet::engine::{Engine, EngineError};
+use wnm_agent::fleet::membership::{Login, Plaintext, Secret};
+use wnm_core::EngineUrl;
+
+use crate::server::{Server, admin};
+use crate::{Farm, name};
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn full_and_read_only_engines_are_told_and_their_commands_obeyed() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    for (limits, frees, told) in [
+        (vec!["CONFIG", "SET", "maxmemory", "1"], vec!["CONFIG", "SET", "maxmemory", "0"], "its memory is full"),
+        (vec!["REPLICAOF", "127.0.0.1", "1"], vec!["REPLICAOF", "NO", "ONE"], "it is a read-only replica"),
+    ] {
+        let mut host = farm.join(&server, "a");
+        farm.hold(Target::All);
+        server.command(&limits);
+        let problems = host.turn().problems;
+        assert!(problems.iter().any(|problem| problem.ends_with(told)), "{problems:?}");
+        assert!(host.hold().is_some(), "{told}");
+        server.command(&frees);
+        assert!(host.turn().problems.is_empty());
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn keys_of_another_type_are_told() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    let mut host = farm.join(&server, "a");
+    server.command(&["HSET", "wnm:farm:c:all", "a", "b"]);
+    let problems = host.turn().problems;
+    assert!(problems[0].contains("cannot read the command for all hosts"), "{problems:?}");
+    server.command(&["HSET", "wnm:farm:h:b", "a", "b"]);
+    farm.join(&server, "b");
+    assert!(farm.fleet.hosts().unwrap()[1].state.as_ref().unwrap().is_err());
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn wrong_password_is_told() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    let mut login = farm.join(&server, "a").membership.login;
+    login.password = Some(Secret::new("wrong".to_owned()));
+    assert!(matches!(Engine::connect(&server.url(), &login), Err(EngineError::Login { .. })));
+    login.user = "stranger".to_owned();
+    assert!(matches!(Engine::connect(&server.url(), &login), Err(EngineError::Login { .. })));
+    server.command(&["ACL", "SETUSER", "default", "resetpass", ">secret"]);
+    assert!(matches!(Engine::connect(&server.url(), &admin()), Err(EngineError::Login { .. })));
+}
+
+#[test]
+fn old_and_silent_servers_are_told() {
+    let serve = |answer: &'static str| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while let Some(Ok(line)) = lines.next() {
+                if line == "HELLO" {
+                    _ = (&stream).write_all(answer.as_bytes());
+                }
+            }
+        });
+        EngineUrl::new(&format!("redis://127.0.0.1:{port}")).unwrap()
+    };
+    let old = serve("*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n6.2.14\r\n");
+    let error = Engine::connect(&old, &admin()).unwrap_err();
+    assert!(matches!(&error, EngineError::Old { version, .. } if version == "6.2.14"), "{error}");
+    let older = serve("-ERR unknown command `HELLO`\r\n");
+    assert!(matches!(Engine::connect(&older, &admin()), Err(EngineError::Old { .. })));
+    let error = Engine::connect(&serve(""), &admin()).unwrap_err();
+    assert!(error.to_string().ends_with("no answer in time"), "{error}");
+    let web = serve("HTTP/1.1 400 Bad Request\r\n\r\n");
+    assert!(matches!(Engine::connect(&web, &admin()), Err(EngineError::Unreachable { .. })));
+}
+
+/// Makes an authority, and a certificate of it for 127.0.0.1.
+fn certificates(folder: &Path) {
+    let script = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=own-ca -keyout ca.key -out ca.pem
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=engine -keyout server.key -out server.csr
+printf 'subjectAltName=IP:127.0.0.1\\nextendedKeyUsage=serverAuth\\n' >ext
+openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out server.pem";
+    let made = Command::new("sh").arg("-ec").arg(script).current_dir(folder).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS, and openssl"]
+fn own_authority_is_trusted_and_no_other() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    certificates(folder.path());
+    certificates(other.path());
+    let server = Server::start_with_tls(folder.path());
+    let login = |ca: Option<&Path>| {
+        let ca = ca.map(|folder| std::fs::read_to_string(folder.join("ca.pem")).unwrap());
+        Login { user: "default".to_owned(), password: None, ca, plaintext: Plaintext::Refused }
+    };
+    let path = folder.path().join("fleet.json");
+    let mut fleet =
+        wnm_agent::fleet::operator::Fleet::create(name("farm"), server.url(), &login(Some(folder.path())), &path)
+            .unwrap();
+    let invitation = fleet.invite(name("a"), None, std::time::Duration::from_secs(60), crate::wall(), &path).unwrap();
+    assert!(invitation.encode().unwrap().len() < 4_000);
+    let mut host = crate::Host::new(&server, wnm_agent::fleet::operator::accept(invitation).unwrap());
+    assert!(host.turn().problems.is_empty());
+    for wrong in [None, Some(other.path())] {
+        let error = Engine::connect(&server.url(), &login(wrong)).unwrap_err();
+        assert!(error.to_string().contains("certificate"), "{error}");
+    }
+    let plain = EngineUrl::new(&format!("redis://127.0.0.1:{}", server.port)).unwrap();
+    assert!(matches!(Engine::connect(&plain, &login(None)), Err(EngineError::Unreachable { .. })));
+    let tls_to_plain = Server::start(&[]);
+    let url = EngineUrl::new(&format!("rediss://127.0.0.1:{}", tls_to_plain.port)).unwrap();
+    assert!(matches!(Engine::connect(&url, &login(None)), Err(EngineError::Unreachable { .. })));
+}

@@ -1,0 +1,157 @@
+//! Commands on a fleet.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use wnm_agent::fleet::name::Name;
+use wnm_core::EngineUrl;
+
+use super::hold::End;
+use super::numbers;
+
+#[derive(Debug, Args)]
+pub(crate) struct Fleet {
+    /// File of the operator, with the secret key beside it [default: fleet.json in the folder of the database]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) fleet: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: FleetCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetCommand {
+    /// Create a fleet on an engine, with the keys of its operator
+    #[command(
+        after_help = "The engine is a server of the Redis protocol, version 7 or later. Its user must have the right to change users.\n\nExamples:\n  wnm fleet init farm redis://127.0.0.1\n  wnm fleet init farm rediss://redis.example.org --ca ca.pem --password-file admin.txt\n  wnm fleet init farm redis://10.8.0.1 --unencrypted --password-file admin.txt    over WireGuard"
+    )]
+    Init(FleetInit),
+    /// Print the command that lets a host join, once
+    #[command(
+        after_help = "An earlier password of the host ends.\n\nExamples:\n  wnm fleet invite web-1\n  wnm fleet invite web-1 --valid 1h --url rediss://redis.example.org"
+    )]
+    Invite(FleetInvite),
+    /// Let this host join a fleet by an invitation
+    Join {
+        /// Invitation, as `wnm fleet invite` prints it
+        #[arg(value_name = "INVITATION")]
+        invitation: String,
+    },
+    /// Let this host leave its fleet
+    Leave,
+    /// Show the state of all hosts together
+    Status,
+    /// List the hosts
+    Hosts,
+    /// List the nodes of hosts
+    Nodes(FleetHosts),
+    /// Print the latest events of hosts, oldest first
+    #[command(
+        after_help = "The engine has the latest 100 events of a host.\n\nExamples:\n  wnm fleet events -f\n  wnm fleet events web-1 web-2\n\nCtrl-C ends --follow with exit code 0."
+    )]
+    Events(FleetEvents),
+    /// Hold voluntary actions on hosts
+    #[command(
+        after_help = "A hold needs no key: with --unsigned, any user of the engine that may write holds the hosts. Only the key resumes them.\n\nExamples:\n  wnm fleet hold --reason 'new kernel' --until 2h\n  wnm fleet hold --host web-1 --reason 'new disks' --drain\n\nExit code 3: a host that publishes has not obeyed in time."
+    )]
+    Hold(FleetHold),
+    /// End the hold of hosts
+    #[command(
+        after_help = "Examples:\n  wnm fleet resume\n  wnm fleet resume --host web-1\n\nExit code 3: a host that publishes has not obeyed in time."
+    )]
+    Resume(FleetResume),
+    /// Check the engine, the hosts, and the membership of this host
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetInit {
+    /// Name of the fleet: lower-case letters, digits, dots and hyphens
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Name,
+    /// Address of the engine, such as rediss://redis.example.org:6379
+    #[arg(value_name = "URL", value_parser = url)]
+    pub(crate) url: EngineUrl,
+    /// User of the engine that may change its users
+    #[arg(long, value_name = "USER", default_value = "default")]
+    pub(crate) user: String,
+    /// File with the password of the user, readable by its owner only [default: no password]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// File with the certificates of own authorities in PEM form, which alone are trusted [default: the public authorities]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Allow redis:// beyond this host, where the network encrypts, as WireGuard does
+    #[arg(long)]
+    pub(crate) unencrypted: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetInvite {
+    /// Name of the host in the fleet: lower-case letters, digits, dots and hyphens
+    #[arg(value_name = "HOST")]
+    pub(crate) host: Name,
+    /// Time in which the invitation works
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = numbers::duration)]
+    pub(crate) valid: Duration,
+    /// Address of the engine for the host [default: that of the operator]
+    #[arg(long, value_name = "URL", value_parser = url)]
+    pub(crate) url: Option<EngineUrl>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetHosts {
+    /// Names of hosts [default: all]
+    #[arg(value_name = "HOST")]
+    pub(crate) hosts: Vec<Name>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetEvents {
+    #[command(flatten)]
+    pub(crate) hosts: FleetHosts,
+    /// Maximum number of events, the latest ones
+    #[arg(long, default_value_t = 50, value_name = "N", value_parser = numbers::lines)]
+    pub(crate) lines: u32,
+    /// Print new events until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetHold {
+    /// Reason, which status, explain, doctor and alerts of the hosts show
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) order: FleetOrder,
+    /// Cancel removals in their delay too
+    #[arg(long)]
+    pub(crate) drain: bool,
+    /// Send the hold without a signature
+    #[arg(long)]
+    pub(crate) unsigned: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetResume {
+    #[command(flatten)]
+    pub(crate) order: FleetOrder,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetOrder {
+    /// Only this host; may be given several times [default: all hosts]
+    #[arg(long = "host", value_name = "HOST")]
+    pub(crate) hosts: Vec<Name>,
+    /// End of the command: a time from now such as 2h, a date such as 2026-12-01, or a time such as 2026-12-01T06:00:00Z [default: 30 days from now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<End>,
+    /// Time to wait until the hosts obey; 0s for none
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = numbers::duration)]
+    pub(crate) wait: Duration,
+}
+
+fn url(text: &str) -> Result<EngineUrl, String> {
+    EngineUrl::new(text).map_err(|_| "not an address such as rediss://redis.example.org:6379".to_owned())
+}

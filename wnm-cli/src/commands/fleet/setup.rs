@@ -1,0 +1,56 @@
+//! `wnm fleet init` and `invite`.
+
+use std::path::{Path, PathBuf};
+
+use wnm_agent::fleet::engine;
+use wnm_agent::fleet::membership::{Login, Operator, Plaintext};
+use wnm_agent::fleet::operator::Fleet;
+use wnm_agent::fleet::secret_file;
+
+use super::{failed, open};
+use crate::args::{FleetInit, FleetInvite};
+use crate::error::{CliError, Exit, FleetCommandError};
+use crate::output::Output;
+use crate::render::fleet::{self, CreatedFleet, Invited};
+use crate::valves;
+
+/// Creates a fleet.
+///
+/// # Errors
+/// Its files exist, or the engine cannot be used.
+pub(super) fn init(path: &Path, args: FleetInit, output: &Output) -> Result<Exit, CliError> {
+    let key = Operator::key_path(path);
+    if let Some(existing) = [path, &key].into_iter().find(|path| path.exists()) {
+        return Err(failed(FleetCommandError::Exists(existing.to_owned())));
+    }
+    let password = args.password_file.as_deref().map(secret_file::read_password).transpose().map_err(failed)?;
+    let ca = args.ca.map(certificates).transpose()?;
+    let plaintext = if args.unencrypted { Plaintext::Allowed } else { Plaintext::Refused };
+    let admin = Login { user: args.user, password, ca, plaintext };
+    if let Some(folder) = path.parent() {
+        let failed_folder = |source| FleetCommandError::Folder { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(|source| failed(failed_folder(source)))?;
+    }
+    let fleet = Fleet::create(args.name, args.url, &admin, path).map_err(failed)?;
+    let created = CreatedFleet::of(fleet.operator(), path, &key);
+    output.result(&created, fleet::created)?;
+    Ok(Exit::Done)
+}
+
+fn certificates(path: PathBuf) -> Result<String, CliError> {
+    engine::read_certificates(&path).map_err(|cause| failed(FleetCommandError::Authorities { path, cause }))
+}
+
+/// Invites a host.
+///
+/// # Errors
+/// The engine cannot be used.
+pub(super) fn invite(path: &Path, args: FleetInvite, output: &Output) -> Result<Exit, CliError> {
+    let mut fleet = open(path)?;
+    let now = valves::now();
+    let invitation = fleet.invite(args.host.clone(), args.url, args.valid, now, path).map_err(failed)?;
+    let word = invitation.encode()?;
+    let invited = Invited::new(&args.host, &word, now.after(args.valid));
+    output.value(&invited, fleet::invited)?;
+    Ok(Exit::Done)
+}

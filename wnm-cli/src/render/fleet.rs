@@ -1,0 +1,15 @@
+//! The pages and documents of a fleet.
+
+mod hosts;
+mod member;
+mod nodes;
+mod order;
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use hosts::{HostView, hosts};
+pub(crate) use member::{CreatedFleet, Invited, Member, created, invited, joined, left};
+pub(crate) use nodes::{FleetEventView, FleetNodeView, event_line, events, nodes};
+pub(crate) use order::{Obedience, Sent, sent};
+pub(crate) use status::{FleetStatusView, status};

@@ -1,0 +1,325 @@
+//! One pass of the copy: whatever differs from the source is copied, whatever the source lacks is removed.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::io::Errno;
+
+use super::mover::Progress;
+use super::tree::{self, DEPTH, deeper, is_hash, is_same_version, kind, size};
+use super::verify::has_same_content;
+
+/// The bytes after which the copy is flushed, and then counts as copied after a cut.
+const BATCH: u64 = 256 << 20;
+/// The number of files after which the copy is flushed.
+const BATCH_FILES: usize = 4096;
+/// The size of a read, in bytes.
+pub(super) const BLOCK: usize = 1 << 20;
+
+/// The comparison that decides whether a file is copied again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compare {
+    /// By size and time: the node runs, and a later pass follows.
+    Times,
+    /// Files whose name is no hash also by content: a database may change without a new time.
+    Contents,
+}
+
+/// One pass of a folder.
+pub(super) struct Pass<'a> {
+    pub(super) compare: Compare,
+    /// Bytes per second; None without a limit.
+    pub(super) rate: Option<u64>,
+    pub(super) progress: &'a Progress,
+    target: OwnedFd,
+    buffer: Vec<u8>,
+    /// Copied files whose content may not be on the drive yet, with the times of their sources.
+    unflushed: Vec<(PathBuf, Timestamps)>,
+    unflushed_bytes: u64,
+    begun: Instant,
+    copied: u64,
+}
+
+/// An error of the copy, with the file below the folder that it concerns.
+pub(super) type PassError = (PathBuf, io::Error);
+
+fn at(path: &Path) -> impl Fn(io::Error) -> PassError + '_ {
+    move |error| (path.to_owned(), error)
+}
+
+impl<'a> Pass<'a> {
+    /// Copies the folder `source` to the existing folder `target`.
+    ///
+    /// # Errors
+    /// A file cannot be read or written, or the copy was stopped.
+    pub(super) fn run(
+        source: &OwnedFd,
+        target: OwnedFd,
+        compare: Compare,
+        rate: Option<u64>,
+        progress: &'a Progress,
+    ) -> Result<(), PassError> {
+        let here = Path::new("");
+        let top = target.try_clone().map_err(at(here))?;
+        let mut pass = Self {
+            compare,
+            rate,
+            progress,
+            target,
+            buffer: vec![0; BLOCK],
+            unflushed: Vec::new(),
+            unflushed_bytes: 0,
+            begun: Instant::now(),
+            copied: 0,
+        };
+        pass.folder(source, &top, here, DEPTH)?;
+        pass.flush().map_err(at(here))
+    }
+
+    fn folder(&mut self, source: &OwnedFd, target: &OwnedFd, path: &Path, depth: u32) -> Result<(), PassError> {
+        let entries = tree::entries(source).map_err(at(path))?;
+        let copies = Self::remove_others(target, &entries, path, depth)?;
+        for (name, facts) in &entries {
+            let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
+            match kind(facts) {
+                FileType::Directory => {
+                    let depth = deeper(depth).map_err(at(&path))?;
+                    let inner = match tree::open_in(source, name) {
+                        Err(error) if is_gone(&error) => continue,
+                        opened => opened.map_err(at(&path))?,
+                    };
+                    let made = make_folder(target, name, facts).map_err(at(&path))?;
+                    self.folder(&inner, &made, &path, depth)?;
+                }
+                FileType::RegularFile => match self.file(source, target, name, facts, copies.get(name), &path) {
+                    // The node has deleted or replaced it meanwhile.
+                    Err(error) if is_gone(&error) => {}
+                    done => done.map_err(at(&path))?,
+                },
+                FileType::Symlink => copy_link(source, target, name).map_err(at(&path))?,
+                // Sockets and FIFOs belong to the process.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes entries of the copy that the source lacks, or has with another kind. Returns the others.
+    fn remove_others(
+        target: &OwnedFd,
+        wanted: &[(CString, Stat)],
+        path: &Path,
+        depth: u32,
+    ) -> Result<HashMap<CString, Stat>, PassError> {
+        let mut copies: HashMap<CString, Stat> = tree::entries(target).map_err(at(path))?.into_iter().collect();
+        if copies.is_empty() {
+            return Ok(copies);
+        }
+        let wanted: HashMap<&CStr, FileType> =
+            wanted.iter().map(|(name, facts)| (name.as_c_str(), kind(facts))).collect();
+        for (name, facts) in copies.extract_if(|name, facts| wanted.get(name.as_c_str()) != Some(&kind(facts))) {
+            remove_all(target, &name, kind(&facts), depth).map_err(at(path))?;
+        }
+        Ok(copies)
+    }
+
+    /// Copies a file unless its `copy` is one already. The `listed` facts may be older than the file: the node may run.
+    fn file(
+        &mut self,
+        source: &OwnedFd,
+        target: &OwnedFd,
+        name: &CStr,
+        listed: &Stat,
+        copy: Option<&Stat>,
+        path: &Path,
+    ) -> io::Result<()> {
+        if self.progress.is_stopped() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if let Some(copy) = copy {
+            if self.is_copied(source, target, name, listed, copy)? {
+                self.progress.add(size(listed));
+                return Ok(());
+            }
+            tree::remove(target, name, FileType::RegularFile)?;
+        }
+        let mut from = File::from(tree::open_file(source, name)?);
+        let facts = rustix::fs::fstat(&from)?;
+        if kind(&facts) != FileType::RegularFile {
+            return Ok(());
+        }
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut to = File::from(rustix::fs::openat(target, name, flags, Mode::RUSR | Mode::WUSR)?);
+        let is_sparse = u64::try_from(facts.st_blocks).unwrap_or_default().saturating_mul(512) < size(&facts);
+        let bytes = self.content(&mut from, &mut to, is_sparse)?;
+        give(&to, &facts)?;
+        self.unflushed.push((path.to_owned(), times(&facts)));
+        self.unflushed_bytes += bytes;
+        if self.unflushed_bytes >= BATCH || self.unflushed.len() >= BATCH_FILES {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn is_copied(
+        &self,
+        source: &OwnedFd,
+        target: &OwnedFd,
+        name: &CStr,
+        facts: &Stat,
+        copy: &Stat,
+    ) -> io::Result<bool> {
+        if !is_same_version(facts, copy) {
+            return Ok(false);
+        }
+        if self.compare == Compare::Times || is_hash(name) {
+            return Ok(true);
+        }
+        let (mut one, mut other) =
+            (File::from(tree::open_file(source, name)?), File::from(tree::open_file(target, name)?));
+        has_same_content(&mut one, &mut other)
+    }
+
+    /// Copies the content of a file, and leaves holes where a sparse source has zeros.
+    fn content(&mut self, from: &mut File, to: &mut File, is_sparse: bool) -> io::Result<u64> {
+        let mut bytes = 0;
+        loop {
+            if self.progress.is_stopped() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let read = match from.read(&mut self.buffer) {
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let Some(block) = self.buffer.get(..read).filter(|block| !block.is_empty()) else { break };
+            if is_sparse && block.iter().all(|byte| *byte == 0) {
+                to.seek(SeekFrom::Current(i64::try_from(read).unwrap_or_default()))?;
+            } else {
+                to.write_all(block)?;
+            }
+            bytes += read as u64;
+            self.progress.add(read as u64);
+            self.copied += read as u64;
+            self.keep_rate();
+        }
+        if is_sparse {
+            to.set_len(bytes)?;
+        }
+        Ok(bytes)
+    }
+
+    /// Waits so that the bytes copied so far do not exceed the rate.
+    fn keep_rate(&self) {
+        let Some(rate) = self.rate.filter(|rate| *rate > 0) else { return };
+        let due = Duration::from_secs_f64(self.copied as f64 / rate as f64);
+        // In short waits, so that a stop takes effect.
+        while let Some(left) = due.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero()) {
+            if self.progress.is_stopped() {
+                return;
+            }
+            thread::sleep(left.min(Duration::from_millis(100)));
+        }
+    }
+
+    /// Flushes the copied files, and gives them the times of their sources: from now on they count as copied.
+    fn flush(&mut self) -> io::Result<()> {
+        if self.unflushed.is_empty() {
+            return Ok(());
+        }
+        flush(&self.target, self.unflushed.iter().map(|(path, _)| path.as_path()))?;
+        for (path, times) in self.unflushed.drain(..) {
+            match rustix::fs::utimensat(&self.target, &path, &times, AtFlags::SYMLINK_NOFOLLOW) {
+                // A second name of the same entry was copied since and removed it.
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.unflushed_bytes = 0;
+        Ok(())
+    }
+}
+
+/// Flushes the files of a folder to the drive.
+#[cfg(target_os = "linux")]
+fn flush<'a>(target: &OwnedFd, _files: impl Iterator<Item = &'a Path>) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(target)?)
+}
+
+/// Flushes the files of a folder to the drive.
+#[cfg(not(target_os = "linux"))]
+fn flush<'a>(target: &OwnedFd, files: impl Iterator<Item = &'a Path>) -> io::Result<()> {
+    for file in files {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::openat(target, file, flags, Mode::empty()) {
+            Ok(file) => rustix::fs::fsync(file)?,
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
+fn times(facts: &Stat) -> Timestamps {
+    let modified = Timespec { tv_sec: facts.st_mtime as _, tv_nsec: facts.st_mtime_nsec as _ };
+    Timestamps { last_access: modified, last_modification: modified }
+}
+
+/// Gives a copy the owner and the mode of its source. Only root can change owners, and some file systems have neither.
+fn give(copy: impl AsFd, facts: &Stat) -> io::Result<()> {
+    if rustix::process::geteuid().is_root() {
+        let (user, group) = (Uid::from_raw(facts.st_uid), Gid::from_raw(facts.st_gid));
+        lenient(rustix::fs::fchown(&copy, Some(user), Some(group)))?;
+    }
+    lenient(rustix::fs::fchmod(&copy, Mode::from_raw_mode(facts.st_mode)))
+}
+
+fn lenient(result: rustix::io::Result<()>) -> io::Result<()> {
+    match result {
+        Ok(()) | Err(Errno::PERM | Errno::NOTSUP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn make_folder(target: &OwnedFd, name: &CStr, facts: &Stat) -> io::Result<OwnedFd> {
+    match rustix::fs::mkdirat(target, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let made = tree::open_in(target, name)?;
+    give(&made, facts)?;
+    Ok(made)
+}
+
+/// Copies a link as a link; its target is never opened.
+fn copy_link(source: &OwnedFd, target: &OwnedFd, name: &CStr) -> io::Result<()> {
+    let to = match rustix::fs::readlinkat(source, name, Vec::new()) {
+        Err(Errno::NOENT) => return Ok(()),
+        read => read?,
+    };
+    tree::remove(target, name, FileType::Symlink)?;
+    Ok(rustix::fs::symlinkat(to, target, name)?)
+}
+
+fn remove_all(folder: &OwnedFd, name: &CStr, kind: FileType, depth: u32) -> io::Result<()> {
+    if kind == FileType::Directory {
+        let depth = deeper(depth)?;
+        let inner = tree::open_in(folder, name)?;
+        for (name, facts) in tree::entries(&inner)? {
+            remove_all(&inner, &name, tree::kind(&facts), depth)?;
+        }
+    }
+    tree::remove(folder, name, kind)
+}
