@@ -11,6 +11,7 @@ pub mod process;
 mod quick_check;
 mod sample;
 mod silent;
+mod unlisted;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,7 +88,8 @@ impl Platform {
         for volume in &mut volumes {
             volume.drained = colony.settings.drained.contains(&volume.root);
         }
-        let host = HostSample { cpu_limit, psi, weight, volumes, ..self.host.sample(before, reading) };
+        let unlisted = unlisted::find(colony, &storage);
+        let host = HostSample { cpu_limit, psi, weight, volumes, unlisted, ..self.host.sample(before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);

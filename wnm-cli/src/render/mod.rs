@@ -29,6 +29,7 @@ pub(crate) mod takeover;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod trash;
+mod unlisted;
 pub(crate) mod valves;
 pub(crate) mod volumes;
 pub(crate) mod work;

@@ -16,6 +16,7 @@ pub(crate) mod observation;
 pub(crate) mod pressure_stall;
 pub(crate) mod program_cache;
 pub(crate) mod units;
+pub(crate) mod unlisted;
 pub(crate) mod volume;
 pub(crate) mod wallet;
 pub(crate) mod weight;

@@ -6,12 +6,13 @@ use wnm_platform::Platform;
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few};
-use crate::commands::unlisted::{self, Unlisted};
+use crate::commands::unlisted::{self, Process, Unlisted};
 
 const CHECK: &str = "unlisted_nodes";
 
 /// Lists the nodes in these storage folders that the database does not contain; none on a healthy host. Their numbers are
-/// skipped by additions, and nothing starts them again.
+/// skipped by additions. A scheduled cycle takes in those that their definitions prove, up to the node cap, and moves folders
+/// without an identity into the trash; the others stay as they are.
 pub(super) fn check(platform: &Platform, roots: &[PathBuf], snapshot: &Snapshot) -> Vec<Check> {
     // A row that cannot be read is no missing one, and other checks report it and the storage folders.
     let found = if snapshot.unreadable.is_empty() {
@@ -33,7 +34,9 @@ fn with_identity(found: &[Unlisted]) -> Option<Check> {
     let subject = counted(found.len(), "node in the storage folders is", "nodes in the storage folders are");
     let message = format!("{subject} not in the database: {}", first_few(found.iter().map(name)));
     let uuid = &first.node.uuid;
-    let hint = format!("`wnm trash restore {uuid}` takes it into this colony, unless another database contains it");
+    let hint = format!(
+        "`wnm trash restore {uuid}` takes it into this colony; a cycle does so only for nodes with a definition"
+    );
     Some(Check::warning(CHECK, message, hint))
 }
 
@@ -42,6 +45,9 @@ fn without_identity(found: &[Unlisted]) -> Option<Check> {
     let folders = first_few(found.iter().map(|unlisted| unlisted.node.folder.display().to_string()));
     let subject = counted(found.len(), "folder of a node", "folders of nodes");
     let message = format!("{subject} without an identity and without a row in the database: {folders}");
-    let hint = format!("delete it with `rm -r {}`, unless another database contains it", first.node.folder.display());
+    let hint = match first.process {
+        Process::Absent => "`wnm run` moves it into the trash".to_owned(),
+        Process::Runs => "a process uses it: `wnm doctor` names unmanaged processes".to_owned(),
+    };
     Some(Check::warning(CHECK, message, hint))
 }

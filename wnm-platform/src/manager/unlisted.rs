@@ -1,0 +1,76 @@
+//! Folders of nodes that the colony does not contain: proof of the node by its definition, and remnants without a node.
+
+use std::path::PathBuf;
+
+use wnm_core::{Flavor, Node, ProcessIdentity, Program, UnlistedFolder};
+
+use super::{ProcessManager, Service, definition};
+use crate::error::PlatformError;
+use crate::node_dir::{self, Folder, Marker, holds_identity};
+use crate::observe::process::Processes;
+
+/// A node that the colony does not contain, as its definition describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvenNode {
+    /// The node with its number.
+    pub node: Node,
+    /// Its process; None when it does not run.
+    pub process: Option<ProcessIdentity>,
+}
+
+/// Returns the node of a folder that has its marker, its identity, and a definition that no other user than root and that
+/// of wnm can write. A folder without an identity and without a process goes into the trash with the definition in it.
+///
+/// None for any other folder, and for one whose manager does not tell whether the node runs.
+///
+/// # Errors
+/// A remnant cannot be moved.
+pub(crate) fn settle(
+    manager: &dyn ProcessManager,
+    flavor: &Flavor,
+    unlisted: &UnlistedFolder,
+    roots: &[PathBuf],
+) -> Result<Option<ProvenNode>, PlatformError> {
+    let kind = manager.kind();
+    let path = &unlisted.folder;
+    let marker = Marker::read(path)?.filter(|marker| marker.uuid == unlisted.uuid);
+    let Some(marker) = marker.filter(|_| kind.program != Program::Antctl) else { return Ok(None) };
+    let id = marker.id;
+    let folder = Folder { path: path.clone(), marker: Some(marker), flavor: None };
+    let defined = definition::read(&folder, kind);
+    let flavors = defined.iter().map(|node| &node.flavor).chain([flavor]).chain(&Flavor::ALL);
+    if !flavors.into_iter().any(|flavor| holds_identity(path, flavor)) {
+        return remove_remnant(manager, &folder, defined, roots).map(|()| None);
+    }
+    let Some(node) = defined.filter(|node| node.manager == kind && holds_identity(path, &node.flavor)) else {
+        return Ok(None);
+    };
+    let node = Node { id, ..node };
+    Ok(match manager.survey(&[&node]).remove(&id) {
+        Some(Service::Running(process)) => Some(ProvenNode { node, process: Some(process) }),
+        Some(Service::Stopped) => Some(ProvenNode { node, process: None }),
+        Some(Service::Unknown(_)) | None => None,
+    })
+}
+
+/// Moves a folder without an identity into the trash, unless a process uses it: that may be about to write one.
+fn remove_remnant(
+    manager: &dyn ProcessManager,
+    folder: &Folder,
+    defined: Option<Node>,
+    roots: &[PathBuf],
+) -> Result<(), PlatformError> {
+    let processes = Processes::of_host();
+    if definition::process_on(folder, &processes.all(), &processes).is_some() {
+        return Ok(());
+    }
+    if let Some(node) = defined {
+        let services = if node.manager == manager.kind() { manager.survey(&[&node]) } else { return Ok(()) };
+        if !matches!(services.get(&node.id), Some(Service::Stopped)) {
+            return Ok(());
+        }
+        manager.undefine(&node)?;
+    }
+    let uuid = folder.marker.as_ref().map(|marker| marker.uuid.as_str()).unwrap_or_default();
+    node_dir::trash_remnant(&folder.path, uuid, roots).map(drop)
+}
