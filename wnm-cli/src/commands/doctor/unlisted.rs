@@ -35,7 +35,7 @@ fn with_identity(found: &[Unlisted]) -> Option<Check> {
     let message = format!("{subject} not in the database: {}", first_few(found.iter().map(name)));
     let uuid = &first.node.uuid;
     let hint = format!(
-        "`wnm trash restore {uuid}` takes it into this colony; a cycle does so only for nodes with a definition"
+        "`wnm trash restore {uuid}` takes it into this colony; a scheduled cycle takes in nodes with a definition"
     );
     Some(Check::warning(CHECK, message, hint))
 }
