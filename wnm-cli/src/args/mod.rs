@@ -251,7 +251,7 @@ pub(crate) enum Command {
     Demo(Demo),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Init {
     /// Take over the nodes that the process manager runs already
     #[arg(long, group = "source")]
