@@ -1,7 +1,7 @@
 //! Threads that copy folders beside the cycles of wnm, behind other work.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -156,7 +156,13 @@ fn run(work: &Work, progress: &Progress) -> Result<(), PlatformError> {
     }
     let from = tree::open(source).map_err(|error| fail(source.clone(), error))?;
     let to = tree::open(&target).map_err(|error| fail(target.clone(), error))?;
-    let within = |(path, error): (PathBuf, io::Error)| fail(source.join(path), error);
+    // Only the target is written, so that its volume is full or read-only, and not that of the node.
+    let within = |(path, error): (PathBuf, io::Error)| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => {
+            fail(target.join(path), error)
+        }
+        _ => fail(source.join(path), error),
+    };
     let compare = match work.step {
         Step::Verify => {
             let different = difference(&from, &to, std::path::Path::new(""), progress, DEPTH).map_err(within)?;
