@@ -15,6 +15,7 @@ mod node;
 mod numbers;
 mod past;
 mod probe;
+mod rollout;
 mod selected;
 mod settings;
 mod trash;
@@ -34,6 +35,7 @@ pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use fleet::{
     Fleet, FleetCommand, FleetEvents, FleetHold, FleetHosts, FleetInit, FleetInvite, FleetOrder, FleetResume,
+    FleetServe,
 };
 pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};
@@ -41,6 +43,7 @@ pub(crate) use moment::Moment;
 pub(crate) use node::{Count, Node, Nodes, Survey};
 pub(crate) use past::{Events, History, Period};
 pub(crate) use probe::{Probe, ProbeCheck, ProbeHistory, ProbeRunNow};
+pub(crate) use rollout::{FleetRollout, FleetRolloutAbort, FleetRolloutStart, ProgramDigest};
 pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};

@@ -57,6 +57,8 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("fleet-member", document::<Option<fleet::Member>>()),
         ("fleet-nodes", document::<Vec<fleet::FleetNodeView>>()),
         ("fleet-order", document::<fleet::Sent>()),
+        ("fleet-rollout", document::<Option<fleet::RolloutView>>()),
+        ("fleet-server", document::<fleet::Served>()),
         ("fleet-status", document::<fleet::FleetStatusView>()),
         ("history", document::<Vec<history::CycleView>>()),
         ("live-event", document::<live_event::LiveEventView>()),
