@@ -11,8 +11,8 @@ use rustix::fs::{AtFlags, Timestamps};
 
 /// The bytes after which the copy is flushed, and then counts as copied after a cut.
 const BATCH: u64 = 256 << 20;
-/// The number of files after which the copy is flushed. A flush costs the same for few files as for many, and a cut costs
-/// the copy of one batch, some seconds.
+/// The number of files after which the copy is flushed. A flush costs about the same for few files as for many; a cut
+/// costs the copy of at most two batches.
 const BATCH_FILES: usize = 32_768;
 
 /// The copied files whose content may not be on the drive yet.
@@ -50,7 +50,7 @@ impl Flusher {
     }
 
     fn begin(&mut self) -> io::Result<()> {
-        // At most one batch waits for the drive, which bounds what a cut costs.
+        // At most one batch waits for the drive, which bounds the cost of a cut.
         self.wait()?;
         if self.files.is_empty() {
             return Ok(());
