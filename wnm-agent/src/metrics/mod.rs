@@ -6,6 +6,8 @@
 //! unknown value has no sample.
 
 mod daemon;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 mod host;
 mod nodes;
 mod probes;
