@@ -115,7 +115,7 @@ fn own_authority_is_trusted_and_no_other() {
             .unwrap();
     let invitation = fleet.invite(name("a"), None, std::time::Duration::from_secs(60), crate::wall(), &path).unwrap();
     assert!(invitation.encode().unwrap().len() < 4_000);
-    let mut host = crate::Host::new(&server, wnm_agent::fleet::operator::accept(invitation).unwrap());
+    let mut host = crate::Host::new(&server, wnm_agent::fleet::invitation::accept(invitation).unwrap());
     assert!(host.turn().problems.is_empty());
     for wrong in [None, Some(other.path())] {
         let error = Engine::connect(&server.url(), &login(wrong)).unwrap_err();

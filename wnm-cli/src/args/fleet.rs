@@ -9,6 +9,7 @@ use wnm_core::EngineUrl;
 
 use super::hold::End;
 use super::numbers;
+use super::rollout::FleetRollout;
 
 #[derive(Debug, Args)]
 pub(crate) struct Fleet {
@@ -60,6 +61,9 @@ pub(crate) enum FleetCommand {
         after_help = "Examples:\n  wnm fleet resume\n  wnm fleet resume --host web-1\n\nExit code 3: a host that publishes has not obeyed in time."
     )]
     Resume(FleetResume),
+    /// Upgrade the nodes of all hosts to one version, a few hosts at a time
+    #[command(subcommand)]
+    Rollout(FleetRollout),
     /// Check the engine, the hosts, and the membership of this host
     Doctor,
 }

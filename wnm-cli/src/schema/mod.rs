@@ -59,6 +59,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("fleet-member", document::<Option<fleet::Member>>()),
         ("fleet-nodes", document::<Vec<fleet::FleetNodeView>>()),
         ("fleet-order", document::<fleet::Sent>()),
+        ("fleet-rollout", document::<Option<fleet::RolloutView>>()),
         ("fleet-status", document::<fleet::FleetStatusView>()),
         ("history", document::<Vec<history::CycleView>>()),
         ("live-event", document::<live_event::LiveEventView>()),

@@ -1,10 +1,11 @@
 //! A fleet of two hosts with real daemons on a redis-server: `.ci/fleet-tests` gets the program and runs the tests.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::daemon::spawn;
+use crate::daemon::{Daemon, spawn, wait_for_exit};
 use crate::host::{Host, Ran, states};
 
 #[path = "../../../wnm-agent/tests/fleet/server.rs"]
@@ -92,10 +93,71 @@ fn two_hosts_join_are_held_and_resumed() {
     assert!(!files.iter().any(|file| file.exists()));
 }
 
+/// Returns the versions of the running nodes of a host.
+fn versions(host: &Host) -> Vec<String> {
+    let version = |node: &Value| node["sample"]["version"].as_str().unwrap_or_default().to_owned();
+    host.nodes().iter().map(version).collect()
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn rollout_upgrades_the_canary_and_then_the_other_host() {
+    let server = Server::start(&[]);
+    let (a, b) = (Host::with_colony(), Host::with_colony());
+    fleet(&a, 0, &["init", "farm", &server.url().to_string()]);
+    join(&a, &a, "a");
+    join(&a, &b, "b");
+    for host in [&a, &b] {
+        host.expect(0, "config set enable_upgrade=true node_cap=2");
+    }
+    let _daemons = [spawn(&a), spawn(&b)];
+    a.expect(0, "node add --count 2");
+    b.expect(0, "node add --count 2");
+    wait_for(&a, &["hosts"], |hosts| (0..2).all(|i| hosts[i]["nodes_up"] == 2));
+    assert!(fleet(&a, 1, &["rollout", "status"]).err.contains("no rollout was started"));
+    // The rollout is in effect before any host has the new program.
+    let program = a.path("antnode-0.4.18");
+    let old = std::fs::read(a.path(".local/bin/antnode")).unwrap();
+    a.put_binary("0.4.18", wnm_platform::fake_node::Behaviour::Normal);
+    std::fs::copy(a.path(".local/bin/antnode"), &program).unwrap();
+    std::fs::write(a.path(".local/bin/antnode"), &old).unwrap();
+    let words = ["--json", "fleet", "rollout", "start", "0.4.18", "--min-healthy-time", "1s", "--program"];
+    let mut command = a.command(&[&words[..], &[program.to_str().unwrap()]].concat());
+    let mut driver = Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let started = Instant::now();
+    while !a.path("fleet.rollout").exists() {
+        assert!(started.elapsed() < Duration::from_secs(30), "the rollout did not start");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    wait_for(&a, &["rollout", "status"], |rollout| {
+        rollout["hosts"].as_array().is_some_and(|hosts| hosts.iter().all(|host| host["reason"].is_string()))
+    });
+    std::thread::sleep(Duration::from_secs(12));
+    for host in [&a, &b] {
+        let draft = host.path(".local/bin/antnode.new");
+        std::fs::copy(&program, &draft).unwrap();
+        std::fs::rename(&draft, host.path(".local/bin/antnode")).unwrap();
+    }
+    let ended = wait_for(&a, &["rollout", "status"], |rollout| rollout["phase"] == "promotable");
+    assert_eq!((&ended["healthy"], &ended["waiting"]), (&1.into(), &1.into()), "{ended:#}");
+    assert_eq!(wait_for_exit(&mut driver), Some(0));
+    assert_eq!((versions(&a), versions(&b)), (vec!["0.4.18".to_owned(); 2], vec!["0.4.17".to_owned(); 2]));
+    let explained = b.expect(0, "explain").out;
+    assert!(explained.contains("the fleet rolls out 0.4.18: this host has no lease yet"), "{explained}");
+    let completed = fleet(&a, 0, &["rollout", "promote"]).json();
+    assert_eq!((&completed["phase"], &completed["healthy"]), (&"complete".into(), &2.into()));
+    assert_eq!(versions(&b), vec!["0.4.18".to_owned(); 2]);
+    assert!(fleet(&a, 1, &["rollout", "promote"]).err.contains("the rollout of 0.4.18 has ended"));
+    assert!(a.expect(0, "fleet rollout abort --release").out.contains("complete"));
+}
+
 #[test]
 fn commands_without_a_fleet_name_the_next_step() {
     let host = Host::with_colony();
-    for line in ["status", "hosts", "nodes", "events", "invite a", "hold --reason x", "resume", "doctor"] {
+    let rollouts =
+        ["status", "promote", "abort", "start 0.4.18 --program /nothing"].map(|line| format!("rollout {line}"));
+    let others = ["status", "hosts", "nodes", "events", "invite a", "hold --reason x", "resume", "doctor"];
+    for line in rollouts.into_iter().chain(others.map(str::to_owned)) {
         let ran = host.expect(1, &format!("fleet {line}"));
         assert!(ran.err.contains("hint: create a fleet with `wnm fleet init NAME URL`"), "{line}: {}", ran.err);
     }
@@ -104,6 +166,10 @@ fn commands_without_a_fleet_name_the_next_step() {
     assert!(host.expect(1, "fleet leave").err.contains("this host is in no fleet"));
     let ran = host.expect(1, "fleet init farm redis://192.0.2.1");
     assert!(ran.err.contains("would not be encrypted"), "{}", ran.err);
+    host.expect(2, "fleet rollout start 0.4.18");
+    host.expect(2, "fleet rollout start latest --program x");
+    host.expect(2, "fleet rollout start 0.4.18 --sha256 12");
+    host.expect(2, "fleet rollout start 0.4.18 --program x --max-parallel many");
     host.expect(2, "fleet init Farm redis://127.0.0.1");
     host.expect(2, "fleet init farm http://127.0.0.1");
     let port = server::free_port();

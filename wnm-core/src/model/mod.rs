@@ -15,6 +15,7 @@ pub(crate) mod node_update;
 pub(crate) mod observation;
 pub(crate) mod pressure_stall;
 pub(crate) mod program_cache;
+pub(crate) mod rollout;
 pub(crate) mod units;
 pub(crate) mod volume;
 pub(crate) mod wallet;

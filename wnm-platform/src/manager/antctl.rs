@@ -66,17 +66,19 @@ impl Antctl {
         Self { processes: Processes::below(&folder.join("proc")), ..Self::with(kind, &options, exec) }
     }
 
-    fn call(&self, verb: &str) -> Call {
+    fn call(&self) -> Call {
         let call = Call::new(&self.options.antctl);
-        let call = match self.options.antctl_verbosity {
+        match self.options.antctl_verbosity {
             Verbosity::Debug => call.arg("--debug"),
             Verbosity::Default => call,
-        };
-        call.arg(verb)
+        }
     }
 
+    /// Returns a call for one service. One `-v` is the least verbosity of antctl, two are its default: only then it leaves
+    /// out the questions to the RPC servers of all running nodes, which have no deadline, so that a node that hangs would
+    /// hold the calls for all others.
     fn named(&self, verb: &str, entry: &Entry) -> Call {
-        self.call(verb).args(["--service-name", &entry.service_name])
+        self.call().args(["-v", verb, "--service-name", &entry.service_name])
     }
 
     fn read(&self) -> Result<Registry, PlatformError> {
@@ -140,6 +142,22 @@ impl Antctl {
         self.exec.succeed(&call.arg(&self.options.binary)).map(drop)
     }
 
+    /// Does by systemd what antctl failed to do, or did not do in time: a start asks the RPC server of the node, and one
+    /// entry that it cannot read fails the calls for all nodes.
+    ///
+    /// # Errors
+    /// The service is not one of systemd on this host, or systemd fails too. The error is that of antctl.
+    fn or_by_systemd(
+        &self,
+        node: &Node,
+        error: PlatformError,
+        change: impl FnOnce(&ExternalUnit) -> Result<(), PlatformError>,
+    ) -> Result<(), PlatformError> {
+        let Some(unit) = self.unit_of(node) else { return Err(error) };
+        tracing::warn!(node = %node.id, %error, "antctl failed, so systemd changes its service");
+        change(&unit).map_err(|_| error)
+    }
+
     fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[ProcessInfo]) -> Service {
         let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid));
         if let Some(facts) = newest {
@@ -149,9 +167,11 @@ impl Antctl {
         match (status(registry), now) {
             (None | Some(Status::Added | Status::Stopped | Status::Removed), _) => Service::Stopped,
             (Some(Status::Running), Some(now)) if status(now) != Some(Status::Running) => Service::Stopped,
-            (Some(Status::Running), _) => {
-                Service::Unknown("antctl reports it as running, but no process exists".to_owned())
-            }
+            // The registry stays behind when systemd stopped the service.
+            (Some(Status::Running), _) => match self.unit_of(node).and_then(|unit| unit.is_active()) {
+                Some(false) => Service::Stopped,
+                Some(true) | None => Service::Unknown("antctl reports it as running, but no process exists".to_owned()),
+            },
             (Some(Status::Other(word)), _) => {
                 Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
             }
@@ -252,22 +272,36 @@ impl ProcessManager for Antctl {
             problem: RegistryProblem::NoEntry,
         })?;
         // Without --interval, antctl waits minutes for the connection to the network.
-        self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])).map(drop)
+        match self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])) {
+            Ok(_) => Ok(()),
+            Err(error) => self.or_by_systemd(node, error, ExternalUnit::start),
+        }
     }
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
         let _turn = self.turn()?;
-        let is_signalled = match self.read()?.of(node) {
-            Some(entry) if entry.status == Status::Running => match self.exec.succeed(&self.named("stop", entry)) {
-                // antctl waits for the exit of the process. The signal was sent, and the step "wait for exit" handles a
-                // process that takes longer.
-                Ok(_) | Err(PlatformError::Hung { .. }) => true,
-                Err(error) => return Err(error),
-            },
-            Some(_) | None => false,
+        let registry = self.read()?;
+        let unit = registry.of(node).and_then(|entry| self.unit(entry));
+        let is_signalled = match (registry.of(node), &unit) {
+            (Some(entry), _) if entry.status == Status::Running => {
+                match self.exec.succeed(&self.named("stop", entry)) {
+                    // antctl waits for the exit of the process. It sent the signal, and the step "wait for exit" handles a
+                    // process that takes longer.
+                    Err(PlatformError::Hung { .. }) if unit.is_none() => {}
+                    Err(error) => self.or_by_systemd(node, error, ExternalUnit::stop)?,
+                    Ok(_) => {}
+                }
+                true
+            }
+            // The registry has no start by systemd, which starts the node again after a signal of another program.
+            (Some(_), Some(unit)) if unit.is_active() == Some(true) => {
+                unit.stop()?;
+                true
+            }
+            (Some(_) | None, _) => false,
         };
         // After the stop: if the stop fails, the node keeps running, and a reboot must start it again.
-        self.unit_of(node).map_or(Ok(()), |unit| unit.disable())?;
+        unit.map_or(Ok(()), |unit| unit.disable())?;
         // A process that antctl believes to have ended, or does not know.
         if is_signalled && stop_signal == StopSignal::Term {
             Ok(())
@@ -305,7 +339,7 @@ impl ProcessManager for Antctl {
         }
         // The registry is only as new as the last antctl command. `status` refreshes it but is slow, so it runs only when
         // processes and registry disagree.
-        let asked = self.turn().and_then(|_turn| self.exec.succeed(&self.call("status").arg("--json")));
+        let asked = self.turn().and_then(|_turn| self.exec.succeed(&self.call().args(["status", "--json"])));
         let now = asked.ok().and_then(|output| Registry::parse(&output.stdout).ok());
         let all = self.processes.all();
         nodes.iter().map(|node| (node.id, self.look(node, &registry, now.as_ref(), &all))).collect()

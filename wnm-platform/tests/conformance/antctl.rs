@@ -46,10 +46,10 @@ pub(crate) fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     match words[..] {
         ["add", ..] => antctl.add(&words[1..]),
-        ["start", "--service-name", name, "--interval", _] => antctl.each(name, Antctl::start),
-        ["stop", "--service-name", name] => antctl.each(name, Antctl::stop),
-        ["remove", "--service-name", name, "--keep-directories"] => antctl.each(name, Antctl::remove),
-        ["upgrade", "--service-name", name, "--do-not-start", "--interval", _, "--path", path] => {
+        ["-v", "start", "--service-name", name, "--interval", _] => antctl.each(name, Antctl::start),
+        ["-v", "stop", "--service-name", name] => antctl.each(name, Antctl::stop),
+        ["-v", "remove", "--service-name", name, "--keep-directories"] => antctl.each(name, Antctl::remove),
+        ["-v", "upgrade", "--service-name", name, "--do-not-start", "--interval", _, "--path", path] => {
             let path = PathBuf::from(path);
             antctl.each(name, move |antctl, entry| antctl.upgrade(entry, &path))
         }

@@ -60,7 +60,7 @@ impl Antctl {
             _ => Err(unsupported(AntctlLimit::FolderName)),
         };
         let chooses = self.kind.scope == Scope::Zen;
-        let mut call = self.call("add");
+        let mut call = self.call().arg("add");
         // antctl adds one node by default, and refuses a number for the first node of a network.
         if !node.arguments.iter().any(|word| word == "--first") {
             call = call.args(["--count", "1"]);

@@ -99,7 +99,7 @@ fn add_puts_network_last_and_checks_registry() {
         calls.lock().unwrap()[1..].to_vec()
     };
     // A service with the ports of the node belongs to the node and is removed; one with other ports is external.
-    assert_eq!(elsewhere(55001), ["remove --service-name antnode1 --keep-directories"]);
+    assert_eq!(elsewhere(55001), ["-v remove --service-name antnode1 --keep-directories"]);
     assert_eq!(elsewhere(55009), Vec::<String>::new());
 
     // Left to choose, it is told of neither program nor folders.

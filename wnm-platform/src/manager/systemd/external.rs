@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use wnm_core::{Node, Scope};
 
 use super::render::SYSTEM_LOGS;
-use super::rights::{self, Bus, Rights};
+use super::rights::{self, Access, Bus, Rights};
 use super::unit::WordContext;
 use super::{BOOTED, SYSTEM_UNITS, lingering, slice_name, unit, user_units};
 use crate::error::PlatformError;
@@ -116,6 +116,31 @@ impl ExternalUnit {
         self.bus.remove(&self.wanted()).map(drop)
     }
 
+    /// Returns the name of the unit.
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Starts the node without its manager.
+    pub(crate) fn start(&self) -> Result<(), PlatformError> {
+        self.bus.change(["start", "--", &self.name()])
+    }
+
+    /// Begins to stop the node without its manager.
+    pub(crate) fn stop(&self) -> Result<(), PlatformError> {
+        self.bus.change(["stop", "--no-block", "--", &self.name()])
+    }
+
+    /// Tells whether systemd runs the node, or is about to; None when systemd does not tell.
+    pub(crate) fn is_active(&self) -> Option<bool> {
+        let output = self.bus.systemctl(Access::Query, ["is-active", "--", &self.name()]).ok()?;
+        match output.text().trim() {
+            "active" | "activating" | "reloading" | "deactivating" => Some(true),
+            "inactive" | "failed" => Some(false),
+            _ => None,
+        }
+    }
+
     /// Removes the drop-in and the link.
     pub(crate) fn release(&self) -> Result<(), PlatformError> {
         self.disable()?;
@@ -128,6 +153,8 @@ impl ExternalUnit {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
     use crate::exec::Output;
     use crate::node_dir::tests::node_at;
@@ -169,6 +196,37 @@ mod tests {
         assert!(!unit.text(&shared, None).contains("[Service]"));
         let user = unit_in(folder.path(), Scope::User).text(&node(), None);
         assert_eq!(user, "# Written by wnm.\n[Install]\nWantedBy=default.target\n");
+    }
+
+    #[test]
+    fn unit_is_started_and_stopped_without_its_manager() {
+        let folder = tempfile::tempdir().unwrap();
+        for (answer, state) in [
+            ("active\n", Some(true)),
+            ("activating\n", Some(true)),
+            ("inactive\n", Some(false)),
+            ("failed\n", Some(false)),
+            ("", None),
+            ("unknown\n", None),
+        ] {
+            let calls = Arc::new(Mutex::new(Vec::new()));
+            let log = Arc::clone(&calls);
+            let exec = Exec::scripted(move |call| {
+                log.lock().unwrap().push(call.summary());
+                Ok(Output::success(answer))
+            });
+            let bus = Bus { exec, scope: Scope::Sudo, rights: Rights::Own, runtime: None };
+            let unit = ExternalUnit { bus, ..unit_in(folder.path(), Scope::Sudo) };
+            assert_eq!(unit.is_active(), state, "{answer}");
+            unit.start().unwrap();
+            unit.stop().unwrap();
+            let calls: Vec<String> =
+                calls.lock().unwrap().iter().map(|call| call.split("--no-pager ").last().unwrap().to_owned()).collect();
+            assert_eq!(
+                calls,
+                ["is-active -- antnode1.service", "start -- antnode1.service", "stop --no-block -- antnode1.service"]
+            );
+        }
     }
 
     #[test]
