@@ -194,7 +194,7 @@ impl Book {
         let resolved: Vec<Alert> = self.alerts.iter().filter(ended).cloned().collect();
         let is_due = fresh.is_some_and(|fired| fired > now || now.since(fired) >= rhythm.wait)
             || !resolved.is_empty()
-            || firing.iter().any(|alert| is_repeated(alert));
+            || firing.iter().any(is_repeated);
         is_due.then(|| Notification { firing: firing.into_iter().cloned().collect(), resolved })
     }
 
@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(tries[..6], [930, 940, 960, 1000, 1080, 1240]);
         assert!(tries.windows(2).all(|pair| pair[1] - pair[0] <= 645 || pair[0] < 3900), "{tries:?}");
         // The first node recovered before the receiver heard of it.
-        let [Alert { subject, .. }] = &book.alerts()[..] else { panic!("{:?}", book.alerts()) };
+        let [Alert { subject, .. }] = book.alerts() else { panic!("{:?}", book.alerts()) };
         assert_eq!(subject, "antnode0002");
         book.failed("r", "429".to_owned(), Some(Duration::from_secs(1800)), at(5400));
         assert_eq!(book.due("r", Severity::Warning, CALM, at(5400 + 1795)), None);

@@ -9,11 +9,15 @@ use wnm_core::probe::influx_line;
 use super::{Family, Labels, Sink};
 use crate::live::Live;
 
+/// Names with values: the tags or the fields of a line.
+type Pairs = Vec<(String, String)>;
+
 /// The lines of one moment. The fields of equal tags share a line.
 #[derive(Default)]
 struct LineSink {
     name: &'static str,
-    lines: BTreeMap<Vec<(String, String)>, Vec<(String, String)>>,
+    /// The fields by their tags.
+    lines: BTreeMap<Pairs, Pairs>,
 }
 
 impl Sink for LineSink {
@@ -66,7 +70,7 @@ fn text(value: &str) -> String {
 pub fn lines(live: &Live, version: &str, host: &str, at: Timestamp) -> String {
     let mut sink = LineSink::default();
     super::write(live, version, &mut sink);
-    let line = |(tags, fields): (&Vec<(String, String)>, &Vec<(String, String)>)| {
+    let line = |(tags, fields): (&Pairs, &Pairs)| {
         let measurement = if tags.first().is_some_and(|(name, _)| name == "node") { "wnm_node" } else { "wnm" };
         let mut all = vec![("host", host)];
         all.extend(tags.iter().map(|(name, value)| (name.as_str(), value.as_str())));
