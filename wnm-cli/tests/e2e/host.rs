@@ -217,7 +217,20 @@ fn taken() -> MutexGuard<'static, Vec<u16>> {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Returns three free ranges of ports. Waits while other tests have all of them.
 fn free_ranges() -> [u16; 3] {
+    let begun = Instant::now();
+    loop {
+        if let Some(ranges) = take_ranges() {
+            return ranges;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "no three free ranges of ports within 120 s");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Takes three free ranges of ports; None, and no range, when there are fewer.
+fn take_ranges() -> Option<[u16; 3]> {
     let mut taken = taken();
     let is_free = |thousands: &u16| {
         (1..=8).all(|id| {
@@ -230,6 +243,7 @@ fn free_ranges() -> [u16; 3] {
     let all: Vec<u16> = (12..20).chain(33..52).collect();
     let from_here = all.iter().copied().cycle().skip(std::process::id() as usize % all.len()).take(all.len());
     let free: Vec<u16> = from_here.filter(|thousands| !taken.contains(thousands)).filter(is_free).take(3).collect();
-    taken.extend(&free);
-    free.try_into().expect("three free ranges of ports")
+    let free: [u16; 3] = free.try_into().ok()?;
+    taken.extend(free);
+    Some(free)
 }
