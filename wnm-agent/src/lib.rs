@@ -16,6 +16,8 @@
 //! The crate has no command line, reads no settings files, and prints nothing. Warnings go to [`tracing`].
 
 mod agent;
+#[cfg(feature = "host")]
+pub mod alerts;
 #[cfg(feature = "serve")]
 pub mod control;
 mod cpu_limit;
@@ -26,6 +28,8 @@ mod error;
 pub mod fleet;
 #[cfg(feature = "host")]
 pub mod host;
+#[cfg(feature = "host")]
+pub mod influx;
 pub mod live;
 #[cfg(feature = "serve")]
 pub mod metrics;
@@ -34,6 +38,8 @@ mod observer;
 #[cfg(feature = "host")]
 pub mod outbound;
 mod platform;
+#[cfg(feature = "host")]
+pub mod private_file;
 #[cfg(feature = "probe")]
 pub mod probe;
 mod report;
