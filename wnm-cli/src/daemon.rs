@@ -1,6 +1,6 @@
 //! `wnm daemon`: the daemon of the agent, with signals, the lock of the database and the output.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use wnm_agent::alerts::AlertService;
 use wnm_agent::control::socket_path;
 use wnm_agent::fleet::FleetService;
 use wnm_agent::host::HostAgent;
+use wnm_agent::influx::InfluxService;
 use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::probe::ProbeService;
 use wnm_agent::serve::{self, ServeError, Server};
@@ -81,6 +83,9 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
         server,
         probes,
         fleet,
+        alerts: AlertService::new(db),
+        influx: InfluxService::new(db, env!("CARGO_PKG_VERSION")),
+        files: Files::default(),
         live: &live,
     };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
@@ -119,6 +124,17 @@ fn start_server(
     }
 }
 
+/// The files that the settings name for alerts and lines.
+#[derive(Default)]
+struct Files {
+    /// The receivers of alerts.
+    alerts: Option<PathBuf>,
+    /// The server for lines.
+    influx: Option<PathBuf>,
+    /// The authorities that their addresses are trusted with.
+    authorities: Option<PathBuf>,
+}
+
 /// The command that owns the daemon.
 struct Control<'a> {
     db: &'a Path,
@@ -139,6 +155,9 @@ struct Control<'a> {
     server: Option<Server>,
     probes: ProbeService,
     fleet: FleetService,
+    alerts: AlertService,
+    influx: InfluxService,
+    files: Files,
     live: &'a Live,
 }
 
@@ -185,6 +204,16 @@ impl Control<'_> {
         self.write_probes(&mut agent.store);
     }
 
+    /// Begins the messages to receivers of alerts, and the writes of lines, that are due.
+    fn tell(&mut self) {
+        let Files { alerts, influx, authorities } = &self.files;
+        let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
+        self.alerts.observe(self.live, alerts.as_deref(), authorities.as_deref(), now);
+        self.live.set_alerts(self.alerts.summary());
+        self.influx.observe(self.live, influx.as_deref(), authorities.as_deref(), now);
+        self.live.set_influx(self.influx.summary());
+    }
+
     /// Ends all probes, and stores their results.
     fn store_probes(&mut self, store: &mut Store) {
         self.probes.configure(None, Vec::new);
@@ -198,6 +227,8 @@ impl Control<'_> {
     fn write_probes(&mut self, store: &mut Store) {
         let finished = self.probes.take_finished();
         self.live.count_probes(&finished);
+        self.alerts.count_probes(&finished);
+        self.influx.write_probes(&finished);
         if let Err(error) = store.insert_probe_runs(&finished) {
             tracing::warn!(%error, runs = finished.len(), "the results of probes are lost");
         }
@@ -226,6 +257,8 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         self.notifier.allow(pauses(&agent.settings, self.live));
         self.follow_probes(agent);
         self.fleet.configure(&agent.settings);
+        let Settings { alerts, influx, ca_file, .. } = &agent.settings;
+        self.files = Files { alerts: alerts.clone(), influx: influx.clone(), authorities: ca_file.clone() };
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
         Ok(refreshed)
@@ -234,6 +267,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), CliError> {
         self.cycles += 1;
         self.notifier.status(&status_line(report));
+        self.tell();
         self.probes.hold(report.observation.valves.holds.first().map(|hold| hold.reason.clone()));
         // A program reads each cycle; a person reads the journal, where idle cycles would hide the others.
         let is_idle = changes.is_empty() && report.worked.is_empty();
@@ -244,6 +278,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     fn failed(&mut self, error: &CliError) -> CycleFailure {
         self.is_unreadable = rebuild::is_needed(error);
         self.notifier.status(&format!("the last cycle failed: {}", error.message()));
+        self.tell();
         CycleFailure { error: error.to_string(), hint: error.hint() }
     }
 

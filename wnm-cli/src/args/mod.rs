@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alert;
 mod candidates;
 mod change;
 mod columns;
@@ -30,6 +31,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::UsageError;
 
+pub(crate) use alert::Alert;
 pub(crate) use candidates::{COMPLETE, complete};
 pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
@@ -221,6 +223,12 @@ pub(crate) enum Command {
     Probe(Probe),
     /// Watch and hold many hosts together
     Fleet(Fleet),
+    /// Show alerts and test their receivers
+    #[command(
+        subcommand,
+        after_help = "The setting alerts names a file of mode 0600 with the receivers of the daemon's alerts:\n\n  [[receiver]]\n  kind = \"ntfy\"                  # ntfy, discord, webhook or alertmanager\n  url = \"https://ntfy.sh/topic\"\n  token = \"…\"                    # [default: none]\n  severity = \"critical\"          # least severity: warning or critical [default: warning]\n  name = \"phone\"                 # [default: the kind]"
+    )]
+    Alert(Alert),
     /// Show and change settings
     #[command(subcommand)]
     Config(Config),

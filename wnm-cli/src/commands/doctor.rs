@@ -1,5 +1,6 @@
 //! `wnm doctor`: checks the host and the colony, with a hint for each problem.
 
+mod alerts;
 mod boot;
 mod colony;
 mod config_file;
@@ -7,6 +8,7 @@ mod cpu_limit;
 mod firewall;
 mod host;
 mod identities;
+mod influx;
 mod instances;
 mod moves;
 mod ports;
@@ -131,6 +133,8 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(valves::check(&crate::valves::of(db, settings)));
     checks.extend(probe::check(db, settings));
     checks.extend(fleet::check_membership(db, settings.fleet_url.as_ref()));
+    checks.extend(alerts::check(db, settings));
+    checks.extend(influx::check(db, settings));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));

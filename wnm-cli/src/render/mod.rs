@@ -1,6 +1,7 @@
 //! Text for people: pages, tables and sentences, made from values.
 
 pub(crate) mod action;
+pub(crate) mod alert;
 pub(crate) mod config;
 pub(crate) mod config_file;
 pub(crate) mod cycle;

@@ -26,7 +26,7 @@ use crate::takeover::{ImportedNode, Skipped, Takeover};
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_772_366_400);
 
 /// Returns a page at each width, and asserts that each of its lines fits.
-fn at_each_width(page: impl Fn(Width) -> String) -> String {
+pub(crate) fn at_each_width(page: impl Fn(Width) -> String) -> String {
     // The layout must not panic on a terminal that is too narrow for it.
     for columns in [1, 7, 20, 40] {
         fitted(&page(Width::Columns(columns)), Width::Columns(columns));
