@@ -5,7 +5,7 @@
 //! end. The engine is transport and no authority: hosts obey commands that the key of the fleet has signed, and holds of
 //! anyone. A fleet can narrow the actions of a host, and never cause one.
 //!
-//! - pure: [`command`], [`control`], [`document`], [`name`], [`keys`], [`access`], [`signature`], [`rollout`];
+//! - pure: [`command`], [`control`], [`document`], [`name`], [`keys`], [`access`], [`signature`], [`rollout`], [`watched`];
 //! - files: [`membership`], [`secret_file`];
 //! - the engine: [`engine`], [`publisher`] for a host, [`operator`] and [`invitation`] for its operator;
 //! - a daemon: `service`, `hold`.
@@ -26,6 +26,7 @@ pub mod rollout;
 pub mod secret_file;
 mod service;
 pub mod signature;
+pub mod watched;
 
 pub use hold::{FleetHold, FleetState, SharedState};
 pub use service::{Describe, FleetService};

@@ -7,6 +7,8 @@
 
 mod alerts;
 mod daemon;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 mod host;
 #[cfg(feature = "host")]
 mod influx;

@@ -37,6 +37,7 @@ pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use fleet::{
     Fleet, FleetCommand, FleetEvents, FleetHold, FleetHosts, FleetInit, FleetInvite, FleetOrder, FleetResume,
+    FleetServe,
 };
 pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};

@@ -1,5 +1,6 @@
 //! Errors of the commands on a fleet.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use wnm_agent::fleet::engine::{EngineError, Fault};
@@ -29,6 +30,10 @@ pub(crate) enum FleetCommandError {
     Ended,
     #[error("cannot use {}: {cause}", path.display())]
     Program { path: PathBuf, cause: String },
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("no such host: {0}")]
+    UnknownHost(String),
     #[error("no reason is given (--reason)")]
     NoReason,
 }
@@ -54,6 +59,8 @@ impl FleetCommandError {
             Self::Folder { .. } => "choose another file with `--fleet FILE`",
             Self::Ended => "give a later time, such as --until 2h",
             Self::Program { .. } => "name a copy of the node program, or give its digest with `--sha256`",
+            Self::Listen { .. } => "choose another address with `--listen ADDRESS`",
+            Self::UnknownHost(_) => "list the hosts with `wnm fleet hosts`",
             Self::NoReason => "give a reason, such as --reason 'new kernel'",
         };
         Some(hint.to_owned())
@@ -155,6 +162,11 @@ mod tests {
             FleetCommandError::Folder { path: file(), source: std::io::ErrorKind::PermissionDenied.into() },
             FleetCommandError::Ended,
             FleetCommandError::NoReason,
+            FleetCommandError::Listen {
+                address: "127.0.0.1:9911".parse().unwrap(),
+                source: std::io::ErrorKind::AddrInUse.into(),
+            },
+            FleetCommandError::UnknownHost("web-9".to_owned()),
             FleetCommandError::Program { path: file(), cause: "it does not exist".to_owned() },
             FleetError::NoRollout.into(),
             FleetError::RolloutEnded("0.4.18".parse().unwrap()).into(),

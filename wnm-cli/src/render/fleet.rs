@@ -5,6 +5,7 @@ mod member;
 mod nodes;
 mod order;
 mod rollout;
+mod served;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -14,4 +15,5 @@ pub(crate) use member::{CreatedFleet, Invited, Member, created, invited, joined,
 pub(crate) use nodes::{FleetEventView, FleetNodeView, event_line, events, nodes};
 pub(crate) use order::{Obedience, Sent, sent};
 pub(crate) use rollout::{RolloutView, rollout, rollout_change};
+pub(crate) use served::{Served, served};
 pub(crate) use status::{FleetStatusView, status};

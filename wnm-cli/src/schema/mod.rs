@@ -60,6 +60,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("fleet-nodes", document::<Vec<fleet::FleetNodeView>>()),
         ("fleet-order", document::<fleet::Sent>()),
         ("fleet-rollout", document::<Option<fleet::RolloutView>>()),
+        ("fleet-server", document::<fleet::Served>()),
         ("fleet-status", document::<fleet::FleetStatusView>()),
         ("history", document::<Vec<history::CycleView>>()),
         ("live-event", document::<live_event::LiveEventView>()),

@@ -312,6 +312,33 @@ fn failures_within_the_budget_do_not_stop_and_those_of_canaries_do() {
     assert_eq!((model.rollout.phase.clone(), model.begun()), (Phase::Stopped, 1));
 }
 
+/// Property 30 for a host that is lost, and for a command that is away for longer than a lease.
+#[test]
+fn lapsed_lease_is_a_failure_and_stops_the_rollout() {
+    let lapse = u32::try_from(LEASE.as_secs() / TURN.as_secs()).unwrap();
+    let slow = RolloutPlan { progress_deadline: LEASE * 10, ..plan() };
+    for is_host in [true, false] {
+        let mut model = Model::new(slow.clone(), &[Way::Stuck, Way::Good, Way::Good, Way::Good]);
+        model.run(2);
+        let lost = name("web-0000");
+        assert!(matches!(model.rollout.hosts[&lost], Progress::Leased(_)));
+        if is_host {
+            model.cut.insert(lost);
+            model.run(lapse + 1);
+        } else {
+            model.driver_is_cut = true;
+            model.run(lapse + 1);
+            model.driver_is_cut = false;
+            model.run(1);
+        }
+        assert_eq!(model.rollout.phase, Phase::Stopped);
+        assert!(model.failures().contains(&Failure::LeaseLapsed));
+        let begun = model.begun();
+        model.run(lapse);
+        assert_eq!(model.begun(), begun);
+    }
+}
+
 #[test]
 fn stagger_separates_first_leases() {
     let plan = RolloutPlan { canary: 0, stagger: Duration::from_secs(60), ..plan() };
@@ -386,7 +413,7 @@ proptest! {
     #[test]
     fn leases_bound_every_upgrade(
         ways in prop::collection::vec(way(), 1..8),
-        events in prop::collection::vec((event(), 1_u32..12), 1..25),
+        events in prop::collection::vec((event(), 1_u32..40), 1..25),
         budget in 0_u32..3,
     ) {
         let plan = RolloutPlan { max_failures: MaxUnavailable::Nodes(budget), canary: 1, ..plan() };
@@ -429,6 +456,8 @@ proptest! {
                     // No upgrade begins without a signed lease that has not ended.
                     prop_assert!(is_leased(&signed, host, model.now), "{host} at {:?}", model.now);
                 }
+                let is_lapsed = |progress: &Progress| matches!(progress, Progress::Leased(of) if of.until <= model.now);
+                prop_assert!(model.driver_is_cut || ended || model.rollout.count(is_lapsed) == 0);
                 // Property 30: a lapsed lease is a failure, and with more failures than allowed no lease follows.
                 let lapsed = |progress: &Progress| *progress == Progress::Failed(Failure::LeaseLapsed);
                 if model.rollout.count(lapsed) > budget as usize {
