@@ -268,14 +268,14 @@ fn large_share_of_failed_probes_is_told_when_it_lasts() {
         stand.step(300);
     }
     assert_eq!(server.bodies(), Vec::<Value>::new(), "the share is over its threshold for less than 30 minutes");
-    stand.step(900);
+    stand.step(640);
     stand.settle(|stand| stand.accepted("r0"));
     let alert = &server.bodies()[0]["alerts"][0];
     assert_eq!(alert["labels"]["alertname"], "wnm_probes_fail");
     assert_eq!(alert["annotations"]["summary"], "10 of the 15 probes of the last hour failed because of the network");
     // Half of the runs is not more than half.
     stand.probe(5, ProbeOutcome::Ok);
-    stand.step(400);
+    stand.step(310);
     stand.settle(|_| server.bodies().len() == 2);
     assert_eq!(server.statuses(), ["firing", "resolved"]);
 }
