@@ -51,7 +51,7 @@ fn nodes(host: usize, minute: u32) -> Vec<u8> {
 }
 
 /// Returns CPU time and resident memory of a process.
-fn usage(process: u32) -> (Duration, u64) {
+pub(crate) fn usage(process: u32) -> (Duration, u64) {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     let ticks: u64 = [11, 12].map(|at: usize| fields[at].parse::<u64>().unwrap()).iter().sum();

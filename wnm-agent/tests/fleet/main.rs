@@ -9,6 +9,7 @@ mod hosts;
 mod rollout;
 mod rollout_figures;
 mod server;
+mod ten_thousand_figures;
 
 use std::path::PathBuf;
 use std::time::Duration;

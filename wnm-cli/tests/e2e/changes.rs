@@ -295,3 +295,33 @@ fn bad_updates_are_refused() {
     assert_eq!(result(&refused), ("refused", format!("port {own} is given twice").as_str()));
     assert_eq!(running(&host, 2)[0]["sample"]["pid"], nodes[0]["sample"]["pid"]);
 }
+
+#[test]
+fn storage_folders_with_a_path_that_is_no_text_are_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let host = Host::with_colony();
+    let other = other_volume();
+    let folder = other.path().join(OsStr::from_bytes(b"disk-\xff"));
+    fs::create_dir(&folder).unwrap();
+    host.expect(0, "node add");
+    let before = running(&host, 1);
+    let refuse = || {
+        for line in [&["storage", "add"][..], &["storage", "drain"], &["node", "move", "1", "--to"]] {
+            let output = host.command(line).arg(&folder).output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{line:?}: {told}");
+            let path =
+                format!("cannot use storage folder {}/disk-\u{fffd}: its path is not UTF-8", other.path().display());
+            assert!(told.contains(&path), "{line:?}: {told}");
+            assert!(told.contains("hint: rename the folder, or choose another one"), "{line:?}: {told}");
+        }
+    };
+    refuse();
+    let _daemon = daemon::spawn_slow(&host);
+    daemon::running(&host);
+    refuse();
+    assert_eq!(running(&host, 1)[0]["sample"]["pid"], before[0]["sample"]["pid"]);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}

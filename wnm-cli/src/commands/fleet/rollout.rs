@@ -70,6 +70,7 @@ fn digest(digest: ProgramDigest) -> Result<Sha256, CliError> {
 /// Gives out leases until the rollout ends, or a signal ends the command.
 fn drive(mut driver: Driver<'_>, output: &Output) -> Result<Exit, CliError> {
     let interrupt = Interrupt::new()?;
+    let mut told = None;
     while driver.rollout().phase.is_running() {
         match driver.turn(valves::now()) {
             Ok(changes) if !output.is_json() => {
@@ -78,7 +79,12 @@ fn drive(mut driver: Driver<'_>, output: &Output) -> Result<Exit, CliError> {
             Ok(_) => {}
             // The leases of hosts end meanwhile, so that a long loss of the engine stops the rollout.
             Err(FleetError::Engine(error @ (EngineError::Unreachable { .. } | EngineError::Fault { .. }))) => {
-                tracing::warn!(%error, "the engine cannot be used, the next turn tries again");
+                // Each turn fails while the engine is away.
+                let error = error.to_string();
+                if told.as_ref() != Some(&error) {
+                    tracing::warn!(error, "the engine cannot be used, the next turns try again");
+                    told = Some(error);
+                }
                 _ = driver.reconnect();
             }
             Err(error) => return Err(failed(error)),
