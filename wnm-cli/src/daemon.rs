@@ -19,6 +19,7 @@ use wnm_agent::probe::ProbeService;
 use wnm_agent::serve::{self, ServeError, Server};
 use wnm_agent::valves::host::for_daemon;
 use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
+use wnm_core::probe::ProbeRun;
 use wnm_core::{NodeState, Settings};
 use wnm_platform::{Platform, places};
 use wnm_store::{Lock, ProbeFilter, Schedule, Store};
@@ -67,6 +68,10 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     let schedule = Schedule::daemon(args.interval);
     let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus);
     let fleet = FleetService::new(db, live.clone(), env!("CARGO_PKG_VERSION"), live_event::text);
+    let mut alerts = AlertService::new(db);
+    // The latest run comes last; without them a restart would resolve the alert of failed probes.
+    let past: Vec<ProbeRun> = past_probes(&agent.store).into_iter().rev().collect();
+    alerts.count_probes(&past);
     agent.holds = for_daemon(db, fleet.shared());
     let mut control = Control {
         db,
@@ -83,7 +88,7 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
         server,
         probes,
         fleet,
-        alerts: AlertService::new(db),
+        alerts,
         influx: InfluxService::new(db, env!("CARGO_PKG_VERSION")),
         files: Files::default(),
         live: &live,
@@ -191,15 +196,7 @@ impl Control<'_> {
 
     /// Applies the settings of probes, and stores the runs that ended.
     fn follow_probes(&mut self, agent: &mut HostAgent) {
-        let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
-        let filter = ProbeFilter { since: Some(now.before(PROBES_COUNTED)), limit: u32::MAX, ..ProbeFilter::default() };
-        let store = &agent.store;
-        let past = || {
-            store.probe_runs(&filter).map(|found| found.runs).unwrap_or_else(|error| {
-                tracing::warn!(%error, "earlier probes do not count for the ceilings");
-                Vec::new()
-            })
-        };
+        let past = || past_probes(&agent.store);
         self.probes.configure(probe::configuration(&agent.settings), past);
         self.write_probes(&mut agent.store);
     }
@@ -285,6 +282,16 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     fn next_request(&mut self) -> Option<Request> {
         self.requests.pop()
     }
+}
+
+/// Returns the stored runs of probes that count after a restart.
+fn past_probes(store: &Store) -> Vec<ProbeRun> {
+    let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
+    let filter = ProbeFilter { since: Some(now.before(PROBES_COUNTED)), limit: u32::MAX, ..ProbeFilter::default() };
+    store.probe_runs(&filter).map(|found| found.runs).unwrap_or_else(|error| {
+        tracing::warn!(%error, "earlier probes do not count for the ceilings and the alerts");
+        Vec::new()
+    })
 }
 
 /// Returns the pauses that the settings put into one cycle, between the probes of nodes and between actions.

@@ -111,7 +111,7 @@ impl ConditionKind {
 
     /// Returns whether the kind is known without a cycle.
     pub(super) const fn is_of_daemon(self) -> bool {
-        matches!(self, Self::CyclesFail | Self::ConfigFile)
+        matches!(self, Self::CyclesFail | Self::ConfigFile | Self::ProbesFail)
     }
 }
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use wnm_agent::alerts::{AlertService, stored};
 use wnm_agent::live::{CycleFailure, Live};
-use wnm_core::Timestamp;
+use wnm_core::probe::{ContentCheck, ProbeKind, ProbeOutcome, ProbeRun, SizeClass};
+use wnm_core::{Bytes, Timestamp};
 
 /// Seconds from cycle to cycle.
 const STEP: u64 = 5;
@@ -138,6 +139,28 @@ impl Stand {
         }
     }
 
+    /// Ends a number of runs of a probe at the present time.
+    fn probe(&mut self, runs: usize, outcome: ProbeOutcome) {
+        let run = ProbeRun {
+            task: "ask".to_owned(),
+            kind: ProbeKind::Quote,
+            size: SizeClass::Tiny,
+            file: "seed 7".to_owned(),
+            client: "ant 0.2.4".to_owned(),
+            started: self.now,
+            took: Duration::ZERO,
+            bytes: Bytes(1),
+            content: ContentCheck::Unchecked,
+            cost: None,
+            address: None,
+            attempt: 1,
+            outcome,
+            exit_code: None,
+            cause: None,
+        };
+        self.service.count_probes(&vec![run; runs]);
+    }
+
     fn accepted(&self, receiver: &str) -> bool {
         stored(&self.database()).receivers[receiver].last.is_some()
     }
@@ -225,4 +248,34 @@ fn file_that_turns_bad_keeps_its_receivers() {
     // Without the setting nothing is left.
     stand.service.observe(&stand.live, None, None, stand.now);
     assert!(!stand.folder.path().join("wnm.db.alerts").exists());
+}
+
+#[test]
+fn large_share_of_failed_probes_is_told_when_it_lasts() {
+    let server = Server::start(Manner::Accepts);
+    let mut stand = Stand::new(&[("webhook", &server)]);
+    // Four runs in an hour are too few to judge.
+    stand.probe(4, ProbeOutcome::NetworkError);
+    stand.step(3700);
+    assert_eq!(stored(&stand.database()).alerts, []);
+    // A failure of this host is none of the network.
+    stand.probe(10, ProbeOutcome::ClientError);
+    stand.step(3700);
+    assert_eq!(stored(&stand.database()).alerts, []);
+    for _ in 0..5 {
+        stand.probe(1, ProbeOutcome::Ok);
+        stand.probe(2, ProbeOutcome::DataLoss);
+        stand.step(300);
+    }
+    assert_eq!(server.bodies(), Vec::<Value>::new(), "the share is over its threshold for less than 30 minutes");
+    stand.step(640);
+    stand.settle(|stand| stand.accepted("r0"));
+    let alert = &server.bodies()[0]["alerts"][0];
+    assert_eq!(alert["labels"]["alertname"], "wnm_probes_fail");
+    assert_eq!(alert["annotations"]["summary"], "10 of the 15 probes of the last hour failed because of the network");
+    // Half of the runs is not more than half.
+    stand.probe(5, ProbeOutcome::Ok);
+    stand.step(310);
+    stand.settle(|_| server.bodies().len() == 2);
+    assert_eq!(server.statuses(), ["firing", "resolved"]);
 }
