@@ -1,5 +1,5 @@
 //! The built command on real processes of fake node nodes, with real ports, signals and files.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 mod alert;
 mod bad_input;
