@@ -176,22 +176,50 @@ impl Host {
 
     /// Returns the processes whose program is in a folder of this host.
     pub(crate) fn processes(&self) -> Vec<Pid> {
-        let ours = |pid: &Pid| {
-            let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok();
-            exe.is_some_and(|exe| exe.starts_with(self.home.path()))
-        };
-        let numbers =
-            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        numbers.filter_map(Pid::from_raw).filter(ours).collect()
+        processes_below(self.home.path())
+    }
+}
+
+/// Returns the processes whose program is in a folder.
+fn processes_below(folder: &Path) -> Vec<Pid> {
+    let is_below = |pid: &Pid| {
+        let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok();
+        exe.is_some_and(|exe| exe.starts_with(folder))
+    };
+    let numbers =
+        std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter_map(Pid::from_raw).filter(is_below).collect()
+}
+
+fn end_processes_below(folder: &Path) {
+    for pid in processes_below(folder) {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        for pid in self.processes() {
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        end_processes_below(self.home.path());
         taken().retain(|thousands| !self.ports.contains(thousands));
+    }
+}
+
+/// A storage folder on another volume than the homes of hosts: the file system in memory. Its nodes end with it.
+pub(crate) struct OtherVolume(TempDir);
+
+impl OtherVolume {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("wnm-storage-").tempdir_in("/dev/shm").unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for OtherVolume {
+    fn drop(&mut self) {
+        end_processes_below(self.path());
     }
 }
 
