@@ -11,9 +11,7 @@ pub(crate) fn text(recovery: Option<&Recovery>, sample: Option<&NodeSample>, now
     let observed = || sample.and_then(|sample| sample.exit.as_ref()).map(ToString::to_string);
     let end = recovery.and_then(Recovery::last_end).or_else(observed);
     let next = match recovery.map(|recovery| recovery.retry_at.since(now)) {
-        _ if sample.is_some_and(is_up) => {
-            "its process manager started it again".to_owned()
-        }
+        _ if sample.is_some_and(is_up) => "its process manager started it again".to_owned(),
         Some(wait) if !wait.is_zero() => format!("next start in {}", duration(wait)),
         Some(_) | None => "the next cycle starts it".to_owned(),
     };

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-
 use crate::host::{Host, OtherVolume, turn};
 
 /// The page with the figures, and the lines around them.
