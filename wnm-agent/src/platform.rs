@@ -142,7 +142,7 @@ pub trait Platform {
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> Self::Executor<'a>;
 
     /// Returns the nodes in folders that the colony does not contain, if their identities and definitions prove them, and
-    /// moves folders without an identity into the trash. The default does neither.
+    /// moves folders to which no node has written into the trash. The default does neither.
     fn settle_unlisted(&mut self, settings: &Settings, folders: &[UnlistedFolder]) -> Vec<FoundNode> {
         let _ = (settings, folders);
         Vec::new()

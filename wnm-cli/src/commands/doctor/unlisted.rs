@@ -12,7 +12,7 @@ const CHECK: &str = "unlisted_nodes";
 
 /// Lists the nodes in these storage folders that the database does not contain; none on a healthy host. Their numbers are
 /// skipped by additions. A scheduled cycle takes in those that their definitions prove, up to the node cap, and moves folders
-/// without an identity into the trash; the others stay as they are.
+/// to which no node has written into the trash; the others stay as they are.
 pub(super) fn check(platform: &Platform, roots: &[PathBuf], snapshot: &Snapshot) -> Vec<Check> {
     // A row that cannot be read is no missing one, and other checks report it and the storage folders.
     let found = if snapshot.unreadable.is_empty() {
@@ -46,7 +46,9 @@ fn without_identity(found: &[Unlisted]) -> Option<Check> {
     let subject = counted(found.len(), "folder of a node", "folders of nodes");
     let message = format!("{subject} without an identity and without a row in the database: {folders}");
     let hint = match first.process {
-        Process::Absent => "`wnm run` moves it into the trash".to_owned(),
+        Process::Absent => {
+            "`wnm run` moves it into the trash unless a node has written to it; delete such a folder by hand".to_owned()
+        }
         Process::Runs => "a process uses it: `wnm doctor` names unmanaged processes".to_owned(),
     };
     Some(Check::warning(CHECK, message, hint))
