@@ -37,6 +37,7 @@ use crate::volume::{FolderState, Storage, volume_of};
 use crate::weight::{ColonyWeight, RunningNode};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
+pub use unlisted::unlisted_folders;
 
 /// The time in a cycle for running node programs with `--version`.
 const VERSIONS_BUDGET: Duration = Duration::from_secs(2);
@@ -88,7 +89,7 @@ impl Platform {
         for volume in &mut volumes {
             volume.drained = colony.settings.drained.contains(&volume.root);
         }
-        let unlisted = unlisted::find(colony, &storage);
+        let unlisted = unlisted_folders(&colony.nodes, &storage);
         let host = HostSample { cpu_limit, psi, weight, volumes, unlisted, ..self.host.sample(before, reading) };
 
         let mut binaries = self.binaries();

@@ -146,7 +146,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
-        checks.extend(unlisted::check(platform, &usable, snapshot));
+        checks.extend(unlisted::check(platform, &storage, snapshot));
         checks.extend(boot::check(platform, snapshot, fix));
         checks.extend(tries::metrics(settings, platform, snapshot));
     }

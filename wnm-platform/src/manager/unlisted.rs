@@ -10,7 +10,7 @@ use super::setsid::PID_FILE;
 use super::{ProcessManager, Service, definition};
 use crate::error::PlatformError;
 use crate::node_dir::{self, Folder, Marker, holds_identity};
-use crate::observe::process::Processes;
+use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
 /// A node that the colony does not contain, as its definition describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +76,13 @@ fn remove_remnant(
     defined: Option<Node>,
     roots: &[PathBuf],
 ) -> Result<(), PlatformError> {
-    let processes = Processes::of_host();
-    if definition::process_on(folder, &processes.all(), &processes).is_some() {
+    // Only the names are compared: another process may use a volume that hangs, and its path must not be followed.
+    let name = folder.path.file_name();
+    let uses_it = |process: &ProcessInfo| {
+        let given = process.root_dir().filter(|_| process.life == Liveness::Alive);
+        given.is_some_and(|given| Path::new(&given).file_name() == name)
+    };
+    if Processes::of_host().all().iter().any(uses_it) {
         return Ok(());
     }
     if let Some(node) = defined {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use wnm_core::{Colony, UnlistedFolder};
+use wnm_core::{Node, NodeId, UnlistedFolder};
 
 use crate::node_dir;
 use crate::volume::{self, Storage};
@@ -13,10 +13,12 @@ use crate::volume::{self, Storage};
 /// The time for one storage folder. A thousand nodes take some milliseconds: only the markers of unknown folders are read.
 const DEADLINE: Duration = Duration::from_secs(2);
 
-/// Finds the folders on volumes without a fault whose markers name no node of the colony.
-pub(super) fn find(colony: &Colony, storage: &Storage) -> Vec<UnlistedFolder> {
+/// Returns the folders on volumes without a fault whose markers name none of these nodes of the colony. Nothing else in
+/// them is read.
+#[must_use]
+pub fn unlisted_folders(nodes: &BTreeMap<NodeId, Node>, storage: &Storage) -> Vec<UnlistedFolder> {
     let mut names: BTreeMap<&Path, BTreeSet<OsString>> = BTreeMap::new();
-    for node in colony.nodes.values() {
+    for node in nodes.values() {
         if let (Some(root), Some(name)) = (node.root_dir.parent(), node.root_dir.file_name()) {
             names.entry(root).or_default().insert(name.to_owned());
         }
@@ -34,7 +36,7 @@ pub(super) fn find(colony: &Colony, storage: &Storage) -> Vec<UnlistedFolder> {
     }
     if !unlisted.is_empty() {
         // A node that moves has two folders for a time, and the path of a storage folder may have led through a link.
-        let uuids: BTreeSet<&str> = colony.nodes.values().map(|node| node.uuid.as_str()).collect();
+        let uuids: BTreeSet<&str> = nodes.values().map(|node| node.uuid.as_str()).collect();
         unlisted.retain(|folder| !uuids.contains(folder.uuid.as_str()));
     }
     unlisted

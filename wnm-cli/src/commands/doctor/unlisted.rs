@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use wnm_platform::Platform;
+use wnm_platform::volume::Storage;
+use wnm_platform::{Platform, unlisted_folders};
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few};
@@ -10,16 +11,18 @@ use crate::commands::unlisted::{self, Process, Unlisted};
 
 const CHECK: &str = "unlisted_nodes";
 
-/// Lists the nodes in these storage folders that the database does not contain; none on a healthy host. Their numbers are
+/// Lists the nodes in the storage folders that the database does not contain; none on a healthy host. Their numbers are
 /// skipped by additions. A scheduled cycle takes in those that their definitions prove, up to the node cap, and moves folders
 /// to which no node has written into the trash; the others stay as they are.
-pub(super) fn check(platform: &Platform, roots: &[PathBuf], snapshot: &Snapshot) -> Vec<Check> {
-    // A row that cannot be read is no missing one, and other checks report it and the storage folders.
-    let found = if snapshot.unreadable.is_empty() {
-        unlisted::find(platform, roots, &snapshot.nodes)
-    } else {
+pub(super) fn check(platform: &Platform, storage: &Storage, snapshot: &Snapshot) -> Vec<Check> {
+    // A row that cannot be read is no missing one, and other checks report it. The search for the processes of such nodes
+    // follows the paths of all processes, of which some may be on a volume that hangs.
+    let is_clear = snapshot.unreadable.is_empty() && storage.volumes.iter().all(|volume| volume.fault.is_none());
+    if !is_clear || unlisted_folders(&snapshot.nodes, storage).is_empty() {
         return Vec::new();
-    };
+    }
+    let roots: Vec<PathBuf> = storage.volumes.iter().map(|volume| volume.root.clone()).collect();
+    let found = unlisted::find(platform, &roots, &snapshot.nodes);
     let (whole, bare): (Vec<_>, Vec<_>) =
         found.unwrap_or_default().into_iter().partition(|unlisted| unlisted.node.identity.is_some());
     [with_identity(&whole), without_identity(&bare)].into_iter().flatten().collect()
