@@ -76,11 +76,11 @@ fn remove_remnant(
     defined: Option<Node>,
     roots: &[PathBuf],
 ) -> Result<(), PlatformError> {
-    // Only the names are compared: another process may use a volume that hangs, and its path must not be followed.
-    let name = folder.path.file_name();
+    // The path of a process is compared and not followed: it may be on a volume that hangs.
+    let paths = [Some(folder.path.clone()), folder.path.canonicalize().ok()];
     let uses_it = |process: &ProcessInfo| {
-        let given = process.root_dir().filter(|_| process.life == Liveness::Alive);
-        given.is_some_and(|given| Path::new(&given).file_name() == name)
+        let given = process.root_dir().filter(|_| process.life == Liveness::Alive).map(PathBuf::from);
+        given.is_some() && paths.contains(&given)
     };
     if Processes::of_host().all().iter().any(uses_it) {
         return Ok(());
