@@ -32,13 +32,25 @@ pub enum PrivateFileError {
         /// The file.
         path: PathBuf,
     },
+    /// The content is not valid. The cause quotes no secret.
+    #[error("cannot use {}: {cause}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        cause: String,
+    },
 }
 
-/// Reads a file that only its owner can read: root, or the user of this process.
+/// Reads the content of a file that only its owner can read: root, or the user of this process.
 ///
 /// # Errors
-/// The file cannot be read, is no regular file, is too long, or other users can read it.
-pub fn read(path: &Path) -> Result<String, PrivateFileError> {
+/// The file cannot be read, is no regular file, is too long, other users can read it, or its content is not valid.
+pub(crate) fn read<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, PrivateFileError> {
+    parse(&text(path)?).map_err(|cause| PrivateFileError::Invalid { path: path.to_owned(), cause })
+}
+
+fn text(path: &Path) -> Result<String, PrivateFileError> {
     let unreadable = |source| PrivateFileError::Unreadable { path: path.to_owned(), source };
     // A pipe in its place must not stop the daemon.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
@@ -63,7 +75,7 @@ pub fn read(path: &Path) -> Result<String, PrivateFileError> {
 ///
 /// # Errors
 /// The text is not TOML, or of another form.
-pub fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     let line = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
     toml::from_str(text).map_err(|error| {
         let place = error.span().map_or_else(String::new, |span| format!("line {}: ", line(span.start)));

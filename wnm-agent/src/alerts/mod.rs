@@ -14,5 +14,5 @@ mod service;
 pub use book::{Alert, Book, Extent, Notification, Rhythm};
 pub use condition::{Condition, ConditionKind, Severity, conditions};
 pub use message::{Message, message, test_notification};
-pub use receivers::{Receiver, ReceiverKind, Receivers, ReceiversError};
+pub use receivers::{Receiver, ReceiverKind, Receivers};
 pub use service::{AlertService, ReceiverState, Stored, host_name, send, stored};

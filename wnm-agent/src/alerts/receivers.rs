@@ -1,7 +1,7 @@
 //! The file of receivers. It contains secrets, so that only its owner may read it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,22 +13,6 @@ use crate::private_file::{self, PrivateFileError};
 
 /// Most receivers.
 const MOST_RECEIVERS: usize = 20;
-
-/// The file of receivers cannot be used. No error quotes an address or a token.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiversError {
-    /// The file cannot be read, or other users can read it.
-    #[error(transparent)]
-    File(#[from] PrivateFileError),
-    /// The content is not valid.
-    #[error("cannot use {}: {cause}", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        cause: String,
-    },
-}
 
 /// The protocol of a receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,9 +104,8 @@ impl Receivers {
     ///
     /// # Errors
     /// The file cannot be read, other users can read it, or it is not valid.
-    pub fn read(path: &Path) -> Result<Self, ReceiversError> {
-        let text = private_file::read(path)?;
-        Self::parse(&text).map_err(|cause| ReceiversError::Invalid { path: path.to_owned(), cause })
+    pub fn read(path: &Path) -> Result<Self, PrivateFileError> {
+        private_file::read(path, Self::parse)
     }
 
     /// Reads the text of a file.
@@ -199,20 +182,14 @@ mod tests {
     fn file_that_others_can_read_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("alerts.toml");
-        assert!(matches!(Receivers::read(&path), Err(ReceiversError::File(PrivateFileError::Unreadable { .. }))));
+        assert!(matches!(Receivers::read(&path), Err(PrivateFileError::Unreadable { .. })));
         std::fs::write(&path, "").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(
-            Receivers::read(&path),
-            Err(ReceiversError::File(PrivateFileError::Open { mode: 0o640, .. }))
-        ));
+        assert!(matches!(Receivers::read(&path), Err(PrivateFileError::Open { mode: 0o640, .. })));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert!(Receivers::read(&path).unwrap().receivers.is_empty());
         std::fs::write(&path, "#".repeat(70_000)).unwrap();
         assert!(Receivers::read(&path).unwrap_err().to_string().ends_with("longer than 64 KiB"));
-        assert!(matches!(
-            Receivers::read(folder.path()),
-            Err(ReceiversError::File(PrivateFileError::Unreadable { .. }))
-        ));
+        assert!(matches!(Receivers::read(folder.path()), Err(PrivateFileError::Unreadable { .. })));
     }
 }

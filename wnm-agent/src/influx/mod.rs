@@ -12,5 +12,5 @@ mod writer;
 #[cfg(feature = "serve")]
 pub use service::{InfluxService, oldest_spooled, spool_of};
 pub use spool::{LARGEST_SPOOL, Spool};
-pub use target::{Destination, Target, TargetError};
+pub use target::{Destination, Target};
 pub use writer::{InfluxWriter, Written, write_now};

@@ -13,22 +13,6 @@ const EVERY: std::ops::RangeInclusive<u64> = 10..=3600;
 /// Time between two writes of the metrics without a setting, in seconds.
 const USUAL: u64 = 60;
 
-/// The file cannot be used. No error quotes a token.
-#[derive(Debug, thiserror::Error)]
-pub enum TargetError {
-    /// The file cannot be read, or other users can read it.
-    #[error(transparent)]
-    File(#[from] PrivateFileError),
-    /// The content is not valid.
-    #[error("cannot use {}: {cause}", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        cause: String,
-    },
-}
-
 /// The destination of lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
@@ -69,9 +53,8 @@ impl Target {
     ///
     /// # Errors
     /// The file cannot be read, other users can read it, or it is not valid.
-    pub fn read(path: &Path) -> Result<Self, TargetError> {
-        let text = private_file::read(path)?;
-        Self::parse(&text).map_err(|cause| TargetError::Invalid { path: path.to_owned(), cause })
+    pub fn read(path: &Path) -> Result<Self, PrivateFileError> {
+        private_file::read(path, Self::parse)
     }
 
     fn parse(text: &str) -> Result<Self, String> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wnm_agent::alerts::{self, Receiver, Receivers, ReceiversError, test_notification};
+use wnm_agent::alerts::{self, Receiver, Receivers, test_notification};
 use wnm_agent::private_file::PrivateFileError;
 use wnm_core::{RawSettings, Settings};
 use wnm_store::Store;
@@ -21,7 +21,7 @@ pub(crate) enum AlertError {
     #[error("no receivers: the setting alerts is not set")]
     Off,
     #[error(transparent)]
-    File(#[from] ReceiversError),
+    File(#[from] PrivateFileError),
     #[error("{} contains no receiver", .0.display())]
     Empty(PathBuf),
 }
@@ -31,7 +31,7 @@ impl AlertError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Off => "name the file of receivers with `wnm config set alerts=/etc/wnm/alerts.toml`".to_owned(),
-            Self::File(ReceiversError::File(PrivateFileError::Open { path, .. })) => {
+            Self::File(PrivateFileError::Open { path, .. }) => {
                 let path = path.display().to_string();
                 format!("run `{}`", crate::render::shell_text(&["chmod", "600", &path]))
             }

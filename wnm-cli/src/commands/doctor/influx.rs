@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use wnm_agent::influx::{Target, TargetError, oldest_spooled};
+use wnm_agent::influx::{Target, oldest_spooled};
 use wnm_agent::private_file::PrivateFileError;
 use wnm_core::Settings;
 
@@ -22,7 +22,7 @@ pub(super) fn check(db: &Path, settings: &Settings) -> Option<Check> {
         Ok(target) => target,
         Err(error) => {
             let hint = match &error {
-                TargetError::File(PrivateFileError::Open { path, .. }) => {
+                PrivateFileError::Open { path, .. } => {
                     format!("run `{}`", shell_text(&["chmod", "600", &path.display().to_string()]))
                 }
                 _ => "`wnm config describe influx` describes the file".to_owned(),
