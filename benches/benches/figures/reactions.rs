@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ pub(crate) fn measure(wnm: &Path, address: SocketAddr, rounds: Rounds) -> Result
     let nodes = rounds.kills.max(10).to_string();
     let flags = "init --preset classic --rewards-address faucet --process-manager setsid+user --firewall none \
                  --port-start 17 --metrics-port-start 18 --rpc-port-start 19 --delay-start 0 --delay-restart 0 \
-                 --delay-remove 0 --cpu-remove 100 --mem-remove 100 --hd-less-than 99.9 --hd-remove 100 \
+                 --delay-remove 0 --cpu-remove 100 --mem-less-than 1 --mem-remove 100 --hd-less-than 99.9 --hd-remove 100 \
                  --max-load-average-allowed 100000 --cpu-limit=false";
     let memory = format!("WNM_FAKE_NODE_BURN=memory={MEMORY}");
     let (listen, mut words) = (address.to_string(), flags.split_whitespace().collect::<Vec<_>>());
@@ -69,8 +70,11 @@ pub(crate) fn measure(wnm: &Path, address: SocketAddr, rounds: Rounds) -> Result
 }
 
 fn run(wnm: &Path, home: &Path, words: &[&str]) -> Result<()> {
-    let status = command(wnm, home, words).status()?;
-    if status.success() { Ok(()) } else { Err(format!("wnm {}: {status}", words.join(" ")).into()) }
+    let output = command(wnm, home, words).stdout(Stdio::piped()).stderr(Stdio::piped()).output()?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    let error = || format!("wnm {}: {}\n{out}{err}", words.join(" "), output.status);
+    if output.status.success() { Ok(()) } else { Err(error().into()) }
 }
 
 /// Kills each node once. A kill does not wait for the restart of the node before.
@@ -123,8 +127,13 @@ fn reliefs(wnm: &Path, home: &Path, count: u32, reactions: &mut Reactions) -> Re
         run(wnm, home, &["config", "set", "mem_remove=100"])?;
         // After a stop for pressure the policy waits a minute for its effect; a start on request ends that wait.
         let (name, _) = stopped.unwrap_or_default();
-        run(wnm, home, &["node", "start", &name])?;
-        wait_for("the start of a stopped node", || Ok(process(home, &name).is_some()))?;
+        let mut last = None;
+        // The stop may not be complete in the journal yet.
+        let started = wait_for("the start of a stopped node", || {
+            last = run(wnm, home, &["node", "start", &name]).err();
+            Ok(last.is_none())
+        });
+        started.map_err(|error| last.unwrap_or(error))?;
     }
     Ok(())
 }
