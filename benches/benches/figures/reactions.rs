@@ -49,7 +49,7 @@ pub(crate) fn measure(wnm: &Path, address: SocketAddr, rounds: Rounds) -> Result
     let flags = "init --preset classic --rewards-address faucet --process-manager setsid+user --firewall none \
                  --port-start 17 --metrics-port-start 18 --rpc-port-start 19 --delay-start 0 --delay-restart 0 \
                  --delay-remove 0 --cpu-remove 100 --mem-less-than 1 --mem-remove 100 --hd-less-than 99.9 --hd-remove 100 \
-                 --max-load-average-allowed 100000 --cpu-limit=false";
+                 --crisis-bytes 1MB --max-load-average-allowed 100000 --cpu-limit=false";
     let memory = format!("WNM_FAKE_NODE_BURN=memory={MEMORY}");
     let (listen, mut words) = (address.to_string(), flags.split_whitespace().collect::<Vec<_>>());
     words.extend(["--node-cap", &nodes, "--listen", &listen, "--environment", &memory]);
