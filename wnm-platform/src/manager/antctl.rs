@@ -3,6 +3,9 @@
 //! wnm reads the registry of antctl before and after each call and never parses its output for people. antctl has no
 //! lock, so wnm calls it one at a time, under a lock file beside the registry. antctl assigns each number once and
 //! chooses the next one: wnm does not add a node whose number would differ.
+//!
+//! Where the services are units of systemd, wnm starts and stops these: a start by antctl takes 3.5 s and asks the RPC
+//! server of the node without a deadline, and antctl finds the processes by the paths of their programs.
 
 mod add;
 mod registry;
@@ -29,7 +32,9 @@ use registry::{Entry, Registry, Status};
 
 /// The time to wait for another call by wnm.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
-/// The pause between two attempts to lock.
+/// The time in which a process of systemd becomes that of its node. One whose program cannot be run never does.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(1);
+/// The pause between two attempts to lock, and between two checks for a process.
 const PAUSE: Duration = Duration::from_millis(20);
 /// The lock file beside the registry.
 const LOCK: &str = ".wnm-antctl-lock";
@@ -129,7 +134,8 @@ impl Antctl {
     fn upgrade(&self, node: &Node, entry: &Entry) -> Result<(), PlatformError> {
         let Some(known) = entry.version() else { return Ok(()) };
         let is_source = node_dir::digest(&node_dir::resolved(&self.options.binary))? == node_dir::digest(&node.binary)?;
-        if !is_source || entry.status == Status::Running {
+        // Not by the registry, which may be older than the last stop.
+        if !is_source || !self.processes.running(node).is_empty() {
             return Ok(());
         }
         // The configured program, which is equal: the node can replace its own one, which may run as another user.
@@ -142,20 +148,18 @@ impl Antctl {
         self.exec.succeed(&call.arg(&self.options.binary)).map(drop)
     }
 
-    /// Does by systemd what antctl failed to do, or did not do in time: a start asks the RPC server of the node, and one
-    /// entry that it cannot read fails the calls for all nodes.
-    ///
-    /// # Errors
-    /// The service is not one of systemd on this host, or systemd fails too. The error is that of antctl.
-    fn or_by_systemd(
-        &self,
-        node: &Node,
-        error: PlatformError,
-        change: impl FnOnce(&ExternalUnit) -> Result<(), PlatformError>,
-    ) -> Result<(), PlatformError> {
-        let Some(unit) = self.unit_of(node) else { return Err(error) };
-        tracing::warn!(node = %node.id, %error, "antctl failed, so systemd changes its service");
-        change(&unit).map_err(|_| error)
+    /// Waits until a started node has its program: systemd returns after the fork, in which the process is still one of
+    /// systemd and would count as missing.
+    fn await_program(&self, node: &Node) {
+        let deadline = Instant::now() + EXEC_TIMEOUT;
+        while self.processes.running(node).is_empty() && Instant::now() < deadline {
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Tells whether systemd knows that a node does not run.
+    fn is_inactive(&self, node: &Node) -> bool {
+        self.unit_of(node).and_then(|unit| unit.is_active()) == Some(false)
     }
 
     fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[ProcessInfo]) -> Service {
@@ -167,11 +171,9 @@ impl Antctl {
         match (status(registry), now) {
             (None | Some(Status::Added | Status::Stopped | Status::Removed), _) => Service::Stopped,
             (Some(Status::Running), Some(now)) if status(now) != Some(Status::Running) => Service::Stopped,
-            // The registry stays behind when systemd stopped the service.
-            (Some(Status::Running), _) => match self.unit_of(node).and_then(|unit| unit.is_active()) {
-                Some(false) => Service::Stopped,
-                Some(true) | None => Service::Unknown("antctl reports it as running, but no process exists".to_owned()),
-            },
+            (Some(Status::Running), _) => {
+                Service::Unknown("antctl reports it as running, but no process exists".to_owned())
+            }
             (Some(Status::Other(word)), _) => {
                 Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
             }
@@ -271,10 +273,14 @@ impl ProcessManager for Antctl {
             path: self.registry.clone(),
             problem: RegistryProblem::NoEntry,
         })?;
-        // Without --interval, antctl waits minutes for the connection to the network.
-        match self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])) {
-            Ok(_) => Ok(()),
-            Err(error) => self.or_by_systemd(node, error, ExternalUnit::start),
+        match self.unit(entry) {
+            Some(unit) => {
+                unit.start()?;
+                self.await_program(node);
+                Ok(())
+            }
+            // Without --interval, antctl waits minutes for the connection to the network.
+            None => self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])).map(drop),
         }
     }
 
@@ -283,20 +289,18 @@ impl ProcessManager for Antctl {
         let registry = self.read()?;
         let unit = registry.of(node).and_then(|entry| self.unit(entry));
         let is_signalled = match (registry.of(node), &unit) {
-            (Some(entry), _) if entry.status == Status::Running => {
+            // systemd starts the node again after a signal of another program that ends it well.
+            (Some(_), Some(unit)) => {
+                unit.stop()?;
+                unit.is_active() != Some(false)
+            }
+            (Some(entry), None) if entry.status == Status::Running => {
                 match self.exec.succeed(&self.named("stop", entry)) {
                     // antctl waits for the exit of the process. It sent the signal, and the step "wait for exit" handles a
                     // process that takes longer.
-                    Err(PlatformError::Hung { .. }) if unit.is_none() => {}
-                    Err(error) => self.or_by_systemd(node, error, ExternalUnit::stop)?,
-                    Ok(_) => {}
+                    Ok(_) | Err(PlatformError::Hung { .. }) => true,
+                    Err(error) => return Err(error),
                 }
-                true
-            }
-            // The registry has no start by systemd, which starts the node again after a signal of another program.
-            (Some(_), Some(unit)) if unit.is_active() == Some(true) => {
-                unit.stop()?;
-                true
             }
             (Some(_) | None, _) => false,
         };
@@ -342,7 +346,11 @@ impl ProcessManager for Antctl {
         let asked = self.turn().and_then(|_turn| self.exec.succeed(&self.call().args(["status", "--json"])));
         let now = asked.ok().and_then(|output| Registry::parse(&output.stdout).ok());
         let all = self.processes.all();
-        nodes.iter().map(|node| (node.id, self.look(node, &registry, now.as_ref(), &all))).collect()
+        let second = |node: &Node| match self.look(node, &registry, now.as_ref(), &all) {
+            Service::Unknown(_) if now.is_none() && self.is_inactive(node) => Service::Stopped,
+            service => service,
+        };
+        nodes.iter().map(|node| (node.id, second(node))).collect()
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
