@@ -44,6 +44,11 @@ bench *flags:
     cargo build --release -p wnm-cli -p wnm-sim
     cargo bench -p wnm-benches "$@"
 
+# Measure the daemon on 200 and 1000 nodes, and write docs/figures.md (25 minutes, an idle host): `--seconds 60` is shorter
+figures *flags:
+    cargo build --release -p wnm-cli
+    cargo bench -p wnm-benches --bench daemon -- "$@"
+
 # Kill wnm at random times and at system calls, and write the figures to docs/RELIABILITY.md (needs strace)
 crash:
     cargo test -p wnm-cli --test e2e crash::figures -- --ignored --nocapture

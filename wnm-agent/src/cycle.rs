@@ -2,8 +2,8 @@
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    ChangeRequest, Clock, Colony, Observation, Outcome, Planned, RequestEvaluation, Selection, Timestamp, Verb,
-    check_change, evaluate, evaluate_changes, evaluate_request,
+    ChangeRequest, Clock, Colony, Counters, Observation, Outcome, Planned, RequestEvaluation, Selection, Timestamp,
+    Verb, check_change, evaluate, evaluate_changes, evaluate_request,
 };
 
 use crate::agent::{Agent, Signals};
@@ -13,7 +13,16 @@ use crate::platform::{Boot, Platform};
 use crate::report::Report;
 use crate::store::{Begin, Finish, Store};
 use crate::trigger::{Mode, Trigger};
-use crate::{cpu_limit, trash, volumes, weight};
+use crate::unlisted::TakenIn;
+use crate::{cpu_limit, trash, unlisted, volumes, weight};
+
+/// A colony and one reading of its host.
+struct Observed {
+    colony: Colony,
+    clock: Clock,
+    observation: Observation,
+    counters: Counters,
+}
 
 impl<S: Store, P: Platform> Agent<S, P> {
     /// Runs one management cycle. The caller excludes every other writer of the store.
@@ -29,15 +38,12 @@ impl<S: Store, P: Platform> Agent<S, P> {
         mode: Mode,
         observer: &mut impl Observer,
     ) -> Result<Report, AgentError<S::Error, P::Error>> {
-        let mut colony = self.store.load(&self.settings).map_err(AgentError::Store)?;
-        // After a crash the state is older than the journal. Without this the engine would choose the same nodes again.
-        colony.state.resume_actions(&colony.unfinished);
-        let (clock, boot, wall) = self.advance_clock(colony.state.clock.as_ref())?;
-        let (mut observation, counters) = self.platform.observe(&colony, &clock, boot);
-        if let Signals::Scripted(host) = &self.signals {
-            observation.host.clone_from(host);
+        let mut observed = self.load_and_observe()?;
+        let is_scheduled = mode == Mode::Act && *trigger == Trigger::Scheduled;
+        if is_scheduled && unlisted::take_in(self, &observed.colony, &observed.observation) == TakenIn::Some {
+            observed = self.load_and_observe()?;
         }
-        observation.valves = self.holds.sample(&colony.settings, wall);
+        let Observed { mut colony, clock, observation, counters } = observed;
         let RequestEvaluation { mut evaluation, mut refused } = evaluate_trigger(&colony, &observation, trigger);
         let decision = &evaluation.decision;
         observer.evaluated(Evaluated { trigger, colony: &colony, observation: &observation, decision });
@@ -94,6 +100,20 @@ impl<S: Store, P: Platform> Agent<S, P> {
             }
         }
         Ok(Report { cycle: Some(cycle), observation, decision, refused, worked, colony })
+    }
+
+    /// Loads the colony, and observes the host and its nodes.
+    fn load_and_observe(&mut self) -> Result<Observed, AgentError<S::Error, P::Error>> {
+        let mut colony = self.store.load(&self.settings).map_err(AgentError::Store)?;
+        // After a crash the state is older than the journal. Without this the engine would choose the same nodes again.
+        colony.state.resume_actions(&colony.unfinished);
+        let (clock, boot, wall) = self.advance_clock(colony.state.clock.as_ref())?;
+        let (mut observation, counters) = self.platform.observe(&colony, &clock, boot);
+        if let Signals::Scripted(host) = &self.signals {
+            observation.host.clone_from(host);
+        }
+        observation.valves = self.holds.sample(&colony.settings, wall);
+        Ok(Observed { colony, clock, observation, counters })
     }
 
     /// Returns the clock of the colony now, whether the host restarted since it last advanced, and the wall clock, by

@@ -7,18 +7,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::{
-    ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, Outcome,
-    ProgramCache, Settings, Timestamp,
+    ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, NodeState, Observation,
+    Outcome, ProgramCache, Settings, Timestamp, UnlistedFolder,
 };
 use wnm_platform::PlatformError;
 use wnm_platform::executor::HostExecutor;
+use wnm_platform::manager::ProvenNode;
 use wnm_platform::node_dir::sweep_trash;
 use wnm_platform::volume;
 use wnm_platform::weight::RunningNode;
 use wnm_store::{CycleKind, StoreError};
 
 use crate::error::HintedError;
-use crate::platform::{Boot, NewNodeIdentity, Platform};
+use crate::platform::{Boot, FoundNode, NewNodeIdentity, NodeProcess, Platform};
 use crate::store::{Begin, CycleId, Finish, Store};
 use crate::trigger::Trigger;
 use crate::{Agent, AgentError};
@@ -95,6 +96,10 @@ impl Store for wnm_store::Store {
         wnm_store::Store::finish(self, wnm_store::CycleId(cycle.0), &outcomes, state, observation, counters)
     }
 
+    fn take_in(&mut self, nodes: &[(Node, NodeState)]) -> Result<(), StoreError> {
+        self.insert_nodes(nodes)
+    }
+
     fn save_program_cache(&mut self, cache: &ProgramCache) -> Result<(), StoreError> {
         wnm_store::Store::save_cache(self, cache)
     }
@@ -142,6 +147,16 @@ impl Platform for wnm_platform::Platform {
 
     fn identify_volumes(&mut self, storage: &[&Path]) -> BTreeMap<PathBuf, u64> {
         storage.iter().filter_map(|root| Some((root.to_path_buf(), volume::mark(root)?))).collect()
+    }
+
+    fn settle_unlisted(&mut self, settings: &Settings, folders: &[UnlistedFolder]) -> Vec<FoundNode> {
+        let found = wnm_platform::Platform::settle_unlisted(self, settings, folders).into_iter();
+        found
+            .map(|ProvenNode { node, process }| FoundNode {
+                node,
+                process: process.map_or(NodeProcess::Absent, |_| NodeProcess::Runs),
+            })
+            .collect()
     }
 
     fn sweep_trash(&mut self, storage: &[&Path], min_age: Duration, now: Timestamp) {

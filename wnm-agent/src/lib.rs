@@ -16,6 +16,8 @@
 //! The crate has no command line, reads no settings files, and prints nothing. Warnings go to [`tracing`].
 
 mod agent;
+#[cfg(feature = "host")]
+pub mod alerts;
 #[cfg(feature = "serve")]
 pub mod control;
 mod cpu_limit;
@@ -26,6 +28,8 @@ mod error;
 pub mod fleet;
 #[cfg(feature = "host")]
 pub mod host;
+#[cfg(feature = "host")]
+pub mod influx;
 pub mod live;
 #[cfg(feature = "serve")]
 pub mod metrics;
@@ -34,6 +38,8 @@ mod observer;
 #[cfg(feature = "host")]
 pub mod outbound;
 mod platform;
+#[cfg(feature = "host")]
+pub mod private_file;
 #[cfg(feature = "probe")]
 pub mod probe;
 mod report;
@@ -43,6 +49,7 @@ pub mod serve;
 mod store;
 mod trash;
 mod trigger;
+mod unlisted;
 pub mod valves;
 mod volumes;
 mod weight;
@@ -52,7 +59,7 @@ pub use cpu_limit::lift as lift_cpu_limit;
 pub use daemon::{ChannelTimer, DRAIN_LIMIT, DaemonControl, Refreshed, Timer, Wake, run_daemon};
 pub use error::{AgentError, HintedError};
 pub use observer::{Evaluated, Observer};
-pub use platform::{Boot, NewNodeIdentity, Platform};
+pub use platform::{Boot, FoundNode, NewNodeIdentity, NodeProcess, Platform};
 pub use report::Report;
 pub use request::{Begun, MOST_REQUESTS, Request, RequestQueue, RequestedWork, Requester};
 pub use store::{Begin, CycleId, Finish, Store};

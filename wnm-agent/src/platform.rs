@@ -7,7 +7,7 @@ use std::time::Duration;
 use wnm_core::steps::Executor;
 use wnm_core::{
     Bytes, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, Observation, ProgramCache, Settings, Timestamp,
-    storage_with_most_space,
+    UnlistedFolder, storage_with_most_space,
 };
 
 use crate::error::HintedError;
@@ -28,6 +28,24 @@ pub struct NewNodeIdentity {
     pub uuid: String,
     /// A uniformly random number, from which the wallet of the node is drawn.
     pub roll: u64,
+}
+
+/// Whether a node has a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeProcess {
+    /// Its process runs.
+    Runs,
+    /// It has no process.
+    Absent,
+}
+
+/// A node that the colony does not contain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundNode {
+    /// The node as its definition describes it.
+    pub node: Node,
+    /// Its process.
+    pub process: NodeProcess,
 }
 
 /// A host: it measures, executes steps, and limits the CPU of the nodes.
@@ -122,6 +140,13 @@ pub trait Platform {
 
     /// Returns the executor for a colony. `nodes` includes the nodes that this cycle adds.
     fn executor<'a>(&'a mut self, settings: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> Self::Executor<'a>;
+
+    /// Returns the nodes in folders that the colony does not contain, if their identities and definitions prove them, and
+    /// moves folders to which no node has written into the trash. The default does neither.
+    fn settle_unlisted(&mut self, settings: &Settings, folders: &[UnlistedFolder]) -> Vec<FoundNode> {
+        let _ = (settings, folders);
+        Vec::new()
+    }
 
     /// Deletes from the trash of these storage folders, for a bounded time, the node folders that were moved there at
     /// least `min_age` before `now`, the time of the colony's clock. The default deletes nothing.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use wnm_core::steps::Journal;
 use wnm_core::{
-    ActionRecord, Colony, Counters, Decision, EngineState, Node, Observation, Outcome, ProgramCache, Settings,
+    ActionRecord, Colony, Counters, Decision, EngineState, Node, NodeState, Observation, Outcome, ProgramCache,
+    Settings,
 };
 
 use crate::error::HintedError;
@@ -82,6 +83,15 @@ pub trait Store: Journal {
     /// # Errors
     /// The store cannot be written. Nothing is stored then, and the actions stay unfinished.
     fn finish(&mut self, finish: Finish<'_>) -> Result<(), Self::Error>;
+
+    /// Adds nodes with these states that the host has and the store lacks. The default adds none.
+    ///
+    /// # Errors
+    /// The store cannot be written, or another node has a number, a UUID or a port of one of them. Nothing is stored then.
+    fn take_in(&mut self, nodes: &[(Node, NodeState)]) -> Result<(), Self::Error> {
+        let _ = nodes;
+        Ok(())
+    }
 
     /// Stores the platform's cache of program versions for the next process. The default stores nothing.
     ///

@@ -1,6 +1,6 @@
 //! `wnm daemon`: the daemon of the agent, with signals, the lock of the database and the output.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
@@ -9,14 +9,17 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use wnm_agent::alerts::AlertService;
 use wnm_agent::control::socket_path;
 use wnm_agent::fleet::FleetService;
 use wnm_agent::host::HostAgent;
+use wnm_agent::influx::InfluxService;
 use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::probe::ProbeService;
 use wnm_agent::serve::{self, ServeError, Server};
 use wnm_agent::valves::host::for_daemon;
 use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
+use wnm_core::probe::ProbeRun;
 use wnm_core::{NodeState, Settings};
 use wnm_platform::{Platform, places};
 use wnm_store::{Lock, ProbeFilter, Schedule, Store};
@@ -65,6 +68,10 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     let schedule = Schedule::daemon(args.interval);
     let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus);
     let fleet = FleetService::new(db, live.clone(), env!("CARGO_PKG_VERSION"), live_event::text);
+    let mut alerts = AlertService::new(db);
+    // The latest run comes last; without them a restart would resolve the alert of failed probes.
+    let past: Vec<ProbeRun> = past_probes(&agent.store).into_iter().rev().collect();
+    alerts.count_probes(&past);
     agent.holds = for_daemon(db, fleet.shared());
     let mut control = Control {
         db,
@@ -81,6 +88,9 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
         server,
         probes,
         fleet,
+        alerts,
+        influx: InfluxService::new(db, env!("CARGO_PKG_VERSION")),
+        files: Files::default(),
         live: &live,
     };
     let ended = run_daemon(&mut agent, args.interval, &mut control, &mut timer, &live);
@@ -119,6 +129,17 @@ fn start_server(
     }
 }
 
+/// The files that the settings name for alerts and lines.
+#[derive(Default)]
+struct Files {
+    /// The receivers of alerts.
+    alerts: Option<PathBuf>,
+    /// The server for lines.
+    influx: Option<PathBuf>,
+    /// The authorities that their addresses are trusted with.
+    authorities: Option<PathBuf>,
+}
+
 /// The command that owns the daemon.
 struct Control<'a> {
     db: &'a Path,
@@ -139,6 +160,9 @@ struct Control<'a> {
     server: Option<Server>,
     probes: ProbeService,
     fleet: FleetService,
+    alerts: AlertService,
+    influx: InfluxService,
+    files: Files,
     live: &'a Live,
 }
 
@@ -172,17 +196,19 @@ impl Control<'_> {
 
     /// Applies the settings of probes, and stores the runs that ended.
     fn follow_probes(&mut self, agent: &mut HostAgent) {
-        let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
-        let filter = ProbeFilter { since: Some(now.before(PROBES_COUNTED)), limit: u32::MAX, ..ProbeFilter::default() };
-        let store = &agent.store;
-        let past = || {
-            store.probe_runs(&filter).map(|found| found.runs).unwrap_or_else(|error| {
-                tracing::warn!(%error, "earlier probes do not count for the ceilings");
-                Vec::new()
-            })
-        };
+        let past = || past_probes(&agent.store);
         self.probes.configure(probe::configuration(&agent.settings), past);
         self.write_probes(&mut agent.store);
+    }
+
+    /// Begins the messages to receivers of alerts, and the writes of lines, that are due.
+    fn tell(&mut self) {
+        let Files { alerts, influx, authorities } = &self.files;
+        let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
+        self.alerts.observe(self.live, alerts.as_deref(), authorities.as_deref(), now);
+        self.live.set_alerts(self.alerts.summary());
+        self.influx.observe(self.live, influx.as_deref(), authorities.as_deref(), now);
+        self.live.set_influx(self.influx.summary());
     }
 
     /// Ends all probes, and stores their results.
@@ -198,6 +224,8 @@ impl Control<'_> {
     fn write_probes(&mut self, store: &mut Store) {
         let finished = self.probes.take_finished();
         self.live.count_probes(&finished);
+        self.alerts.count_probes(&finished);
+        self.influx.write_probes(&finished);
         if let Err(error) = store.insert_probe_runs(&finished) {
             tracing::warn!(%error, runs = finished.len(), "the results of probes are lost");
         }
@@ -226,6 +254,8 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         self.notifier.allow(pauses(&agent.settings, self.live));
         self.follow_probes(agent);
         self.fleet.configure(&agent.settings);
+        let Settings { alerts, influx, ca_file, .. } = &agent.settings;
+        self.files = Files { alerts: alerts.clone(), influx: influx.clone(), authorities: ca_file.clone() };
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
         Ok(refreshed)
@@ -234,6 +264,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     fn completed(&mut self, report: &Report, changes: &[Event]) -> Result<(), CliError> {
         self.cycles += 1;
         self.notifier.status(&status_line(report));
+        self.tell();
         self.probes.hold(report.observation.valves.holds.first().map(|hold| hold.reason.clone()));
         // A program reads each cycle; a person reads the journal, where idle cycles would hide the others.
         let is_idle = changes.is_empty() && report.worked.is_empty();
@@ -244,12 +275,23 @@ impl DaemonControl<Store, Platform> for Control<'_> {
     fn failed(&mut self, error: &CliError) -> CycleFailure {
         self.is_unreadable = rebuild::is_needed(error);
         self.notifier.status(&format!("the last cycle failed: {}", error.message()));
+        self.tell();
         CycleFailure { error: error.to_string(), hint: error.hint() }
     }
 
     fn next_request(&mut self) -> Option<Request> {
         self.requests.pop()
     }
+}
+
+/// Returns the stored runs of probes that count after a restart.
+fn past_probes(store: &Store) -> Vec<ProbeRun> {
+    let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
+    let filter = ProbeFilter { since: Some(now.before(PROBES_COUNTED)), limit: u32::MAX, ..ProbeFilter::default() };
+    store.probe_runs(&filter).map(|found| found.runs).unwrap_or_else(|error| {
+        tracing::warn!(%error, "earlier probes do not count for the ceilings and the alerts");
+        Vec::new()
+    })
 }
 
 /// Returns the pauses that the settings put into one cycle, between the probes of nodes and between actions.

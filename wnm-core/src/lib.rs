@@ -74,7 +74,9 @@ pub use model::observation::{
 };
 pub use model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
+pub use model::rollout::{RolloutSample, RolloutWait};
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
+pub use model::unlisted::UnlistedFolder;
 pub use model::volume::{Volume, VolumeFault};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
 pub use model::weight::{NotAWeight, Weight, WeightMeans, WeightSample};

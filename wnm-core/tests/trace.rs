@@ -59,6 +59,8 @@ fn observation(second: i64) -> Observation {
             load_scope: LoadScope::Container,
             cpu_quota: Some(CpuLimitSample { limit: Cores::new(1.5).ok(), throttled: Percent::new(4.0).ok() }),
             cpu_limit: Some(CpuLimitSample { limit: Cores::new(12.0).ok(), throttled: Some(percent(8.0)) }),
+            // A trace holds no folders.
+            unlisted: Vec::new(),
         },
         nodes: (1..=3).map(|n| (id(n), node(1_700_000_000 + i64::from(n)))).collect(),
         target: Some("0.4.18-rc.1".parse().unwrap()),

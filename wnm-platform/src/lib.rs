@@ -29,5 +29,6 @@ pub use error::{
 pub use exec::Exec;
 pub use leftovers::Leftover;
 pub use observe::host::read_clock;
+pub use observe::unlisted_folders;
 pub use platform::{ManagerFailure, Platform};
 pub use transfer::{Movers, interrupted_copies};

@@ -11,6 +11,7 @@ pub mod process;
 mod quick_check;
 mod sample;
 mod silent;
+mod unlisted;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,7 @@ use crate::volume::{FolderState, Storage, volume_of};
 use crate::weight::{ColonyWeight, RunningNode};
 pub(crate) use folders::disk_use;
 use sample::NodeFacts;
+pub use unlisted::unlisted_folders;
 
 /// The time in a cycle for running node programs with `--version`.
 const VERSIONS_BUDGET: Duration = Duration::from_secs(2);
@@ -87,7 +89,8 @@ impl Platform {
         for volume in &mut volumes {
             volume.drained = colony.settings.drained.contains(&volume.root);
         }
-        let host = HostSample { cpu_limit, psi, weight, volumes, ..self.host.sample(before, reading) };
+        let unlisted = unlisted_folders(&colony.nodes, &storage);
+        let host = HostSample { cpu_limit, psi, weight, volumes, unlisted, ..self.host.sample(before, reading) };
 
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);

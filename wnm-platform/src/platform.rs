@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wnm_core::{ManagerKind, Node, NodeId, Program, ProgramCache, Scope, Settings, Version};
+use wnm_core::{ManagerKind, Node, NodeId, Program, ProgramCache, Scope, Settings, UnlistedFolder, Version};
 
 use crate::binary::{self, BinaryCache};
 use crate::cpu_limit::CpuLimit;
@@ -13,7 +13,7 @@ use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
 use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
-use crate::manager::{self, Found, Options, ProcessManager, Service};
+use crate::manager::{self, Found, Options, ProcessManager, ProvenNode, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
@@ -225,6 +225,21 @@ impl Platform {
     /// The storage folders or the definitions are unreadable.
     pub fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         self.manager.discover(roots)
+    }
+
+    /// Returns the nodes in folders that the colony does not contain, if their identities and definitions prove them, and
+    /// moves folders without an identity into the trash. Any other folder stays, for doctor to report.
+    #[must_use]
+    pub fn settle_unlisted(&self, settings: &Settings, folders: &[UnlistedFolder]) -> Vec<ProvenNode> {
+        let settle = |unlisted: &UnlistedFolder| {
+            let settled =
+                manager::settle_unlisted(self.manager.as_ref(), &settings.flavor, unlisted, &settings.storage);
+            settled.unwrap_or_else(|error| {
+                tracing::warn!(folder = %unlisted.folder.display(), %error, "cannot settle a folder without a row");
+                None
+            })
+        };
+        folders.iter().filter_map(settle).collect()
     }
 
     /// Adopts a node of another tool: writes the marker into its folder and into its service. A running process

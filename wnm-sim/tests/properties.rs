@@ -13,8 +13,8 @@ use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, CpuLimitSample, DefaultThresholds, Delays, Desired, EngineState,
     FailedAction, FailureCause, Hold, HoldSource, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId,
     NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, Reason, RecentActions, Recovery,
-    StopCause, Threshold, TimeOfDay, Timestamp, Tuning, Upgrades, ValveSample, Valves, Version, Volume, WindowEnd,
-    Windows, evaluate,
+    RolloutSample, RolloutWait, StopCause, Threshold, TimeOfDay, Timestamp, Tuning, Upgrades, ValveSample, Valves,
+    Version, Volume, WindowEnd, Windows, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -233,14 +233,19 @@ fn valves() -> impl Strategy<Value = (Valves, ValveSample, Vec<u32>)> {
     });
     let ages =
         prop_oneof![6 => vec(0..4000_u32, 0..4), 1 => vec(0..70_u32, 110..130), 1 => vec(0..3700_u32, 1190..1210)];
-    (settings, local, prop::option::weighted(0.2, hold), ages, prop::bool::weighted(0.5)).prop_map(
-        |((windows, window_end, most), local, hold, ages, is_plain)| {
+    let waits = [RolloutWait::NoLease, RolloutWait::LeaseEnded, RolloutWait::Aborted];
+    let rollout = (version(), prop::option::weighted(0.3, prop::sample::select(waits.to_vec())))
+        .prop_map(|(version, wait)| RolloutSample { version, wait });
+    let fleet = (prop::option::weighted(0.2, hold), prop::option::weighted(0.5, rollout));
+    (settings, local, fleet, ages, prop::bool::weighted(0.5)).prop_map(
+        |((windows, window_end, most), local, (hold, rollout), ages, is_plain)| {
             if is_plain {
                 return Default::default();
             }
             let windows = Windows::new(windows.iter().map(|text| text.parse().unwrap()).collect());
             let max_unavailable = most.map(|most| most.parse().unwrap());
-            let sample = ValveSample { holds: hold.into_iter().collect(), local, ..ValveSample::default() };
+            let holds = hold.into_iter().collect();
+            let sample = ValveSample { holds, local, rollout, ..ValveSample::default() };
             (Valves { windows, window_end, max_unavailable }, sample, ages)
         },
     )
@@ -388,6 +393,7 @@ properties! {
     property_26_no_voluntary_action_through_a_closed_valve: Voluntary;
     property_27_voluntary_stops_stay_within_the_limit: Unavailable;
     property_28_ceiling_bounds_every_decision: Ceiling;
+    property_29_fleet_begins_no_upgrade: Fleet;
     classic_order_of_nodes: Order;
     classic_relief_follows_pressure: Relief;
     classic_growth_follows_headroom: Growth;
@@ -422,6 +428,7 @@ properties! {
     steady_26_no_voluntary_action_through_a_closed_valve: Voluntary;
     steady_27_voluntary_stops_stay_within_the_limit: Unavailable;
     steady_28_ceiling_bounds_every_decision: Ceiling;
+    steady_29_fleet_begins_no_upgrade: Fleet;
     steady_order_of_nodes: Order;
     steady_restart_delay: Waiting;
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use wnm_core::{
     Action, Decision, EngineState, Hold, HoldSource, HostSample, Load, LoadAverages, NodeId, NodeSample, NodeState,
-    Observation, Percent, Planned, Policy, Presence, RawSettings, Reason, Timestamp, Version, Volume, evaluate,
+    Observation, Percent, Planned, Policy, Presence, RawSettings, Reason, RolloutSample, RolloutWait, Timestamp,
+    Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check};
 
@@ -95,6 +96,20 @@ fn stop_beyond_max_unavailable_is_found() {
             decision.actions.push(upgrade(5));
         });
     }
+}
+
+#[test]
+fn upgrade_against_a_rollout_is_found() {
+    let rollout = |patch, wait| Some(RolloutSample { version: Version::new(0, 4, patch), wait });
+    for sample in [rollout(17, Some(RolloutWait::NoLease)), rollout(18, None)] {
+        let mut fleet = colony(&[]);
+        fleet.2.valves.rollout = sample;
+        fails_with(Property::Fleet, &fleet, |decision| decision.actions.push(upgrade(1)));
+    }
+    // A lease, and a policy under which the nodes upgrade themselves.
+    let mut leased = colony(&[("enable_upgrade", "false")]);
+    leased.2.valves.rollout = rollout(17, None);
+    fails_with(Property::Fleet, &leased, |decision| decision.actions.push(upgrade(1)));
 }
 
 #[test]

@@ -44,6 +44,9 @@ pub enum ClientError {
     /// The daemon does not answer within the time limit, or breaks off its answer.
     #[error("the daemon does not answer: {0}")]
     Answer(#[source] io::Error),
+    /// The request holds text that JSON cannot.
+    #[error("the request cannot be written: {0}")]
+    Request(#[source] serde_json::Error),
     /// The daemon refuses the question.
     #[error("the daemon refuses: {status} {text}")]
     Refused {
@@ -111,7 +114,7 @@ impl Client {
     }
 
     fn post(&self, path: &str, request: &impl Serialize, limit: Duration) -> Result<Option<Lines>, ClientError> {
-        let body = serde_json::to_vec(request).map_err(|error| ClientError::Answer(error.into()))?;
+        let body = serde_json::to_vec(request).map_err(ClientError::Request)?;
         self.lines("POST", path, &body, limit)
     }
 

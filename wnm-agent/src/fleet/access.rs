@@ -58,7 +58,7 @@ fn rules(password: &Secret, keys: impl IntoIterator<Item = String>, commands: &[
 pub fn host_rules(keys: &Keys, host: &Name, password: &Secret) -> Vec<String> {
     let own = [keys.state(host), keys.nodes(host), keys.events(host)].map(|key| format!("~{key}"));
     let targets = [Target::All, Target::Host(host.clone())];
-    let read = targets.iter().flat_map(|target| [keys.command(target), keys.stop(target)]);
+    let read = targets.iter().flat_map(|target| [keys.command(target), keys.stop(target), keys.rollout(target)]);
     let read: Vec<String> = read.map(|key| format!("%R~{key}")).collect();
     rules(password, own.into_iter().chain(read), &["+get", "+set", "+getrange", "+del"])
 }

@@ -90,10 +90,29 @@ pub enum Verb {
     },
 }
 
+/// The verbs of one kind of signed documents.
+pub trait Verbs: Serialize + serde::de::DeserializeOwned {
+    /// Bounds the texts of a verb after it is read.
+    ///
+    /// # Errors
+    /// The verb is longer than any of its kind.
+    fn bounded(self) -> Result<Self, Refusal>;
+}
+
+impl Verbs for Verb {
+    fn bounded(self) -> Result<Self, Refusal> {
+        match self {
+            Self::Hold { reason, drain } => Ok(Self::Hold { reason: one_line(&reason), drain }),
+            Self::Resume { lifts } if lifts.len() > MOST_LIFTED => Err(Refusal::TooLong),
+            Self::Resume { lifts } => Ok(Self::Resume { lifts }),
+        }
+    }
+}
+
 /// A signed command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Command {
+pub struct Command<V = Verb> {
     /// The fleet.
     pub fleet: Name,
     /// The generation: a command replaces those of lower generations. The time of issue in milliseconds, and above that of
@@ -106,7 +125,7 @@ pub struct Command {
     /// The end: no host obeys the command later.
     pub not_after: Timestamp,
     /// The verb.
-    pub verb: Verb,
+    pub verb: V,
 }
 
 /// A hold without a signature.
@@ -166,12 +185,15 @@ pub enum Refusal {
         /// The highest generation that was obeyed.
         applied: u64,
     },
+    /// A verb for all hosts is sent to one, or the reverse.
+    #[error("its verb is not one for {0}")]
+    VerbOfOthers(Target),
     /// Another command has the same generation.
     #[error("another command has its generation {0}")]
     GenerationTwice(u64),
 }
 
-impl Command {
+impl<V: Verbs> Command<V> {
     /// Returns the document that is signed.
     ///
     /// # Errors
@@ -199,13 +221,8 @@ impl Command {
         if !key.has_signed(envelope.document.as_bytes(), &envelope.signature) {
             return Err(Refusal::Signature);
         }
-        let mut command: Self = parse(&envelope.document)?;
-        match &mut command.verb {
-            Verb::Hold { reason, .. } => *reason = one_line(reason),
-            Verb::Resume { lifts } if lifts.len() > MOST_LIFTED => return Err(Refusal::TooLong),
-            Verb::Resume { .. } => {}
-        }
-        Ok(command)
+        let command: Self = parse(&envelope.document)?;
+        Ok(Self { verb: command.verb.bounded()?, ..command })
     }
 }
 
@@ -260,7 +277,7 @@ pub(super) mod tests {
 
     #[test]
     fn command_signed_by_minisign_is_read() {
-        let command = Command::read(&enclosed(DOCUMENT, SIGNATURE), &key()).unwrap();
+        let command = <Command>::read(&enclosed(DOCUMENT, SIGNATURE), &key()).unwrap();
         assert_eq!((command.generation, &command.target), (1_795_000_000_000, &Target::All));
         assert_eq!(command.verb, Verb::Hold { reason: "new kernel".to_owned(), drain: false });
         assert_eq!(command.document().unwrap(), DOCUMENT);
@@ -278,12 +295,12 @@ pub(super) mod tests {
             ("", SIGNATURE),
             (&DOCUMENT[..DOCUMENT.len() - 1], SIGNATURE),
         ] {
-            assert_eq!(Command::read(&enclosed(document, signature), &key()), Err(Refusal::Signature));
+            assert_eq!(<Command>::read(&enclosed(document, signature), &key()), Err(Refusal::Signature));
         }
         for text in ["", "{}", DOCUMENT, "[]", "null", r#"{"document":1,"signature":2}"#] {
-            assert!(matches!(Command::read(text, &key()), Err(Refusal::Form(_))), "{text}");
+            assert!(matches!(<Command>::read(text, &key()), Err(Refusal::Form(_))), "{text}");
         }
-        assert_eq!(Command::read(&"x".repeat(LONGEST_COMMAND + 1), &key()), Err(Refusal::TooLong));
+        assert_eq!(<Command>::read(&"x".repeat(LONGEST_COMMAND + 1), &key()), Err(Refusal::TooLong));
     }
 
     #[test]
@@ -298,7 +315,7 @@ pub(super) mod tests {
             DOCUMENT.replace("1795000000000", "-1"),
         ] {
             let signature = key.sign(document.as_bytes()).unwrap();
-            let read = Command::read(&enclosed(&document, &signature), &public);
+            let read = <Command>::read(&enclosed(&document, &signature), &public);
             assert!(matches!(read, Err(Refusal::Form(_))), "{document}");
         }
     }
@@ -326,14 +343,14 @@ pub(super) mod tests {
             let mut bytes = text.clone().into_bytes();
             let at = at % bytes.len();
             bytes[at] = byte;
-            if let Ok(command) = Command::read(&String::from_utf8_lossy(&bytes), &key()) {
-                prop_assert_eq!(Ok(command), Command::read(&text, &key()));
+            if let Ok(command) = <Command>::read(&String::from_utf8_lossy(&bytes), &key()) {
+                prop_assert_eq!(Ok(command), <Command>::read(&text, &key()));
             }
         }
 
         #[test]
         fn no_text_panics(text in ".{0,300}") {
-            _ = Command::read(&text, &key());
+            _ = <Command>::read(&text, &key());
             _ = Stop::read(&text);
         }
 
@@ -341,7 +358,7 @@ pub(super) mod tests {
         fn truncated_commands_are_refused(length in 0_usize..500) {
             let text = enclosed(DOCUMENT, SIGNATURE);
             let length = length % text.len();
-            prop_assert!(Command::read(&text[..length], &key()).is_err());
+            prop_assert!(<Command>::read(&text[..length], &key()).is_err());
         }
     }
 }

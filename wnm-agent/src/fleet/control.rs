@@ -11,6 +11,7 @@ use wnm_core::{Hold, HoldSource, Timestamp};
 
 use super::command::{Command, Refusal, Stop, Target, Verb};
 use super::name::Name;
+use super::rollout::lease::Leases;
 
 /// The commands that a host obeys.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Control {
     command: Option<Command>,
     /// The holds without a signature: one for all hosts, and one for this host.
     stops: BTreeMap<Scope, Stop>,
+    /// The documents of a rollout.
+    #[serde(default)]
+    pub leases: Leases,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -121,7 +125,7 @@ impl Control {
     }
 }
 
-fn addressed(of: &Name, target: &Target, fleet: &Name, host: &Name) -> Result<(), Refusal> {
+pub(super) fn addressed(of: &Name, target: &Target, fleet: &Name, host: &Name) -> Result<(), Refusal> {
     if of != fleet {
         return Err(Refusal::OtherFleet(of.clone()));
     }

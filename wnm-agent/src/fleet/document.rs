@@ -9,9 +9,10 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
-use wnm_core::{Hold, Measure, NodeId, Timestamp};
+use wnm_core::{Hold, Measure, NodeId, NodeState, Timestamp, Upgrades};
 
 use super::command::one_line;
+use super::rollout::order::Program;
 use crate::live::{DaemonStatus, LoggedEvent, Snapshot};
 
 /// Most versions of a state; the nodes of further ones count as `other`.
@@ -54,6 +55,26 @@ pub struct HostState {
     pub generation: u64,
     /// The problem of the host with the fleet, such as a refused command; None without one.
     pub problem: Option<String>,
+    /// The part of the host in rollouts.
+    #[serde(default)]
+    pub rollout: HostRollout,
+}
+
+/// The part of a host in rollouts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HostRollout {
+    /// The generation of the last rollout, abort or release that the host has read; 0 before the first.
+    pub generation: u64,
+    /// The generation of its lease of that rollout; 0 without one.
+    pub lease: u64,
+    /// The node program of the host; None while it cannot be read.
+    pub program: Option<Program>,
+    /// The nodes that run an older version than that program, or are upgrading.
+    pub outdated: u64,
+    /// Whether upgrades to that program failed too often to be tried again.
+    pub refused: bool,
+    /// Whether the nodes upgrade themselves, because `enable_upgrade` is false.
+    pub by_nodes: bool,
 }
 
 /// The identity of a daemon that publishes.
@@ -157,6 +178,7 @@ impl HostState {
             failure: status.failure.as_ref().map(|failure| one_line(&failure.error)),
             generation: 0,
             problem: None,
+            rollout: HostRollout::of(snapshot),
         }
     }
 
@@ -185,6 +207,26 @@ impl HostState {
         state.holds.truncate(8);
         state.holds.iter_mut().for_each(|hold| hold.reason = one_line(&hold.reason));
         Ok(state)
+    }
+}
+
+impl HostRollout {
+    /// Returns the part of a host after a cycle. The publisher adds the program and the documents that it has read.
+    fn of(snapshot: &Snapshot) -> Self {
+        let (observation, colony) = (&snapshot.report.observation, &snapshot.report.colony);
+        let target = observation.target.as_ref();
+        let version = |id: &NodeId| observation.nodes.get(id).and_then(|sample| sample.version.as_ref());
+        let is_outdated = |(id, state): &(NodeId, &NodeState)| match state {
+            NodeState::Upgrading { .. } => true,
+            NodeState::Running { .. } => version(id).zip(target).is_some_and(|(version, target)| version < target),
+            _ => false,
+        };
+        Self {
+            outdated: snapshot.states().filter(is_outdated).count() as u64,
+            refused: target.is_some_and(|target| colony.state.is_refused(target)),
+            by_nodes: colony.settings.policy.upgrades == Upgrades::ByNodes,
+            ..Self::default()
+        }
     }
 }
 

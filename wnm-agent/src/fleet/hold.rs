@@ -4,12 +4,15 @@
 //! engine, and so that other commands show it.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::{HoldSource, Settings, Timestamp};
+use wnm_core::{HoldSource, RolloutSample, Settings, Timestamp};
 
 use super::control::Control;
+use super::rollout::lease::ENGINE_TRUSTED;
+use super::rollout::order::Program;
 use super::secret_file;
 use crate::valves::host::beside;
 use crate::valves::{ReadHold, Reading};
@@ -55,15 +58,47 @@ impl FleetState {
 
 /// The state that the thread of the fleet shares with the cycles.
 #[derive(Debug, Clone, Default)]
-pub struct SharedState(Arc<Mutex<FleetState>>);
+pub struct SharedState(Arc<Mutex<Shared>>);
+
+#[derive(Debug, Clone, Default)]
+struct Shared {
+    state: FleetState,
+    /// The node program of the host.
+    program: Option<Program>,
+    /// The last time of the engine, and the moment at which it was read: no change of a clock of the host makes a lease
+    /// longer.
+    engine: Option<(Timestamp, Instant)>,
+}
 
 impl SharedState {
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn get(&self) -> FleetState {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().state.clone()
     }
 
     pub(super) fn set(&self, state: FleetState) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        self.lock().state = state;
+    }
+
+    /// Records the node program, and the time of the engine of the last turn that reached it.
+    pub(super) fn set_facts(&self, program: Option<Program>, engine: Option<Timestamp>) {
+        let mut shared = self.lock();
+        shared.program = program;
+        if let Some(engine) = engine {
+            shared.engine = Some((engine, Instant::now()));
+        }
+    }
+
+    fn rollout(&self, wall: Timestamp) -> Option<RolloutSample> {
+        let shared = self.lock();
+        let engine = shared.engine.and_then(|(time, read)| {
+            let age = read.elapsed();
+            (age <= ENGINE_TRUSTED).then(|| time.after(age))
+        });
+        shared.state.control.leases.sample(shared.program.as_ref(), wall, engine)
     }
 }
 
@@ -103,5 +138,14 @@ impl ReadHold for FleetHold {
             None => FleetState::read(&self.database).unwrap_or_default(),
         };
         Reading { hold: state.control.hold(wall), problem: state.problem }
+    }
+
+    fn rollout(&mut self, settings: &Settings, wall: Timestamp) -> Option<RolloutSample> {
+        settings.fleet_url.as_ref()?;
+        match &self.shared {
+            Some(shared) => shared.rollout(wall),
+            // Without the thread of a daemon, the time of the engine is unknown, and no upgrade begins.
+            None => FleetState::read(&self.database)?.control.leases.sample(None, wall, None),
+        }
     }
 }

@@ -57,6 +57,18 @@ impl Keys {
         self.of_target('s', target)
     }
 
+    /// Returns the key of the document of a rollout for a target.
+    #[must_use]
+    pub fn rollout(&self, target: &Target) -> String {
+        self.of_target('r', target)
+    }
+
+    /// Returns the key of the command that drives a rollout.
+    #[must_use]
+    pub fn driver(&self) -> String {
+        format!("{}driver", self.prefix)
+    }
+
     fn of_target(&self, kind: char, target: &Target) -> String {
         let prefix = &self.prefix;
         match target {

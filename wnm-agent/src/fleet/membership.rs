@@ -18,6 +18,8 @@ use crate::valves::host::beside;
 const PREFIX: &str = "wnm1.";
 /// Longest invitation, in bytes: one with a chain of certificates.
 const LONGEST_INVITATION: usize = 32 << 10;
+/// Largest file of an operator that is read, in bytes: that of more than 10,000 hosts.
+const LARGEST_OPERATOR: u64 = 4 << 20;
 
 /// A password that no debug output shows.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,7 +155,7 @@ impl Operator {
     /// # Errors
     /// The file is missing or damaged, or other users can read it.
     pub fn read(path: &Path) -> Result<Self, SecretFileError> {
-        secret_file::read_json(path)
+        secret_file::read_json_up_to(path, LARGEST_OPERATOR)
     }
 
     /// Writes the file of an operator.

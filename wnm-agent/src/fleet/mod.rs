@@ -5,9 +5,9 @@
 //! end. The engine is transport and no authority: hosts obey commands that the key of the fleet has signed, and holds of
 //! anyone. A fleet can narrow the actions of a host, and never cause one.
 //!
-//! - pure: [`command`], [`control`], [`document`], [`name`], [`keys`], [`access`], [`signature`];
+//! - pure: [`command`], [`control`], [`document`], [`name`], [`keys`], [`access`], [`signature`], [`rollout`], [`watched`];
 //! - files: [`membership`], [`secret_file`];
-//! - the engine: [`engine`], [`publisher`] for a host, [`operator`] for its operator;
+//! - the engine: [`engine`], [`publisher`] for a host, [`operator`] and [`invitation`] for its operator;
 //! - a daemon: `service`, `hold`.
 
 pub mod access;
@@ -16,14 +16,17 @@ pub mod control;
 pub mod document;
 pub mod engine;
 mod hold;
+pub mod invitation;
 pub mod keys;
 pub mod membership;
 pub mod name;
 pub mod operator;
 pub mod publisher;
+pub mod rollout;
 pub mod secret_file;
 mod service;
 pub mod signature;
+pub mod watched;
 
 pub use hold::{FleetHold, FleetState, SharedState};
 pub use service::{Describe, FleetService};

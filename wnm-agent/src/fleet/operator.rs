@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use redis::Value;
-use wnm_core::{EngineUrl, Timestamp};
+use wnm_core::{EngineUrl, Timestamp, Version};
 
 use super::access;
 use super::command::{Command, LONGEST_COMMAND, MOST_LIFTED, Refusal, Stop, StopId, Target, Verb};
 use super::document::{Damaged, HostEvents, HostState, NodeRow, read_nodes};
 use super::engine::{self, Engine, EngineError, Fault};
+use super::invitation::{save_users, set_user};
 use super::keys::{Keys, LONGEST_VALUE};
-use super::membership::{Invitation, Login, Membership, NotAnInvitation, Operator, Secret};
+use super::membership::{Login, NotAnInvitation, Operator, Secret};
 use super::name::Name;
 use super::secret_file::SecretFileError;
-use super::signature::{KeyError, PublicKey, SigningKey};
+use super::signature::{KeyError, SigningKey};
 
 /// Most hosts that one round trip asks for.
 const BATCH: usize = 500;
@@ -47,6 +47,15 @@ pub enum FleetError {
     /// No host of this name was invited.
     #[error("no such host: {0}")]
     NoSuchHost(Name),
+    /// No rollout was started from here.
+    #[error("no rollout was started")]
+    NoRollout,
+    /// The last rollout cannot go on.
+    #[error("the rollout of {0} has ended")]
+    RolloutEnded(Version),
+    /// Another command gives out the leases.
+    #[error("another command drives a rollout")]
+    RolloutDriven,
     /// More holds without signature than one command can end.
     #[error("{0} holds without signature are more than one command can end")]
     TooManyStops(usize),
@@ -55,9 +64,9 @@ pub enum FleetError {
 /// The connection of an operator.
 #[derive(Debug)]
 pub struct Fleet {
-    operator: Operator,
-    keys: Keys,
-    engine: Engine,
+    pub(super) operator: Operator,
+    pub(super) keys: Keys,
+    pub(super) engine: Engine,
 }
 
 /// A document of a host; None for a host that publishes none, or not any more.
@@ -141,59 +150,16 @@ impl Fleet {
         &self.operator
     }
 
-    /// Invites a host. The invitation works once, within `valid`. An earlier password of the host ends.
-    ///
-    /// # Errors
-    /// The engine cannot be used.
-    pub fn invite(
-        &mut self,
-        host: Name,
-        url: Option<EngineUrl>,
-        valid: Duration,
-        wall: Timestamp,
-        path: &Path,
-    ) -> Result<Invitation, FleetError> {
-        self.remove_used_invitations()?;
-        let id = super::random_hex()?;
-        let (password, once) = (Secret::random()?, Secret::random()?);
-        let Operator { fleet, key, login, .. } = self.operator.clone();
-        let user = access::invitation_user(&fleet, &id);
-        set_user(
-            &mut self.engine,
-            &access::host_user(&fleet, &host),
-            access::host_rules(&self.keys, &host, &password),
-        )?;
-        set_user(&mut self.engine, &user, access::invitation_rules(&self.keys, &id, &once))?;
-        let mut commands = redis::pipe();
-        commands.cmd("SET").arg(self.keys.invitation(&id)).arg(password.reveal()).arg("EX").arg(valid.as_secs().max(1));
-        commands.cmd("HSET").arg(self.keys.members()).arg(host.as_str()).arg(wall.as_millis());
-        self.engine.require(&commands)?;
-        save_users(&mut self.engine)?;
-        self.operator.hosts.insert(host.clone(), wall);
-        self.operator.write(path)?;
-        let url = url.unwrap_or_else(|| self.operator.url.clone());
-        Ok(Invitation { fleet, host, url, key, id, login: Login { user, password: Some(once), ..login } })
+    pub(super) fn set_operator(&mut self, operator: Operator) {
+        self.operator = operator;
     }
 
-    /// Removes the users of invitations that were used or have ended.
-    fn remove_used_invitations(&mut self) -> Result<(), FleetError> {
-        let prefix = access::invitation_prefix(&self.operator.fleet);
-        let mut commands = redis::pipe();
-        commands.cmd("ACL").arg("USERS");
-        let users = self.engine.require(&commands)?;
-        let users = users.first().map(texts).unwrap_or_default();
-        let ids: Vec<&str> = users.iter().filter_map(|user| user.strip_prefix(&prefix)).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let mut commands = redis::pipe();
-        ids.iter().for_each(|id| _ = commands.cmd("EXISTS").arg(self.keys.invitation(id)));
-        let exist = self.engine.require(&commands)?;
-        let mut removals = redis::pipe();
-        for (id, _) in ids.iter().zip(exist).filter(|(_, exists)| *exists == Value::Int(0)) {
-            removals.cmd("ACL").arg("DELUSER").arg(access::invitation_user(&self.operator.fleet, id));
-        }
-        if removals.is_empty() { Ok(()) } else { Ok(self.engine.require(&removals).map(drop)?) }
+    pub(super) const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub(super) const fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
     }
 
     /// Returns all hosts that were invited, by name.
@@ -452,42 +418,8 @@ fn highest(carried: &[Carried]) -> u64 {
     carried.iter().map(generation).max().unwrap_or(0)
 }
 
-/// Uses an invitation: fetches the password of the host, once.
-///
-/// # Errors
-/// The invitation was used or has ended, or the engine cannot be used.
-pub fn accept(invitation: Invitation) -> Result<Membership, FleetError> {
-    let Invitation { fleet, host, url, key, id, login } = invitation;
-    let used = || FleetError::InvitationUsed(host.clone());
-    let mut engine = match Engine::connect(&url, &login) {
-        // The user of the invitation is removed some time after its use.
-        Err(EngineError::Login { .. }) => return Err(used()),
-        other => other?,
-    };
-    let mut commands = redis::pipe();
-    commands.cmd("GETDEL").arg(Keys::of(&fleet).invitation(&id));
-    let replies = engine.require(&commands)?;
-    let password = replies.first().and_then(engine::text).map(Secret::new).ok_or_else(used)?;
-    let user = access::host_user(&fleet, &host);
-    let login = Login { user, password: Some(password), ..login };
-    Ok(Membership { fleet, host, key: PublicKey::clone(&key), login })
-}
-
-fn set_user(engine: &mut Engine, user: &str, rules: Vec<String>) -> Result<(), EngineError> {
-    let mut commands = redis::pipe();
-    commands.cmd("ACL").arg("SETUSER").arg(user).arg(rules);
-    engine.require(&commands).map(drop)
-}
-
-/// Stores the users in the file of the engine. An engine without one keeps them until it restarts, which the checks tell.
-fn save_users(engine: &mut Engine) -> Result<(), EngineError> {
-    let mut commands = redis::pipe();
-    commands.cmd("ACL").arg("SAVE");
-    engine.ask(&commands).map(drop)
-}
-
 /// Returns the texts of a list or map.
-fn texts(value: &Value) -> Vec<String> {
+pub(super) fn texts(value: &Value) -> Vec<String> {
     let text = |value: &Value| engine::text(value).unwrap_or_default();
     match value {
         Value::Array(items) | Value::Set(items) => items.iter().map(text).collect(),

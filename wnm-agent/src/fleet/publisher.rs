@@ -7,10 +7,11 @@ use wnm_core::{EngineUrl, Timestamp};
 
 use super::command::{Command, LONGEST_COMMAND, Refusal, Stop, Target};
 use super::control::{Control, Taken};
-use super::document::{HostEvents, HostState, Session};
+use super::document::{HostEvents, HostRollout, HostState, Session};
 use super::engine::{self, Engine, EngineError, Fault};
 use super::keys::{Keys, LONGEST_VALUE};
 use super::membership::Membership;
+use super::rollout::order::RolloutOrder;
 
 /// Time after which the state of a silent host is gone.
 pub const STATE_LIFETIME: Duration = Duration::from_secs(90);
@@ -66,6 +67,8 @@ pub struct Publisher {
 pub struct Turn {
     /// The problems of the turn; empty without one.
     pub problems: Vec<String>,
+    /// The time of the engine; None if it gave none.
+    pub engine: Option<Timestamp>,
 }
 
 impl Publisher {
@@ -121,8 +124,9 @@ impl Publisher {
     ) -> Result<Turn, EngineError> {
         let mut turn = Turn::default();
         let replies = engine.ask(&self.reading())?;
-        self.take_commands(&replies, control, wall, &mut turn);
         let server = replies.last().and_then(|reply| reply.as_ref().ok()).and_then(engine::millis);
+        turn.engine = server.map(Timestamp::from_millis);
+        self.take_commands(&replies, control, wall, &mut turn);
         self.check_clock(server, wall, &mut turn);
         if self.session.since == 0 {
             self.session.since = server.unwrap_or_else(|| wall.as_millis()).max(1);
@@ -149,7 +153,7 @@ impl Publisher {
         let mut commands = redis::pipe();
         commands.cmd("GETRANGE").arg(self.keys.state(&self.membership.host)).arg(0).arg(LONGEST_VALUE);
         for target in self.targets() {
-            for key in [self.keys.command(&target), self.keys.stop(&target)] {
+            for key in [self.keys.command(&target), self.keys.stop(&target), self.keys.rollout(&target)] {
                 commands.cmd("GETRANGE").arg(key).arg(0).arg(LONGEST_COMMAND);
             }
         }
@@ -164,8 +168,11 @@ impl Publisher {
     /// Takes the commands of the replies after the first.
     fn take_commands(&self, replies: &engine::Replies, control: &mut Control, wall: Timestamp, turn: &mut Turn) {
         let Membership { fleet, host, key, .. } = &self.membership;
-        let slots =
-            self.targets().into_iter().flat_map(|target| [(target.clone(), Slot::Command), (target, Slot::Stop)]);
+        let now = turn.engine.unwrap_or(wall);
+        let slots = self
+            .targets()
+            .into_iter()
+            .flat_map(|target| [Slot::Command, Slot::Stop, Slot::Rollout].map(|slot| (target.clone(), slot)));
         for ((target, slot), reply) in slots.zip(replies.iter().skip(1)) {
             let value = match reply {
                 Ok(value) => value,
@@ -178,11 +185,16 @@ impl Publisher {
             let taken = match slot {
                 Slot::Command => Command::read(&text, key).and_then(|command| control.take(command, fleet, host, wall)),
                 Slot::Stop => Stop::read(&text).and_then(|stop| control.take_stop(stop, fleet, host, wall)),
+                Slot::Rollout => {
+                    RolloutOrder::read(&text, key).and_then(|order| control.leases.take(order, fleet, host, now))
+                }
             };
             match taken {
                 Ok(Taken::New | Taken::Known) => {}
                 // A command for all hosts stays in the engine after a later one for this host, and the reverse.
-                Err(Refusal::Older { .. }) if !control.is_of(&target) => {}
+                Err(Refusal::Older { .. }) if slot == Slot::Command && !control.is_of(&target) => {}
+                // The lease of an earlier turn or rollout stays in the engine until its end.
+                Err(Refusal::Expired) if slot == Slot::Rollout => {}
                 Err(refusal) => turn.problems.push(format!("{} for {target} is refused: {refusal}", slot.noun())),
             }
         }
@@ -215,7 +227,9 @@ impl Publisher {
         }
         self.sequence += 1;
         let (session, sequence, generation) = (self.session.clone(), self.sequence, control.generation());
-        let state = HostState { session, sequence, generation, at: wall, ..state };
+        let (rollout, lease) = (control.leases.rollout(), control.leases.lease());
+        let rollout = HostRollout { generation: rollout, lease, ..state.rollout.clone() };
+        let state = HostState { session, sequence, generation, at: wall, rollout, ..state };
         let host = self.membership.host.clone();
         let mut commands = redis::pipe();
         set(&mut commands, self.keys.state(&host), json(&state), STATE_LIFETIME).arg("GET");
@@ -272,10 +286,11 @@ impl Publisher {
 }
 
 /// The kind of a document for a host.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Command,
     Stop,
+    Rollout,
 }
 
 impl Slot {
@@ -283,6 +298,7 @@ impl Slot {
         match self {
             Self::Command => "the command",
             Self::Stop => "the hold without signature",
+            Self::Rollout => "the rollout",
         }
     }
 }

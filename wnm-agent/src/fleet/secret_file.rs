@@ -44,10 +44,12 @@ pub enum SecretFileError {
         owner: u32,
     },
     /// The file is no regular file, or too long.
-    #[error("{} is not a regular file of at most 64 KiB", path.display())]
+    #[error("{} is not a regular file of at most {} KiB", path.display(), largest >> 10)]
     Unusual {
         /// The file.
         path: PathBuf,
+        /// The largest size, in bytes.
+        largest: u64,
     },
     /// The content has another form.
     #[error("{} is damaged: {cause}", path.display())]
@@ -74,13 +76,17 @@ fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Sec
 
 /// Reads a file of this user or root that only its owner can read. Never follows a link, nor waits for a pipe.
 pub(super) fn read(path: &Path) -> Result<String, SecretFileError> {
+    read_up_to(path, LARGEST)
+}
+
+fn read_up_to(path: &Path, largest: u64) -> Result<String, SecretFileError> {
     let flags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::NOFOLLOW);
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
     let opened = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
     let file = opened.map_err(failed("read", path))?;
     let metadata = file.metadata().map_err(failed("read", path))?;
-    if !metadata.is_file() || metadata.len() > LARGEST {
-        return Err(SecretFileError::Unusual { path: path.to_owned() });
+    if !metadata.is_file() || metadata.len() > largest {
+        return Err(SecretFileError::Unusual { path: path.to_owned(), largest });
     }
     let owner = metadata.uid();
     if owner != 0 && owner != rustix::process::geteuid().as_raw() {
@@ -90,13 +96,18 @@ pub(super) fn read(path: &Path) -> Result<String, SecretFileError> {
         return Err(SecretFileError::Readable { path: path.to_owned(), mode: metadata.mode() & 0o777 });
     }
     let mut text = String::new();
-    file.take(LARGEST).read_to_string(&mut text).map_err(failed("read", path))?;
+    file.take(largest).read_to_string(&mut text).map_err(failed("read", path))?;
     Ok(text)
 }
 
 /// Reads a document of JSON from a file that only its owner can read.
 pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, SecretFileError> {
-    let text = read(path)?;
+    read_json_up_to(path, LARGEST)
+}
+
+/// Reads a document of JSON, of at most `largest` bytes, from a file that only its owner can read.
+pub(super) fn read_json_up_to<T: serde::de::DeserializeOwned>(path: &Path, largest: u64) -> Result<T, SecretFileError> {
+    let text = read_up_to(path, largest)?;
     serde_json::from_str(&text)
         .map_err(|error| SecretFileError::Damaged { path: path.to_owned(), cause: error.to_string() })
 }

@@ -13,7 +13,9 @@ use super::hold::{FleetState, SharedState};
 use super::membership::Membership;
 use super::publisher::{Documents, Publisher};
 use super::random_hex;
+use super::rollout::program::ProgramDigest;
 use crate::live::{Live, LoggedEvent};
+use crate::report::Report;
 
 /// Time between two turns with the engine.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -106,6 +108,7 @@ impl FleetService {
             publisher: Publisher::new(url, membership, id),
             failures: 0,
             stored: None,
+            program: ProgramDigest::default(),
         };
         let (sender, ends) = channel();
         // The new thread waits for the one before, so that they do not take each other for a copy of the host.
@@ -135,6 +138,7 @@ struct Worker {
     failures: u32,
     /// The last stored state.
     stored: Option<FleetState>,
+    program: ProgramDigest,
 }
 
 impl Worker {
@@ -153,11 +157,14 @@ impl Worker {
         let wall = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
         let mut state = self.shared.get();
         let documents = self.documents();
+        let program = documents.state.as_ref().and_then(|state| state.rollout.program.clone());
+        let mut engine = None;
         let turned = self.publisher.turn(&documents, &mut state.control, wall);
         let pause = match turned {
             Ok(turn) => {
                 self.failures = 0;
                 state.reached = Some(wall);
+                engine = turn.engine;
                 state.problem = turn.problems.into_iter().next();
                 match documents.state {
                     Some(_) => INTERVAL - JITTER + random_share(2 * JITTER),
@@ -171,6 +178,7 @@ impl Worker {
                 Duration::from_secs(2) + random_share(longest)
             }
         };
+        self.shared.set_facts(program, engine);
         self.shared.set(state.clone());
         self.store(state, wall);
         pause
@@ -192,12 +200,15 @@ impl Worker {
         }
     }
 
-    fn documents(&self) -> Documents {
+    fn documents(&mut self) -> Documents {
         let Some(snapshot) = self.live.snapshot() else { return Documents::default() };
         let nodes = document::nodes(&snapshot).unwrap_or_default();
         let log = self.live.events(self.live.last_event().saturating_sub(MOST_EVENTS as u64)).events;
         let events = log.iter().map(|event| HostEvent::of(event, &(self.describe)(event))).collect();
-        Documents { state: Some(HostState::of(&snapshot, &self.live.status(), self.version)), nodes, events }
+        let mut state = HostState::of(&snapshot, &self.live.status(), self.version);
+        let Report { observation, colony, .. } = &snapshot.report;
+        state.rollout.program = self.program.read(&colony.settings.binary, observation.target.as_ref());
+        Documents { state: Some(state), nodes, events }
     }
 }
 

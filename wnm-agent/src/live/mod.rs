@@ -19,7 +19,7 @@ pub(crate) use changes::changes;
 pub use event::Event;
 pub use log::{Events, LOG_LENGTH, LoggedEvent};
 pub use series::{KEPT_MINUTES, SignalMinute, SignalRecorder, SignalSeries};
-pub use snapshot::{CycleFailure, DaemonPhase, DaemonStatus, Snapshot};
+pub use snapshot::{AlertSummary, CycleFailure, DaemonPhase, DaemonStatus, InfluxSummary, Snapshot};
 pub use totals::{ActionKind, CYCLE_BUCKETS, ProbeTotal, Totals};
 
 use log::Log;
@@ -97,6 +97,20 @@ impl Live {
     pub fn set_config_file(&self, problem: Option<CycleFailure>) {
         if self.status().config_file != problem {
             self.set_status(|status| status.config_file = problem);
+        }
+    }
+
+    /// Sets the numbers of alerts.
+    pub fn set_alerts(&self, alerts: AlertSummary) {
+        if self.status().alerts != alerts {
+            self.set_status(|status| status.alerts = alerts);
+        }
+    }
+
+    /// Sets the numbers of the lines for InfluxDB.
+    pub fn set_influx(&self, influx: InfluxSummary) {
+        if self.status().influx != influx {
+            self.set_status(|status| status.influx = influx);
         }
     }
 

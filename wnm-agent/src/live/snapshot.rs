@@ -1,6 +1,7 @@
 //! The snapshot of a cycle, and the condition of the daemon.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,40 @@ pub struct DaemonStatus {
     pub failure: Option<CycleFailure>,
     /// The reason for which the settings before a change of the config file stay; None while the file is applied.
     pub config_file: Option<CycleFailure>,
+    /// The alerts.
+    pub alerts: AlertSummary,
+    /// The lines for InfluxDB.
+    pub influx: InfluxSummary,
+}
+
+/// The lines of a daemon for InfluxDB in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InfluxSummary {
+    /// The file that names the server; None without one.
+    pub file: Option<PathBuf>,
+    /// The lines that the server accepted.
+    pub accepted: u64,
+    /// The lines that were dropped.
+    pub dropped: u64,
+    /// The size of the lines that wait, in bytes.
+    pub spooled: u64,
+    /// Why lines do not arrive; None while they do.
+    pub problem: Option<String>,
+}
+
+/// The alerts of a daemon in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlertSummary {
+    /// The file of receivers; None without alerts.
+    pub file: Option<PathBuf>,
+    /// The alerts of severity `warning` that last.
+    pub warnings: usize,
+    /// The alerts of severity `critical` that last.
+    pub critical: usize,
+    /// The names of the receivers that did not take the latest message.
+    pub failing: Vec<String>,
+    /// Why the file of receivers is not applied; None while it is.
+    pub problem: Option<String>,
 }
 
 /// The phase of the life of a daemon.

@@ -5,10 +5,16 @@
 //! `_total` for counters. The labels are bounded: kinds, states, signals, storage folders, and the nodes of the colony. An
 //! unknown value has no sample.
 
+mod alerts;
 mod daemon;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 mod host;
+#[cfg(feature = "host")]
+mod influx;
 mod nodes;
 mod probes;
+mod spool;
 mod text;
 mod valves;
 
@@ -16,6 +22,8 @@ use wnm_core::Timestamp;
 
 use crate::live::Live;
 
+#[cfg(feature = "host")]
+pub use influx::lines as influx_lines;
 pub use text::Format;
 
 /// The kind of a family.
@@ -74,12 +82,19 @@ fn seconds(at: Timestamp) -> f64 {
 #[must_use]
 pub fn render(live: &Live, version: &str, format: Format) -> Vec<u8> {
     let mut sink = text::sink(format);
-    daemon::write(live, version, sink.as_sink());
-    probes::write(&live.totals(), sink.as_sink());
-    if let Some(snapshot) = live.snapshot() {
-        host::write(&snapshot, sink.as_sink());
-        nodes::write(&snapshot, sink.as_sink());
-        valves::write(&snapshot, sink.as_sink());
-    }
+    write(live, version, sink.as_sink());
     sink.finish()
+}
+
+/// Writes all families.
+fn write(live: &Live, version: &str, sink: &mut dyn Sink) {
+    daemon::write(live, version, sink);
+    alerts::write(&live.status().alerts, sink);
+    spool::write(&live.status().influx, sink);
+    probes::write(&live.totals(), sink);
+    if let Some(snapshot) = live.snapshot() {
+        host::write(&snapshot, sink);
+        nodes::write(&snapshot, sink);
+        valves::write(&snapshot, sink);
+    }
 }

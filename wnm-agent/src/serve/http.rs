@@ -77,7 +77,7 @@ pub(super) async fn serve(mut wanted: watch::Receiver<Option<SocketAddr>>, share
 }
 
 /// Listens on an address, or on the next free port after it.
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let mut taken = None;
     for offset in 0..PORTS {
         let Some(port) = address.port().checked_add(offset) else { break };
@@ -89,7 +89,7 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Err(taken.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
 }
 
-async fn accept(listener: &TcpListener, router: &Router) {
+pub(super) async fn accept(listener: &TcpListener, router: &Router) {
     let crowd = Crowd::default();
     loop {
         match listener.accept().await {
@@ -130,7 +130,7 @@ fn routes(shared: Arc<Shared>) -> Router {
 }
 
 /// Refuses the requests that only a web page of another site, or a broken client, sends.
-async fn guard(request: Request, next: Next) -> Response {
+pub(super) async fn guard(request: Request, next: Next) -> Response {
     if let Err((status, reason)) = check(request.method(), request.uri().authority(), request.headers()) {
         return text(status, reason);
     }
@@ -199,14 +199,21 @@ async fn index(State(shared): State<Arc<Shared>>) -> Response {
 #[derive(Debug, Default)]
 pub(super) struct Rendered(Mutex<(u64, BTreeMap<Format, Bytes>)>);
 
-async fn scrape(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    let format = match query.as_deref() {
+/// Returns the format of the metrics that a client asks for; None for an unknown parameter.
+pub(super) fn format_of(query: Option<&str>, headers: &HeaderMap) -> Option<Format> {
+    match query {
         None | Some("") => {
             let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-            Format::accepted(accept.unwrap_or_default())
+            Some(Format::accepted(accept.unwrap_or_default()))
         }
-        Some("format=json") => Format::Json,
-        Some(_) => return text(StatusCode::BAD_REQUEST, "the only parameter is format=json"),
+        Some("format=json") => Some(Format::Json),
+        Some(_) => None,
+    }
+}
+
+async fn scrape(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let Some(format) = format_of(query.as_deref(), &headers) else {
+        return text(StatusCode::BAD_REQUEST, "the only parameter is format=json");
     };
     let body = shared.metrics(format);
     ([(header::CONTENT_TYPE, format.content_type())], body).into_response()

@@ -3,6 +3,8 @@
 mod api;
 mod connection;
 mod crowd;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod http;
 mod page;
 mod routes;
@@ -23,6 +25,8 @@ use crate::live::Live;
 use crate::request::RequestQueue;
 use api::Limits;
 pub use api::{Documents, MOST_READERS, NoAnswer, Question};
+#[cfg(feature = "fleet")]
+pub use fleet::{FleetDocuments, FleetQuestion, FleetServer};
 use http::Rendered;
 pub use http::paths;
 use page::Page;

@@ -11,7 +11,6 @@ use jiff::tz::TimeZone;
 use wnm_core::{TimeOfDay, Timestamp, Window};
 
 pub use command::{CommandHold, CommandHoldError};
-#[cfg(feature = "fleet")]
 pub(crate) use command::{beside, replace};
 pub use url::{CachedUrl, POLL_INTERVAL};
 

@@ -8,7 +8,7 @@ pub mod host;
 
 use std::collections::BTreeMap;
 
-use wnm_core::{Hold, HoldSource, HoldTrouble, Settings, Timestamp, ValveSample, Window};
+use wnm_core::{Hold, HoldSource, HoldTrouble, RolloutSample, Settings, Timestamp, ValveSample, Window};
 
 /// The reading of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +27,11 @@ pub trait ReadHold: std::fmt::Debug {
     /// Reads the source at a time of the wall clock. It must not wait longer than a few seconds, and only in the first
     /// call.
     fn read(&mut self, settings: &Settings, wall: Timestamp) -> Reading;
+
+    /// Returns the rollout in effect. The default has none.
+    fn rollout(&mut self, _settings: &Settings, _wall: Timestamp) -> Option<RolloutSample> {
+        None
+    }
 }
 
 /// Returns the local time of windows in their zones.
@@ -63,6 +68,7 @@ impl Holds {
             let (source, Reading { hold, problem }) = (reader.source(), reader.read(settings, wall));
             report(&mut self.reported, source, problem.as_deref());
             sample.holds.extend(hold.filter(|hold| hold.until.is_none_or(|until| until > wall)));
+            sample.rollout = sample.rollout.or_else(|| reader.rollout(settings, wall));
             sample.troubles.extend(problem.map(|problem| HoldTrouble { source, problem }));
         }
         if let Some(zones) = &mut self.zones {

@@ -4,12 +4,16 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use wnm_agent::fleet::command::Target;
 use wnm_agent::fleet::engine::{Engine, EngineError};
 use wnm_agent::fleet::membership::{Login, Plaintext, Secret};
-use wnm_core::EngineUrl;
+use wnm_agent::fleet::rollout::driver::Driver;
+use wnm_agent::fleet::rollout::plan::LEASE;
+use wnm_core::{EngineUrl, RolloutWait};
 
+use crate::rollout::{make_outdated, plan, program};
 use crate::server::{Server, admin};
 use crate::{Farm, name};
 
@@ -115,7 +119,7 @@ fn own_authority_is_trusted_and_no_other() {
             .unwrap();
     let invitation = fleet.invite(name("a"), None, std::time::Duration::from_secs(60), crate::wall(), &path).unwrap();
     assert!(invitation.encode().unwrap().len() < 4_000);
-    let mut host = crate::Host::new(&server, wnm_agent::fleet::operator::accept(invitation).unwrap());
+    let mut host = crate::Host::new(&server, wnm_agent::fleet::invitation::accept(invitation).unwrap());
     assert!(host.turn().problems.is_empty());
     for wrong in [None, Some(other.path())] {
         let error = Engine::connect(&server.url(), &login(wrong)).unwrap_err();
@@ -126,4 +130,77 @@ fn own_authority_is_trusted_and_no_other() {
     let tls_to_plain = Server::start(&[]);
     let url = EngineUrl::new(&format!("rediss://127.0.0.1:{}", tls_to_plain.port)).unwrap();
     assert!(matches!(Engine::connect(&url, &login(None)), Err(EngineError::Unreachable { .. })));
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn clock_of_a_host_off_by_an_hour_is_told_and_moves_no_lease() {
+    let server = Server::start(&[]);
+    let hour = Duration::from_secs(3_600);
+    for (fleet, wall, word) in
+        [("fast", crate::wall().after(hour), "ahead of"), ("slow", crate::wall().before(hour), "behind")]
+    {
+        let mut farm = Farm::on(&server, fleet);
+        let mut host = farm.join(&server, "a");
+        make_outdated(&mut host, 1);
+        host.turn();
+        let key = farm.key();
+        let mut driver = Driver::start(&mut farm.fleet, key, &farm.path, plan(), crate::wall()).unwrap();
+        driver.turn(crate::wall()).unwrap();
+        let turn = host.publisher.turn(&host.documents, &mut host.control, wall).unwrap();
+        assert!(turn.problems.iter().any(|problem| problem.contains(word)), "{turn:?}");
+        // The lease begins and ends by the clock of the engine.
+        let wait = |engine| host.control.leases.sample(Some(&program()), wall, Some(engine)).unwrap().wait;
+        let engine = turn.engine.unwrap();
+        assert_eq!((wait(engine), wait(engine.after(LEASE))), (None, Some(RolloutWait::LeaseEnded)), "{word}");
+    }
+    // The end of a hold goes by the clock of the host: one whose end has passed there is refused and told.
+    let mut farm = Farm::on(&server, "held");
+    let mut host = farm.join(&server, "a");
+    farm.hold(Target::All);
+    let wall = crate::wall().after(hour);
+    let turn = host.publisher.turn(&host.documents, &mut host.control, wall).unwrap();
+    assert!(turn.problems[0].ends_with("it has ended"), "{turn:?}");
+    let wall = crate::wall().before(hour);
+    host.publisher.turn(&host.documents, &mut host.control, wall).unwrap();
+    assert!(host.control.hold(wall).is_some());
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn slow_engine_delays_a_turn_and_ends_it_after_its_limit() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    let mut host = farm.join(&server, "a");
+    host.turn();
+    farm.hold(Target::All);
+    server.command(&["CLIENT", "PAUSE", "2000", "ALL"]);
+    assert!(host.turn().problems.is_empty());
+    assert!(host.hold().is_some());
+    server.command(&["CLIENT", "PAUSE", "8000", "ALL"]);
+    let error = host.publisher.turn(&host.documents, &mut host.control, crate::wall()).unwrap_err();
+    assert!(error.to_string().ends_with("no answer in time"), "{error}");
+    assert!(host.hold().is_some(), "the hold stands");
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn two_fleets_share_a_server_and_nothing_else() {
+    let server = Server::start(&[]);
+    let (mut one, mut two) = (Farm::on(&server, "one"), Farm::on(&server, "two"));
+    let (mut a, mut b) = (one.join(&server, "a"), two.join(&server, "a"));
+    one.hold(Target::All);
+    assert!(a.turn().problems.is_empty() && b.turn().problems.is_empty());
+    assert_eq!((a.hold().is_some(), b.hold()), (true, None));
+    // A command of one fleet under the key of the other is refused and told.
+    let mut get = redis::pipe();
+    get.cmd("GET").arg("wnm:one:c:all");
+    let text = wnm_agent::fleet::engine::text(&server.admin().require(&get).unwrap()[0]).unwrap();
+    server.command(&["SET", "wnm:two:c:all", &text]);
+    let problems = b.turn().problems;
+    assert!(problems[0].ends_with("its signature is not by the key of the fleet"), "{problems:?}");
+    server.command(&["DEL", "wnm:two:c:all"]);
+    two.resume(Target::All);
+    assert!(b.turn().problems.is_empty() && a.turn().problems.is_empty());
+    assert!(a.hold().is_some() && one.fleet.hosts().unwrap().len() == 1);
 }

@@ -11,12 +11,12 @@ use wnm_agent::fleet::document::{NodeRow, pack};
 use crate::server::Server;
 use crate::{Farm, Host, wall};
 
-const HOSTS: usize = 1_000;
+pub(crate) const HOSTS: usize = 1_000;
 const NODES: u32 = 200;
-const THREADS: usize = 8;
+pub(crate) const THREADS: usize = 8;
 /// The interval of the daemon, with its random part.
-const INTERVAL: Duration = Duration::from_secs(10);
-const JITTER: Duration = Duration::from_secs(1);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const JITTER: Duration = Duration::from_secs(1);
 /// The time over which CPU and traffic are measured.
 const STEADY: Duration = Duration::from_secs(120);
 /// The time in which a hold must be obeyed on 99 of 100 hosts.
@@ -31,7 +31,7 @@ struct Simulated {
     held: Option<Instant>,
 }
 
-fn random_share(span: Duration) -> Duration {
+pub(crate) fn random_share(span: Duration) -> Duration {
     let mut bytes = [0_u8; 2];
     getrandom::fill(&mut bytes).unwrap();
     span.mul_f64(f64::from(u16::from_le_bytes(bytes)) / f64::from(u16::MAX))
@@ -51,14 +51,14 @@ fn nodes(host: usize, minute: u32) -> Vec<u8> {
 }
 
 /// Returns CPU time and resident memory of a process.
-fn usage(process: u32) -> (Duration, u64) {
+pub(crate) fn usage(process: u32) -> (Duration, u64) {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     let ticks: u64 = [11, 12].map(|at: usize| fields[at].parse::<u64>().unwrap()).iter().sum();
     (Duration::from_millis(ticks * 10), fields[21].parse::<u64>().unwrap() * 4096)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

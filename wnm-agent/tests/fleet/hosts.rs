@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use wnm_agent::fleet::command::{Target, enclose};
 use wnm_agent::fleet::control::Control;
+use wnm_agent::fleet::invitation::accept;
 use wnm_agent::fleet::keys::Keys;
-use wnm_agent::fleet::operator::{Carried, FleetError, accept};
+use wnm_agent::fleet::operator::{Carried, FleetError};
 
 use crate::server::{Server, program};
 use crate::{Farm, Host, documents, name, wall};

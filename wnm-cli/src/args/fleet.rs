@@ -1,5 +1,6 @@
 //! Commands on a fleet.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use wnm_core::EngineUrl;
 
 use super::hold::End;
 use super::numbers;
+use super::rollout::FleetRollout;
 
 #[derive(Debug, Args)]
 pub(crate) struct Fleet {
@@ -60,6 +62,14 @@ pub(crate) enum FleetCommand {
         after_help = "Examples:\n  wnm fleet resume\n  wnm fleet resume --host web-1\n\nExit code 3: a host that publishes has not obeyed in time."
     )]
     Resume(FleetResume),
+    /// Upgrade the nodes of all hosts to one version, a few hosts at a time
+    #[command(subcommand)]
+    Rollout(FleetRollout),
+    /// Serve a page of all hosts, their metrics for Prometheus, and JSON, on the loopback interface
+    #[command(
+        after_help = "The server is read-only. A host that publishes no more is shown with its last state, as stale.\n\nExamples:\n  wnm fleet serve\n  wnm fleet serve --listen 127.0.0.1:9920\n  ssh -N -L 9911:127.0.0.1:9911 operator.example.org    read it from another computer\n\nCtrl-C ends the server with exit code 0."
+    )]
+    Serve(FleetServe),
     /// Check the engine, the hosts, and the membership of this host
     Doctor,
 }
@@ -119,6 +129,16 @@ pub(crate) struct FleetEvents {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct FleetServe {
+    /// Loopback address with a port; the next free port after it where another program has it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9911", value_parser = loopback)]
+    pub(crate) listen: SocketAddr,
+    /// Time between two readings of the engine
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = numbers::interval)]
+    pub(crate) interval: Duration,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct FleetHold {
     /// Reason, which status, explain, doctor and alerts of the hosts show
     #[arg(long, value_name = "TEXT")]
@@ -150,6 +170,11 @@ pub(crate) struct FleetOrder {
     /// Time to wait until the hosts obey; 0s for none
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = numbers::duration)]
     pub(crate) wait: Duration,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback() && address.port() > 0);
+    address.ok_or_else(|| "not a loopback address with a port, such as 127.0.0.1:9911 or [::1]:9911".to_owned())
 }
 
 fn url(text: &str) -> Result<EngineUrl, String> {

@@ -6,7 +6,7 @@ use clap::Command;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Get started", &["init", "doctor", "demo"]),
     ("Manage nodes", &["run", "daemon", "service", "node", "storage", "hold", "resume", "trash", "teardown"]),
-    ("Inspect", &["status", "top", "explain", "history", "events", "report", "record", "probe", "fleet"]),
+    ("Inspect", &["status", "top", "explain", "history", "events", "report", "record", "probe", "alert", "fleet"]),
     ("Configure", &["config", "db", "util"]),
 ];
 

@@ -13,7 +13,7 @@ pub(crate) struct Hold {
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
     /// End of the hold: a time from now such as 2h, a date such as 2026-12-01, or a time such as 2026-12-01T06:00:00Z [default: until `wnm resume`]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, alias = "for", value_name = "TIME")]
     pub(crate) until: Option<End>,
     /// Cancel removals in their delay too
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alert;
 mod candidates;
 mod change;
 mod columns;
@@ -15,6 +16,7 @@ mod node;
 mod numbers;
 mod past;
 mod probe;
+mod rollout;
 mod selected;
 mod settings;
 mod trash;
@@ -29,11 +31,13 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::UsageError;
 
+pub(crate) use alert::Alert;
 pub(crate) use candidates::{COMPLETE, complete};
 pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use fleet::{
     Fleet, FleetCommand, FleetEvents, FleetHold, FleetHosts, FleetInit, FleetInvite, FleetOrder, FleetResume,
+    FleetServe,
 };
 pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};
@@ -41,6 +45,7 @@ pub(crate) use moment::Moment;
 pub(crate) use node::{Count, Node, Nodes, Survey};
 pub(crate) use past::{Events, History, Period};
 pub(crate) use probe::{Probe, ProbeCheck, ProbeHistory, ProbeRunNow};
+pub(crate) use rollout::{FleetRollout, FleetRolloutAbort, FleetRolloutStart, ProgramDigest};
 pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
 pub(crate) use trash::{RemovedName, Restore, Trash};
@@ -219,6 +224,12 @@ pub(crate) enum Command {
     Probe(Probe),
     /// Watch and hold many hosts together
     Fleet(Fleet),
+    /// Show alerts and test their receivers
+    #[command(
+        subcommand,
+        after_help = "The setting alerts names a file of mode 0600 with the receivers of the daemon's alerts:\n\n  [[receiver]]\n  kind = \"ntfy\"                  # ntfy, discord, webhook or alertmanager\n  url = \"https://ntfy.sh/topic\"\n  token = \"…\"                    # [default: none]\n  severity = \"critical\"          # least severity: warning or critical [default: warning]\n  name = \"phone\"                 # [default: the kind]"
+    )]
+    Alert(Alert),
     /// Show and change settings
     #[command(subcommand)]
     Config(Config),
@@ -249,7 +260,7 @@ pub(crate) enum Command {
     Demo(Demo),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Init {
     /// Take over the nodes that the process manager runs already
     #[arg(long, group = "source")]

@@ -70,9 +70,15 @@ pub(super) fn relocate(db: &Path, args: &Move, output: &mut Output) -> Result<Ex
 }
 
 /// Returns a folder as the setting `node_storage` names it: absolute, and without a slash at its end.
+///
+/// # Errors
+/// The path is not UTF-8: the database, the descriptions of nodes and the requests to a daemon hold text.
 pub(super) fn storage_folder(given: &Path) -> Result<PathBuf, CliError> {
-    let absolute = std::path::absolute(given)?;
-    Ok(absolute.components().collect())
+    let folder: PathBuf = std::path::absolute(given)?.components().collect();
+    if folder.to_str().is_none() {
+        return Err(ChangeError::NotUtf8 { folder }.into());
+    }
+    Ok(folder)
 }
 
 fn mode(which: &Selected) -> Mode {

@@ -1,5 +1,6 @@
 //! `wnm doctor`: checks the host and the colony, with a hint for each problem.
 
+mod alerts;
 mod boot;
 mod colony;
 mod config_file;
@@ -7,6 +8,7 @@ mod cpu_limit;
 mod firewall;
 mod host;
 mod identities;
+mod influx;
 mod instances;
 mod moves;
 mod ports;
@@ -16,6 +18,7 @@ mod signals;
 mod stored;
 mod supervisors;
 mod tries;
+mod unlisted;
 mod valves;
 mod volumes;
 mod weight;
@@ -119,7 +122,8 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.push(host::program(settings));
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
-    checks.push(tries::storage(&usable.map(|volume| volume.root.clone()).collect::<Vec<_>>()));
+    let usable: Vec<_> = usable.map(|volume| volume.root.clone()).collect();
+    checks.push(tries::storage(&usable));
     checks.extend(volumes::check(settings, &storage, snapshot));
     checks.extend(tries::logs(settings));
     checks.extend(tries::processes(settings, &Processes::of_host()));
@@ -131,6 +135,8 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(valves::check(&crate::valves::of(db, settings)));
     checks.extend(probe::check(db, settings));
     checks.extend(fleet::check_membership(db, settings.fleet_url.as_ref()));
+    checks.extend(alerts::check(db, settings));
+    checks.extend(influx::check(db, settings));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));
@@ -140,6 +146,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));
+        checks.extend(unlisted::check(platform, &storage, snapshot));
         checks.extend(boot::check(platform, snapshot, fix));
         checks.extend(tries::metrics(settings, platform, snapshot));
     }

@@ -4,6 +4,8 @@ mod doctor;
 mod host;
 mod list;
 mod order;
+mod rollout;
+mod serve;
 mod setup;
 
 use std::path::Path;
@@ -32,6 +34,8 @@ pub(crate) fn run(db: &Path, args: args::Fleet, output: &mut Output) -> Result<E
         FleetCommand::Events(args) => list::events(&path, &args, output),
         FleetCommand::Hold(args) => order::hold(&path, args, output),
         FleetCommand::Resume(args) => order::resume(&path, args, output),
+        FleetCommand::Rollout(command) => rollout::run(&path, command, output),
+        FleetCommand::Serve(args) => serve::run(&path, &args, output),
         FleetCommand::Doctor => doctor::run(db, &path, output),
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one in each file.
 
+pub(crate) mod alert;
 mod by_daemon;
 mod change;
 pub(crate) mod config;
@@ -27,6 +28,7 @@ mod storage;
 mod teardown;
 mod top;
 mod trash;
+pub(crate) mod unlisted;
 mod util;
 
 use crate::args::{Cli, Command, Run};
@@ -62,6 +64,7 @@ pub(crate) fn run(cli: Cli, output: &mut Output) -> Result<Exit, CliError> {
         Command::Trash(command) => trash::run(&db, command, output),
         Command::Probe(command) => probe::run(&db, command, output),
         Command::Fleet(args) => fleet::run(&db, args, output),
+        Command::Alert(command) => alert::run(&db, command, output),
         Command::Config(command) => config::run(&db, command, output),
         Command::Doctor { fix } => doctor::run(&db, if fix { Fix::Yes } else { Fix::No }, output),
         Command::Record(args) => record::run(&db, &args, output),

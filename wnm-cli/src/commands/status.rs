@@ -178,6 +178,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         cpu_limit: last.and_then(|cycle| cycle.host.cpu_limit),
         psi: last.and_then(|cycle| cycle.host.psi),
         weight: last.and_then(|cycle| cycle.host.weight),
+        unlisted: last.map(|cycle| cycle.host.unlisted.clone()).unwrap_or_default(),
         signals: last.map(|cycle| cycle.decision.measures.clone()).unwrap_or_default(),
         volumes: last.map(|cycle| cycle.host.volumes.clone()).unwrap_or_default(),
         node_cap: policy.node_cap,

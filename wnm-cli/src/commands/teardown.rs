@@ -65,6 +65,7 @@ fn remove_companions(db: &Path) {
         // Most colonies have none of them.
         _ = std::fs::remove_file(name);
     }
+    _ = std::fs::remove_dir_all(wnm_agent::influx::spool_of(db));
 }
 
 /// Returns the traces of the nodes that the database no longer contains.

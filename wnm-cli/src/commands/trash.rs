@@ -1,4 +1,5 @@
-//! `wnm trash` and `wnm node restore`: removed nodes, and their return to the colony.
+//! `wnm trash` and `wnm node restore`: removed nodes, and their return to the colony. Nodes in the storage folders that the
+//! database does not contain come back in the same way.
 
 mod plan;
 
@@ -10,6 +11,7 @@ use wnm_platform::node_dir::{self, RemovedNode};
 
 use super::node::report_works;
 use super::status::colony_time;
+use super::unlisted::{self, Process};
 use crate::args::{Restore, SettingFlags, Trash};
 use crate::context::{self, Context, LOCK_TIMEOUT};
 use crate::error::{CliError, Exit, TrashError};
@@ -17,7 +19,7 @@ use crate::output::Output;
 use crate::render;
 use crate::render::trash::TrashView;
 use crate::render::work::{Work, WorkResult};
-use plan::{Place, Plan, Surroundings};
+use plan::{Origin, Place, Plan, Surroundings};
 
 /// Lists or restores removed nodes.
 pub(crate) fn run(db: &Path, command: Trash, output: &Output) -> Result<Exit, CliError> {
@@ -51,41 +53,61 @@ pub(crate) fn restore(db: &Path, args: &Restore, output: &Output) -> Result<Exit
     }
     let plans = plans(&context, args)?;
     let mut works = Vec::new();
+    let mut stopped = Vec::new();
     for plan in plans {
         works.push(match plan {
             Plan::Already(id) => Work::restored(id, WorkResult::Already, "already in the colony"),
             Plan::Restore(place) if mode == Mode::DryRun => {
-                Work::restored(place.node.id, WorkResult::Planned, "stopped")
+                Work::restored(place.node.id, WorkResult::Planned, condition(place.origin))
             }
             Plan::Restore(place) => {
                 carry_out(&mut context, &place)?;
-                Work::restored(place.node.id, WorkResult::Done, "stopped")
+                stopped.extend((place.origin != Origin::Storage(Process::Runs)).then(|| place.node.id.name()));
+                Work::restored(place.node.id, WorkResult::Done, condition(place.origin))
             }
         });
     }
     let exit = report_works(&works, mode, output)?;
-    let restored = works.iter().filter(|work| work.result == WorkResult::Done);
-    let names: Vec<String> = restored.filter_map(|work| work.name.clone()).collect();
-    if !names.is_empty() {
-        output.say(&format!("next: wnm node start {}", names.join(",")));
+    if !stopped.is_empty() {
+        output.say(&format!("next: wnm node start {}", stopped.join(",")));
     }
     Ok(exit)
+}
+
+/// Returns the condition of a node after its restore.
+const fn condition(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Trash | Origin::Storage(Process::Absent) => "stopped",
+        Origin::Storage(Process::Runs) => "running",
+    }
 }
 
 fn plans(context: &Context, args: &Restore) -> Result<Vec<Plan>, CliError> {
     let (settings, store) = (&context.agent.settings, &context.agent.store);
     let mut removed = node_dir::interrupted_restores(&settings.storage);
     removed.extend(node_dir::list_trash(&settings.storage));
-    let mut surroundings = Surroundings { settings, logs: &context.agent.logs, nodes: store.nodes()?, removed };
+    let nodes = store.nodes()?;
+    let mut unlisted = unlisted::find(&context.agent.platform, &settings.storage, &nodes)?;
+    unlisted.retain(|unlisted| removed.iter().all(|removed| removed.uuid != unlisted.node.uuid));
+    let mut surroundings = Surroundings { settings, logs: &context.agent.logs, nodes, removed, unlisted };
     args.nodes.iter().map(|name| surroundings.plan(name, args.number)).collect()
 }
 
 /// Moves the folder back, then adds the row: an interruption in between leaves a folder with its description, which a
 /// repeated restore completes. After an error the folder is in the trash again.
-fn carry_out(context: &mut Context, Place { removed, node }: &Place) -> Result<(), CliError> {
+fn carry_out(context: &mut Context, Place { removed, node, origin }: &Place) -> Result<(), CliError> {
+    let since = colony_time(context.agent.store.snapshot()?.state.clock.as_ref());
+    let stopped = NodeState::Stopped { since: Some(since), cause: StopCause::Requested };
+    match origin {
+        Origin::Trash => {}
+        // Folder, definition and process are as they should be.
+        Origin::Storage(Process::Runs) => return insert(context, node, NodeState::Running { since }),
+        Origin::Storage(Process::Absent) => return insert(context, node, stopped),
+    }
     let storage = context.agent.settings.storage.clone();
     node_dir::restore(removed, node, &storage)?;
-    if let Err(error) = adopt(context, node) {
+    let adopted = context.agent.platform.adopt(node).map_err(CliError::from);
+    if let Err(error) = adopted.and_then(|()| insert(context, node, stopped)) {
         undo(removed, node, &storage);
         return Err(error);
     }
@@ -95,12 +117,8 @@ fn carry_out(context: &mut Context, Place { removed, node }: &Place) -> Result<(
     Ok(())
 }
 
-fn adopt(context: &mut Context, node: &wnm_core::Node) -> Result<(), CliError> {
-    context.agent.platform.adopt(node)?;
-    let store = &mut context.agent.store;
-    let now = colony_time(store.snapshot()?.state.clock.as_ref());
-    let state = NodeState::Stopped { since: Some(now), cause: StopCause::Requested };
-    Ok(store.insert_nodes(&[(node.clone(), state)])?)
+fn insert(context: &mut Context, node: &wnm_core::Node, state: NodeState) -> Result<(), CliError> {
+    Ok(context.agent.store.insert_nodes(&[(node.clone(), state)])?)
 }
 
 fn undo(removed: &RemovedNode, node: &wnm_core::Node, storage: &[std::path::PathBuf]) {

@@ -21,6 +21,8 @@ pub(crate) enum ChangeError {
     NowhereToDrain { folder: PathBuf },
     #[error("{} is a storage folder already", .folder.display())]
     IsAStorageFolder { folder: PathBuf },
+    #[error("cannot use storage folder {}: its path is not UTF-8", .folder.display())]
+    NotUtf8 { folder: PathBuf },
 }
 
 impl ChangeError {
@@ -39,6 +41,7 @@ impl ChangeError {
                 format!("choose one of {}, or run `wnm storage add FOLDER`", storage.join(", "))
             }
             Self::NowhereToDrain { .. } => "add a folder on another drive with `wnm storage add FOLDER`".to_owned(),
+            Self::NotUtf8 { .. } => "rename the folder, or choose another one".to_owned(),
             Self::IsAStorageFolder { .. } => "list the storage folders with `wnm storage list`".to_owned(),
         }
     }

@@ -8,6 +8,7 @@ use wnm_agent::serve::ServeError;
 use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 
 use super::{ChangeError, EditError, Exit};
+use crate::commands::alert::AlertError;
 use crate::commands::config::Source;
 use crate::commands::hold::HoldError;
 use crate::confirm::Purpose;
@@ -32,6 +33,8 @@ pub(crate) enum CommandError {
     NoCycle,
     #[error(transparent)]
     Hold(HoldError),
+    #[error(transparent)]
+    Alert(AlertError),
     #[error("no node in the range {}-{}", .first.get(), .last.get())]
     NoNodeInRange { first: NodeId, last: NodeId },
     #[error("{}", unconfirmed(*.purpose, .nodes))]
@@ -133,6 +136,7 @@ impl CommandError {
             Self::NoSuchCycle(_) => "list the cycles on record with `wnm history`",
             Self::EmptyPeriod { .. } => "give --since an earlier time than --until",
             Self::Hold(error) => error.hint(),
+            Self::Alert(error) => return Some(error.hint()),
             Self::NoCycle => "run the first cycle with `wnm run`",
             Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
             Self::OwnedStorage { .. } => {

@@ -1,5 +1,6 @@
 //! Errors of the commands on a fleet.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use wnm_agent::fleet::engine::{EngineError, Fault};
@@ -27,6 +28,12 @@ pub(crate) enum FleetCommandError {
     Folder { path: PathBuf, source: std::io::Error },
     #[error("the end of the command (--until) is not in the future")]
     Ended,
+    #[error("cannot use {}: {cause}", path.display())]
+    Program { path: PathBuf, cause: String },
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("no such host: {0}")]
+    UnknownHost(String),
     #[error("no reason is given (--reason)")]
     NoReason,
 }
@@ -51,6 +58,9 @@ impl FleetCommandError {
             Self::Authorities { .. } => "name a file with certificates in PEM form",
             Self::Folder { .. } => "choose another file with `--fleet FILE`",
             Self::Ended => "give a later time, such as --until 2h",
+            Self::Program { .. } => "name a copy of the node program, or give its digest with `--sha256`",
+            Self::Listen { .. } => "choose another address with `--listen ADDRESS`",
+            Self::UnknownHost(_) => "list the hosts with `wnm fleet hosts`",
             Self::NoReason => "give a reason, such as --reason 'new kernel'",
         };
         Some(hint.to_owned())
@@ -74,6 +84,11 @@ fn fleet_hint(error: &FleetError) -> Option<String> {
             return Some(format!("the operator of the fleet makes another one with `wnm fleet invite {host}`"));
         }
         FleetError::NoSuchHost(_) => "list the hosts with `wnm fleet hosts`",
+        FleetError::NoRollout => "start one with `wnm fleet rollout start VERSION --program FILE`",
+        FleetError::RolloutEnded(version) => {
+            return Some(format!("start it again with `wnm fleet rollout start {version} --program FILE`"));
+        }
+        FleetError::RolloutDriven => "wait a minute, or end it with `wnm fleet rollout abort`",
         FleetError::TooManyStops(_) => "resume some hosts first with `wnm fleet resume --host HOST`",
         FleetError::Key(KeyError::Sign(_)) | FleetError::Random(_) | FleetError::Json(_) => return None,
     };
@@ -147,9 +162,18 @@ mod tests {
             FleetCommandError::Folder { path: file(), source: std::io::ErrorKind::PermissionDenied.into() },
             FleetCommandError::Ended,
             FleetCommandError::NoReason,
+            FleetCommandError::Listen {
+                address: "127.0.0.1:9911".parse().unwrap(),
+                source: std::io::ErrorKind::AddrInUse.into(),
+            },
+            FleetCommandError::UnknownHost("web-9".to_owned()),
+            FleetCommandError::Program { path: file(), cause: "it does not exist".to_owned() },
+            FleetError::NoRollout.into(),
+            FleetError::RolloutEnded("0.4.18".parse().unwrap()).into(),
+            FleetError::RolloutDriven.into(),
             FleetError::File(readable()).into(),
             FleetError::File(SecretFileError::OtherOwner { path: file(), owner: 1001 }).into(),
-            FleetError::File(SecretFileError::Unusual { path: file() }).into(),
+            FleetError::File(SecretFileError::Unusual { path: file(), largest: 65_536 }).into(),
             FleetError::File(SecretFileError::Damaged { path: file(), cause: "EOF".to_owned() }).into(),
             FleetError::Key(KeyError::Encrypted { path: file() }).into(),
             FleetError::Key(KeyError::NotAKey { path: file() }).into(),

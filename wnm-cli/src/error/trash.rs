@@ -21,6 +21,8 @@ pub(crate) enum TrashError {
     FolderTaken { name: String, folder: PathBuf, free: NodeId },
     #[error("cannot restore {name}: there are {total} nodes, and node_cap is {cap}")]
     CapReached { name: String, total: usize, cap: u32 },
+    #[error("cannot restore {uuid} under this number: its folder {} stays in its place", .folder.display())]
+    InPlace { uuid: String, folder: PathBuf },
     #[error("cannot restore a node under {manager}: it never reuses the number of a removed node")]
     WithoutReuse { manager: ManagerKind },
     #[error("--as gives one number, and {count} nodes are named")]
@@ -43,6 +45,7 @@ impl TrashError {
                 format!("give it another number with `wnm trash restore {name} --as {}`", free.get())
             }
             Self::CapReached { total, .. } => format!("raise it first with `wnm config set node_cap {}`", total + 1),
+            Self::InPlace { uuid, .. } => format!("restore it under its own number with `wnm trash restore {uuid}`"),
             Self::WithoutReuse { .. } => "add a new node with `wnm node add`".to_owned(),
             Self::OneNumber { .. } => "restore each node with a command of its own".to_owned(),
         }

@@ -7,7 +7,7 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use wnm_core::NotANode;
 
-use crate::args::NotNodes;
+use crate::args::{Moment, NotNodes};
 
 /// A command line that wnm does not understand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,14 +67,17 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
             };
             (format!("unknown flag {arg} for `{path}`"), nearest)
         }
-        ErrorKind::UnknownArgument => (format!("unexpected argument {arg:?} for `{path}`"), None),
+        ErrorKind::UnknownArgument => {
+            let flag = flag_of_moment(&arg, path, command).map(|flag| format!("write --{flag} {arg}"));
+            (format!("unexpected argument {arg:?} for `{path}`"), flag)
+        }
         ErrorKind::InvalidSubcommand => {
             let unknown = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
             let below = || in_a_group(&unknown, command, path).map(|words| format!("use `{path} {words}`"));
             let nearest = texts(error, ContextKind::SuggestedSubcommand);
             // clap puts the most similar one last.
             let nearest = || nearest.last().map(|nearest| format!("use `{path} {nearest}`"));
-            let nearest = below().or_else(nearest);
+            let nearest = below().or_else(|| of_other_tools(&unknown, path, command)).or_else(nearest);
             (format!("unknown command {unknown:?} for `{path}`"), nearest)
         }
         ErrorKind::InvalidValue if value.is_empty() => {
@@ -139,10 +142,36 @@ fn meant_command(flag: &str, nearest_flag: Option<&str>, path: &str, root: &Comm
     is_meant.then(|| format!("{} {nearest}", root.get_name()))
 }
 
+/// Returns the command of a path such as `wnm node list`; None where a word of the path is no command.
+fn at_path<'a>(path: &str, root: &'a Command) -> Option<&'a Command> {
+    path.split(' ').skip(1).try_fold(root, |at, name| at.find_subcommand(name))
+}
+
+/// Returns the flag of the command that takes a time, where the word is one: `until` for `wnm hold 1h`.
+fn flag_of_moment(word: &str, path: &str, root: &Command) -> Option<&'static str> {
+    word.parse::<Moment>().ok()?;
+    let at = at_path(path, root)?;
+    let takes = |flag: &&str| at.get_arguments().any(|arg| arg.get_long() == Some(flag));
+    ["since", "until"].into_iter().find(takes)
+}
+
+/// Returns the command that does here what a command of this name does in other tools.
+fn of_other_tools(word: &str, path: &str, root: &Command) -> Option<String> {
+    const WORDS: [(&str, &str); 6] = [
+        ("info", "status"),
+        ("log", "node logs"),
+        ("ls", "node list"),
+        ("ps", "node list"),
+        ("stats", "top"),
+        ("version", "--version"),
+    ];
+    let (_, meant) = WORDS.into_iter().find(|(theirs, _)| path == root.get_name() && *theirs == word)?;
+    Some(format!("use `{path} {meant}`"))
+}
+
 /// Returns how a flag without its value is written: `write --db FILE`.
 fn value_form(flag: &str, path: &str, root: &Command) -> Option<String> {
-    let below = |at: &Command, name: &str| at.find_subcommand(name).cloned();
-    let at = path.split(' ').skip(1).try_fold(root.clone(), |at, name| below(&at, name))?;
+    let at = at_path(path, root)?;
     let is_flag = |arg: &&clap::Arg| arg.get_long().is_some_and(|long| flag == format!("--{long}"));
     // A flag of all commands is defined at the root only.
     let arg = at.get_arguments().find(is_flag).or_else(|| root.get_arguments().find(is_flag))?;

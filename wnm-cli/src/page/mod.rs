@@ -5,6 +5,7 @@
 
 mod activity;
 mod chart;
+mod fleet;
 mod html;
 mod nodes;
 mod probes;
@@ -18,6 +19,7 @@ use crate::error::CliError;
 use crate::render::nodes::NodeView;
 use crate::render::status::Status;
 use crate::render::time;
+pub(crate) use fleet::{FleetContent, fleet, host, no_host};
 use html::escaped;
 
 /// The files that the page refers to.
@@ -46,7 +48,7 @@ pub(crate) struct Content<'a> {
 pub(crate) fn html(content: &Content<'_>) -> String {
     let status = content.status;
     let mut page = String::with_capacity(16_384 + content.nodes.len() * 1024);
-    begin(&mut page, content.host);
+    begin(&mut page, &format!("wnm on {}", content.host));
     let observed = status.at.map_or_else(|| "no cycle recorded".to_owned(), |at| format!("observed {}", time(at)));
     page.push_str(&format!(
         "<header>\n<h1>wnm on {}</h1>\n<div id=\"state\" data-part>{}<span>{}</span></div>\n\
@@ -70,7 +72,7 @@ pub(crate) fn html(content: &Content<'_>) -> String {
 /// Returns the page in place of one whose data could not be read.
 pub(crate) fn failed(host: &str, error: &CliError) -> String {
     let mut page = String::new();
-    begin(&mut page, host);
+    begin(&mut page, &format!("wnm on {host}"));
     let hint = error.hint().map_or_else(String::new, |hint| format!("<p>hint: {}</p>\n", escaped(hint)));
     page.push_str(&format!(
         "<header>\n<h1>wnm on {}</h1>\n<p id=\"live\" role=\"status\">not live</p>\n</header>\n<main>\n\
@@ -82,15 +84,16 @@ pub(crate) fn failed(host: &str, error: &CliError) -> String {
     page
 }
 
-fn begin(page: &mut String, host: &str) {
+/// Writes the head of a page. The title is that of the window.
+fn begin(page: &mut String, title: &str) {
     page.push_str(&format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>wnm on {}</title>\n\
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <link rel=\"icon\" href=\"/page.svg\">\n<link rel=\"stylesheet\" href=\"/page.css\">\n\
          <script src=\"/page.js\" defer></script>\n\
          <noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>\n</head>\n<body>\n",
-        escaped(host),
+        escaped(title),
     ));
 }
 

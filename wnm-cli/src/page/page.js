@@ -34,7 +34,7 @@ function arrange() {
     shown += !row.hidden;
   }
   part("rows").append(...rows);
-  const found = words.length || only ? `${shown} of ${rows.length} nodes` : "";
+  const found = words.length || only ? `${shown} of ${rows.length} ${part("table").dataset.rows || "nodes"}` : "";
   if (part("found").textContent !== found) part("found").textContent = found;
 }
 
@@ -120,7 +120,7 @@ function replace(fresh) {
     offerStates();
     arrange();
   }
-  const cell = focused && part("grid").querySelector(`a[href="${CSS.escape(focused).replace(/^\\#/, "#")}"]`);
+  const cell = focused && part("grid") && part("grid").querySelector(`a[href="${CSS.escape(focused).replace(/^\\#/, "#")}"]`);
   if (cell && document.activeElement !== cell) focusCell(cell);
 }
 
@@ -138,13 +138,13 @@ async function load() {
   while (isWanted) {
     isWanted = false;
     try {
-      const answer = await fetch("/", { cache: "no-store" });
+      const answer = await fetch(location.pathname, { cache: "no-store" });
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       // A page of another form, as after an upgrade, or one whose data could not be read.
       if (!answer.ok || !fresh.getElementById("rows") !== !part("rows")) return location.reload();
       replace(fresh);
     } catch {
-      tell("the daemon does not answer");
+      tell("the server does not answer");
     }
     await new Promise((done) => setTimeout(done, 1000));
   }
@@ -169,8 +169,11 @@ if (part("rows")) {
   part("filter").hidden = false;
   part("filter").addEventListener("submit", (event) => event.preventDefault());
   part("filter").addEventListener("input", arrange);
-  part("grid").addEventListener("keydown", moveInGrid);
-  part("grid").addEventListener("click", showRow);
+  // The page of a host of a fleet has no grid.
+  if (part("grid")) {
+    part("grid").addEventListener("keydown", moveInGrid);
+    part("grid").addEventListener("click", showRow);
+  }
 }
 document.addEventListener("visibilitychange", () => { if (!document.hidden) load(); });
 follow();

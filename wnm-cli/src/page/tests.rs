@@ -69,7 +69,7 @@ fn holds_and_their_problems_are_shown() {
     let reason = "new <b>disks</b>".to_owned();
     let hold = Hold { source: HoldSource::Command, reason, since: None, until: None, drain: true };
     let trouble = HoldTrouble { source: HoldSource::Url, problem: "no answer in time".to_owned() };
-    let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], local: Vec::new() };
+    let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], local: Vec::new(), rollout: None };
     status.valves = Some(ValvesNow { now: NOW, settings: Valves::default(), sample });
     let page = page(&status);
     assert!(page.contains("<li>hold new &lt;b&gt;disks&lt;/b&gt; (by command, draining)</li>"), "{page}");
@@ -137,5 +137,55 @@ fn page_refers_to_its_own_files_only() {
     }
     for inline in ["http:", "https:", " style=", "onclick=", "javascript:"] {
         assert!(!page.contains(inline), "{inline}");
+    }
+}
+
+/// A fleet whose first host is hostile, with one that is stale and one that never published.
+fn fleet_page() -> (String, String) {
+    use wnm_agent::fleet::operator::HostRecord;
+    use wnm_agent::fleet::watched::Watched;
+    const HOSTILE: &str = "<img src=x onerror=alert(1)>";
+    let state = |at: u64, hold: Option<&str>| {
+        serde_json::from_value(serde_json::json!({
+            "session": {"since": 1, "id": "0"}, "sequence": 7, "at": NOW.before(std::time::Duration::from_secs(at)), "wnm": HOSTILE,
+            "phase": "running", "nodes": {"RUNNING": 38, HOSTILE: 2}, "desired": 40, "versions": {"0.4.16": 8, HOSTILE: 32},
+            "signals": [{"signal": HOSTILE, "value": 71.0, "low": 49.0, "high": 70.0, "exceeded": true}],
+            "holds": hold.map(|reason| serde_json::json!([{"source": "fleet", "reason": reason, "drain": false}]))
+                .unwrap_or_else(|| serde_json::json!([])),
+            "failure": null, "generation": 5, "problem": hold
+        }))
+        .unwrap()
+    };
+    let record = |host: &str, state| HostRecord { host: host.parse().unwrap(), invited: NOW, state };
+    let mut watched = Watched::default();
+    watched.update(vec![record("b", Some(Ok(state(300, None))))], Vec::new(), NOW);
+    let records = vec![record("a", Some(Ok(state(4, Some(HOSTILE))))), record("b", None), record("c", None)];
+    watched.update(records, Vec::new(), NOW);
+    let name = "farm".parse().unwrap();
+    let commands = ["hold of all hosts: new kernel".to_owned()];
+    let page = fleet(&FleetContent { fleet: &name, watched: &watched, commands: &commands, now: NOW });
+    let rows: Vec<wnm_agent::fleet::document::NodeRow> = serde_json::from_value(serde_json::json!([
+        {"id": 1, "status": "RUNNING", "version": "0.4.17", "peer_id": HOSTILE, "cpu": 0.2, "memory": 90000000, "uptime": 90000,
+            "records": 1234, "peers": 210, "shunned": 2},
+        {"id": 2, "status": HOSTILE, "version": null, "peer_id": null, "cpu": null, "memory": null, "uptime": null,
+            "records": null, "peers": null, "shunned": null}
+    ]))
+    .unwrap();
+    let first = "a".parse().unwrap();
+    (page, host(&first, &watched.hosts[&first], Some(&rows), &watched, NOW))
+}
+
+#[test]
+fn fleet_has_hosts_as_rows_and_a_page_for_each() {
+    let (page, host) = fleet_page();
+    insta::assert_snapshot!([page.as_str(), host.as_str(), &no_host("no such host: <b>")].join("\n"));
+}
+
+#[test]
+fn markup_of_hosts_is_text() {
+    let (page, host) = fleet_page();
+    for page in [page, host] {
+        assert!(!page.contains("<img") && page.contains("&lt;img src=x onerror=alert(1)&gt;"), "{page}");
+        assert!(!page.contains("http:") && !page.contains(" style="), "{page}");
     }
 }

@@ -4,6 +4,8 @@ mod hosts;
 mod member;
 mod nodes;
 mod order;
+mod rollout;
+mod served;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -12,4 +14,6 @@ pub(crate) use hosts::{HostView, hosts};
 pub(crate) use member::{CreatedFleet, Invited, Member, created, invited, joined, left};
 pub(crate) use nodes::{FleetEventView, FleetNodeView, event_line, events, nodes};
 pub(crate) use order::{Obedience, Sent, sent};
+pub(crate) use rollout::{RolloutView, rollout, rollout_change};
+pub(crate) use served::{Served, served};
 pub(crate) use status::{FleetStatusView, status};

@@ -1,6 +1,7 @@
 //! Text for people: pages, tables and sentences, made from values.
 
 pub(crate) mod action;
+pub(crate) mod alert;
 pub(crate) mod config;
 pub(crate) mod config_file;
 pub(crate) mod cycle;
@@ -29,6 +30,7 @@ pub(crate) mod takeover;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod trash;
+mod unlisted;
 pub(crate) mod valves;
 pub(crate) mod volumes;
 pub(crate) mod work;

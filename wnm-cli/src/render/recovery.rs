@@ -11,15 +11,18 @@ pub(crate) fn text(recovery: Option<&Recovery>, sample: Option<&NodeSample>, now
     let observed = || sample.and_then(|sample| sample.exit.as_ref()).map(ToString::to_string);
     let end = recovery.and_then(Recovery::last_end).or_else(observed);
     let next = match recovery.map(|recovery| recovery.retry_at.since(now)) {
-        _ if sample.is_some_and(|sample| matches!(sample.presence, Presence::Answering | Presence::Silent)) => {
-            "its process manager started it again".to_owned()
-        }
+        _ if sample.is_some_and(is_up) => "its process manager started it again".to_owned(),
         Some(wait) if !wait.is_zero() => format!("next start in {}", duration(wait)),
         Some(_) | None => "the next cycle starts it".to_owned(),
     };
     let is_loop = recovery.is_some_and(Recovery::is_crash_loop);
     let crash_loop = is_loop.then(|| "crash loop, 5 ends within 10min".to_owned());
     [crash_loop, end, Some(next)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Returns whether a sample found the process of its node.
+pub(crate) const fn is_up(sample: &NodeSample) -> bool {
+    matches!(sample.presence, Presence::Answering | Presence::Silent)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The page of `wnm status`: the host, the nodes and the last decision.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
     ActionRecord, Blocker, CpuLimitSample, FailedAction, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi,
-    Reading, Stalls, Timestamp, Volume, WeightMeans, WeightSample,
+    Reading, Stalls, Timestamp, UnlistedFolder, Volume, WeightMeans, WeightSample,
 };
 
 use super::config_file::{self, RefusalView};
@@ -15,6 +16,7 @@ use super::daemon::{self, Daemon, DaemonView};
 use super::failures::{self, FailureView};
 use super::freshness::{self, ScheduleView};
 use super::page::Width;
+use super::unlisted;
 use super::valves::{self, ValvesNow, ValvesView};
 use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
@@ -66,6 +68,8 @@ pub(crate) struct Status {
     pub(crate) psi: Option<Psi>,
     /// The means by which the nodes run behind other work; None if unknown.
     pub(crate) weight: Option<WeightSample>,
+    /// The folders of nodes that the database did not contain in the last cycle.
+    pub(crate) unlisted: Vec<UnlistedFolder>,
     /// The signals with their thresholds.
     pub(crate) signals: Vec<Measure>,
     /// The volumes of the storage folders, to which the signals of disks refer.
@@ -136,6 +140,8 @@ pub(crate) struct StatusView<'a> {
     psi: Option<PsiView>,
     /// The means by which the nodes run behind other work; null if unknown.
     weight: Option<WeightView>,
+    /// The folders of nodes in the storage folders that the database did not contain in the last cycle.
+    unlisted_folders: Vec<&'a Path>,
     /// The signals with their thresholds.
     signals: Vec<SignalView>,
     /// The maximum number of nodes.
@@ -181,6 +187,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             cpu_limit: status.cpu_limit.map(CpuLimitView::from),
             psi: status.psi.as_ref().map(PsiView::from),
             weight: status.weight.as_ref().map(WeightView::from),
+            unlisted_folders: status.unlisted.iter().map(|unlisted| unlisted.folder.as_path()).collect(),
             signals: SignalView::all(&status.signals, &status.volumes),
             node_cap: status.node_cap,
             nodes: status.nodes,
@@ -299,6 +306,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
     }
+    text.extend(unlisted::line(&status.unlisted));
     text.push_str(&lists(status, at));
     text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), decision(status, at)));
     text

@@ -10,7 +10,8 @@ use wnm_core::{
     Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, FailedAction,
     FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics,
     NodeSample, NodeState, Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason,
-    Stall, StallTime, Stalls, StopCause, Timestamp, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
+    Stall, StallTime, Stalls, StopCause, Timestamp, UnlistedFolder, Upnp, Version, Volume, WeightMeans, WeightSample,
+    evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -26,7 +27,7 @@ use crate::takeover::{ImportedNode, Skipped, Takeover};
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_772_366_400);
 
 /// Returns a page at each width, and asserts that each of its lines fits.
-fn at_each_width(page: impl Fn(Width) -> String) -> String {
+pub(crate) fn at_each_width(page: impl Fn(Width) -> String) -> String {
     // The layout must not panic on a terminal that is too narrow for it.
     for columns in [1, 7, 20, 40] {
         fitted(&page(Width::Columns(columns)), Width::Columns(columns));
@@ -339,6 +340,7 @@ pub(crate) fn status_of(freshness: Freshness) -> super::status::Status {
         cpu_limit: Some(CpuLimitSample { limit: Cores::new(6.5).ok(), throttled: Percent::new(8.0).ok() }),
         psi: Some(psi()),
         weight: Some(WeightSample { cpu: Some(WeightMeans::Group), io: None }),
+        unlisted: vec![UnlistedFolder { folder: "/s/antnode0009".into(), number: id(9), uuid: "u9".to_owned() }],
         delayed: vec![super::status::Delayed { node: id(3), status: "RESTARTING", left_seconds: 222 }],
         decided: cycle.decision.actions.clone(),
         blocker: cycle.decision.blocker().cloned(),

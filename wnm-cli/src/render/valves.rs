@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wnm_core::{ClosedValve, Hold, HoldSource, HoldTrouble, Timestamp, ValveSample, Valves, WindowState};
+use wnm_core::{ClosedValve, Hold, HoldSource, HoldTrouble, RolloutWait, Timestamp, ValveSample, Valves, WindowState};
 
 use super::{BOLD, YELLOW, duration, styled, time};
 use crate::json::Time;
@@ -159,9 +159,21 @@ pub(crate) fn closed(valve: &ClosedValve, now: Timestamp) -> String {
             let wait = duration(until.since(now));
             format!("ceiling: {most} actions within {}; the next action begins in {wait}", duration(*per))
         }
+        ClosedValve::Rollout { version, wait } => format!("the fleet rolls out {version}: {}", rollout_wait(*wait)),
         ClosedValve::MostNodesSilent { silent, total } => format!(
             "{silent} of {total} running nodes give no answer at once: the cause is probably the host, so the nodes stay"
         ),
+    }
+}
+
+/// Returns the reason for which a rollout lets no upgrade begin, in words.
+pub(crate) const fn rollout_wait(wait: RolloutWait) -> &'static str {
+    match wait {
+        RolloutWait::NoLease => "this host has no lease yet",
+        RolloutWait::LeaseEnded => "the lease of this host has ended",
+        RolloutWait::EngineAway => "the engine of the fleet does not answer",
+        RolloutWait::OtherProgram => "the node program of this host is another one",
+        RolloutWait::Aborted => "it was aborted",
     }
 }
 
@@ -175,7 +187,7 @@ pub(crate) mod tests {
     }
 
     /// One valve of each kind, for the test of all sentences.
-    pub(crate) fn valves(now: Timestamp) -> [ClosedValve; 8] {
+    pub(crate) fn valves(now: Timestamp) -> [ClosedValve; 9] {
         let later = |minutes: u64| now.after(Duration::from_secs(minutes * 60));
         [
             ClosedValve::Hold { hold: hold(None) },
@@ -186,6 +198,7 @@ pub(crate) mod tests {
             ClosedValve::MaxUnavailable { unavailable: 1, most: 1 },
             ClosedValve::Ceiling { most: 120, per: Duration::from_secs(60), until: later(1) },
             ClosedValve::MostNodesSilent { silent: 7, total: 9 },
+            ClosedValve::Rollout { version: "0.4.18".parse().unwrap(), wait: RolloutWait::NoLease },
         ]
     }
 
@@ -199,7 +212,7 @@ pub(crate) mod tests {
             let settings = wnm_core::Policy::new(&raw, Some(4)).unwrap().valves;
             let problem = "http://127.0.0.1:1: no answer in time".to_owned();
             let troubles = vec![HoldTrouble { source: HoldSource::Url, problem }];
-            let sample = ValveSample { holds, troubles, local };
+            let sample = ValveSample { holds, troubles, local, rollout: None };
             let valves = ValvesNow { now, settings, sample };
             let json = serde_json::to_string_pretty(&ValvesView::from(&valves)).unwrap();
             format!("{}{json}", anstream::adapter::strip_str(&lines(&valves)))

@@ -17,7 +17,7 @@ use crate::args::Cli;
 use crate::commands::{config, db, doctor, explain, init, logs, record, service};
 use crate::json::{Document, ErrorDocument, NodeJson};
 use crate::render::{
-    cycle, events, fleet, history, live_event, node_show, probe, report, status, storage, trash, valves, work,
+    alert, cycle, events, fleet, history, live_event, node_show, probe, report, status, storage, trash, valves, work,
 };
 use crate::takeover::Takeover;
 
@@ -37,6 +37,8 @@ fn document<T: JsonSchema>() -> Value {
 /// Returns all schemas by their file names without extension.
 fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
+        ("alert-list", document::<alert::AlertsView>()),
+        ("alert-test", document::<Vec<alert::TestedView>>()),
         ("config-describe", document::<Vec<config::describe::Description>>()),
         ("config-get", document::<Option<config::Entry>>()),
         ("config-list", document::<Vec<config::Entry>>()),
@@ -57,6 +59,8 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("fleet-member", document::<Option<fleet::Member>>()),
         ("fleet-nodes", document::<Vec<fleet::FleetNodeView>>()),
         ("fleet-order", document::<fleet::Sent>()),
+        ("fleet-rollout", document::<Option<fleet::RolloutView>>()),
+        ("fleet-server", document::<fleet::Served>()),
         ("fleet-status", document::<fleet::FleetStatusView>()),
         ("history", document::<Vec<history::CycleView>>()),
         ("live-event", document::<live_event::LiveEventView>()),

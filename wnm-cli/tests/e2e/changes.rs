@@ -8,15 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::daemon;
-use crate::host::{Host, states};
-
-/// A storage folder on another volume than the home folders of the tests: the file system in memory.
-pub(crate) fn other_volume() -> TempDir {
-    tempfile::Builder::new().prefix("wnm-storage-").tempdir_in("/dev/shm").unwrap()
-}
+use crate::host::{Host, OtherVolume, states};
 
 fn folder(node: &Value) -> PathBuf {
     PathBuf::from(node["folder"].as_str().unwrap())
@@ -43,7 +37,7 @@ fn entries(storage: &Path) -> Vec<String> {
 #[test]
 fn node_moves_with_its_identity() {
     let host = Host::with_colony();
-    let other = other_volume();
+    let other = OtherVolume::new();
     let to = other.path().display();
     host.expect(0, "node add --count 2");
     let before = running(&host, 2);
@@ -90,7 +84,7 @@ fn node_moves_with_its_identity() {
 #[test]
 fn daemon_changes_and_moves_nodes_for_commands() {
     let host = Host::with_colony();
-    let other = other_volume();
+    let other = OtherVolume::new();
     let to = other.path().display();
     host.expect(0, "config set crisis_bytes=1MB");
     host.expect(0, "node add --count 2");
@@ -125,7 +119,7 @@ fn daemon_changes_and_moves_nodes_for_commands() {
 #[test]
 fn move_survives_the_end_of_wnm() {
     let host = Host::with_colony();
-    let other = other_volume();
+    let other = OtherVolume::new();
     host.expect(0, "node add");
     let before = running(&host, 1);
     fs::write(folder(&before[0]).join("large"), vec![7; 24 << 20]).unwrap();
@@ -154,7 +148,7 @@ fn move_survives_the_end_of_wnm() {
 #[test]
 fn move_to_a_target_that_vanishes_leaves_the_node_running() {
     let host = Host::with_colony();
-    let other = other_volume();
+    let other = OtherVolume::new();
     host.expect(0, "node add");
     let before = running(&host, 1);
     fs::write(folder(&before[0]).join("large"), vec![7; 24 << 20]).unwrap();
@@ -182,7 +176,7 @@ fn move_to_a_target_that_vanishes_leaves_the_node_running() {
 #[test]
 fn drained_folder_loses_its_nodes_and_gets_no_new_ones() {
     let host = Host::with_colony();
-    let other = other_volume();
+    let other = OtherVolume::new();
     let folder_of = |node: &Value| folder(node).parent().unwrap().to_owned();
     host.expect(0, "config set crisis_bytes 1MB");
     host.expect(0, "node add --count 3");
@@ -294,4 +288,34 @@ fn bad_updates_are_refused() {
     let refused = host.expect(3, &format!("--json node update 1 --set port={own}")).data();
     assert_eq!(result(&refused), ("refused", format!("port {own} is given twice").as_str()));
     assert_eq!(running(&host, 2)[0]["sample"]["pid"], nodes[0]["sample"]["pid"]);
+}
+
+#[test]
+fn storage_folders_with_a_path_that_is_no_text_are_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let host = Host::with_colony();
+    let other = OtherVolume::new();
+    let folder = other.path().join(OsStr::from_bytes(b"disk-\xff"));
+    fs::create_dir(&folder).unwrap();
+    host.expect(0, "node add");
+    let before = running(&host, 1);
+    let refuse = || {
+        for line in [&["storage", "add"][..], &["storage", "drain"], &["node", "move", "1", "--to"]] {
+            let output = host.command(line).arg(&folder).output().unwrap();
+            let told = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{line:?}: {told}");
+            let path =
+                format!("cannot use storage folder {}/disk-\u{fffd}: its path is not UTF-8", other.path().display());
+            assert!(told.contains(&path), "{line:?}: {told}");
+            assert!(told.contains("hint: rename the folder, or choose another one"), "{line:?}: {told}");
+        }
+    };
+    refuse();
+    let _daemon = daemon::spawn_slow(&host);
+    daemon::running(&host);
+    refuse();
+    assert_eq!(running(&host, 1)[0]["sample"]["pid"], before[0]["sample"]["pid"]);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
 }

@@ -10,10 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
-
-use crate::changes::other_volume;
-use crate::host::{Host, turn};
+use crate::host::{Host, OtherVolume, turn};
 
 /// The page with the figures, and the lines around them.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/RELIABILITY.md");
@@ -42,13 +39,13 @@ const LOCK_LIMIT: Duration = Duration::from_secs(2);
 struct Colony {
     host: Host,
     storage: [PathBuf; 2],
-    _other: TempDir,
+    _other: OtherVolume,
 }
 
 impl Colony {
     fn new() -> Self {
         let host = Host::with_colony();
-        let other = other_volume();
+        let other = OtherVolume::new();
         host.expect(0, "config set crisis_bytes=1MB");
         host.expect(0, &format!("storage add {}", other.path().display()));
         let storage = [host.path(".local/share/autonomi/node"), other.path().to_owned()];

@@ -1,10 +1,12 @@
 //! A fleet of two hosts with real daemons on a redis-server: `.ci/fleet-tests` gets the program and runs the tests.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::daemon::spawn;
+use crate::daemon::{Daemon, spawn, wait_for_exit};
 use crate::host::{Host, Ran, states};
 
 #[path = "../../../wnm-agent/tests/fleet/server.rs"]
@@ -92,10 +94,165 @@ fn two_hosts_join_are_held_and_resumed() {
     assert!(!files.iter().any(|file| file.exists()));
 }
 
+/// Returns the versions of the running nodes of a host.
+fn versions(host: &Host) -> Vec<String> {
+    let version = |node: &Value| node["sample"]["version"].as_str().unwrap_or_default().to_owned();
+    host.nodes().iter().map(version).collect()
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn rollout_upgrades_the_canary_and_then_the_other_host() {
+    let server = Server::start(&[]);
+    let (a, b) = (Host::with_colony(), Host::with_colony());
+    fleet(&a, 0, &["init", "farm", &server.url().to_string()]);
+    join(&a, &a, "a");
+    join(&a, &b, "b");
+    for host in [&a, &b] {
+        host.expect(0, "config set enable_upgrade=true node_cap=2");
+    }
+    let _daemons = [spawn(&a), spawn(&b)];
+    a.expect(0, "node add --count 2");
+    b.expect(0, "node add --count 2");
+    wait_for(&a, &["hosts"], |hosts| (0..2).all(|i| hosts[i]["nodes_up"] == 2));
+    assert!(fleet(&a, 1, &["rollout", "status"]).err.contains("no rollout was started"));
+    // The rollout is in effect before any host has the new program.
+    let program = a.path("antnode-0.4.18");
+    let old = std::fs::read(a.path(".local/bin/antnode")).unwrap();
+    a.put_binary("0.4.18", wnm_platform::fake_node::Behaviour::Normal);
+    std::fs::copy(a.path(".local/bin/antnode"), &program).unwrap();
+    std::fs::write(a.path(".local/bin/antnode"), &old).unwrap();
+    let words = ["--json", "fleet", "rollout", "start", "0.4.18", "--min-healthy-time", "1s", "--program"];
+    let mut command = a.command(&[&words[..], &[program.to_str().unwrap()]].concat());
+    let mut driver = Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let started = Instant::now();
+    let knows = |host: &Host| std::fs::read_to_string(host.path("wnm.db.fleet-state")).unwrap_or_default();
+    while ![&a, &b].into_iter().all(|host| knows(host).contains("0.4.18")) {
+        assert!(started.elapsed() < Duration::from_secs(60), "the hosts did not read the rollout");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for host in [&a, &b] {
+        let draft = host.path(".local/bin/antnode.new");
+        std::fs::copy(&program, &draft).unwrap();
+        std::fs::rename(&draft, host.path(".local/bin/antnode")).unwrap();
+    }
+    let ended = wait_for(&a, &["rollout", "status"], |rollout| rollout["phase"] == "promotable");
+    assert_eq!((&ended["healthy"], &ended["waiting"]), (&1.into(), &1.into()), "{ended:#}");
+    assert_eq!(wait_for_exit(&mut driver), Some(0));
+    assert_eq!((versions(&a), versions(&b)), (vec!["0.4.18".to_owned(); 2], vec!["0.4.17".to_owned(); 2]));
+    let explained = b.expect(0, "explain").out;
+    assert!(explained.contains("the fleet rolls out 0.4.18: this host has no lease yet"), "{explained}");
+    let completed = fleet(&a, 0, &["rollout", "promote"]).json();
+    assert_eq!((&completed["phase"], &completed["healthy"]), (&"complete".into(), &2.into()));
+    assert_eq!(versions(&b), vec!["0.4.18".to_owned(); 2]);
+    assert!(fleet(&a, 1, &["rollout", "promote"]).err.contains("the rollout of 0.4.18 has ended"));
+    assert!(a.expect(0, "fleet rollout abort --release").out.contains("complete"));
+}
+
+/// Sends a request to a server on this host, and returns its whole answer.
+fn request(address: &str, line: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "{line} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// Returns the status code of an answer.
+fn code(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+/// Returns the document of an answer after a check of its schema.
+fn document(address: &str, path: &str, schema: &str) -> Value {
+    let answer = request(address, &format!("GET {path}"));
+    assert_eq!(code(&answer), "200", "{path}: {answer}");
+    let document: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    crate::schema::validate(schema, &document);
+    document["data"].clone()
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn server_shows_hosts_and_marks_stale_ones() {
+    let mut server = Server::start(&[]);
+    let (a, b) = (Host::with_colony(), Host::with_colony());
+    fleet(&a, 0, &["init", "farm", &server.url().to_string()]);
+    join(&a, &a, "a");
+    join(&a, &b, "b");
+    let _daemon = spawn(&a);
+    a.expect(0, "node add --count 2");
+    wait_for(&a, &["nodes", "a"], |nodes| nodes.as_array().is_some_and(|nodes| nodes.len() == 2));
+    let port = server::free_port();
+    let words = ["--json", "fleet", "serve", "--interval", "1s", "--listen", &format!("127.0.0.1:{port}")];
+    let mut command = a.command(&words);
+    let mut served = Daemon(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(served.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    crate::schema::validate("fleet-server", &told);
+    let address = told["data"]["url"].as_str().unwrap().trim_start_matches("http://").trim_end_matches('/').to_owned();
+
+    let page = request(&address, "GET /");
+    for part in
+        ["content-security-policy: default-src 'none'", "fleet farm", "<a href=\"/hosts/a\">a</a>", ">away</td>"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let host = request(&address, "GET /hosts/a");
+    assert!(host.contains("antnode0002") && host.contains("0.4.17"), "{host}");
+    let metrics = request(&address, "GET /metrics");
+    for sample in ["wnm_fleet_host_up{host=\"a\"} 1", "wnm_fleet_host_up{host=\"b\"} 0", "wnm_fleet_engine_up 1"] {
+        assert!(metrics.contains(sample), "{sample}: {metrics}");
+    }
+    assert_eq!(document(&address, "/api/v1/status", "fleet-status")["hosts_up"], 1);
+    assert_eq!(document(&address, "/api/v1/hosts", "fleet-hosts")[0]["host"], "a");
+    assert_eq!(document(&address, "/api/v1/hosts/a/nodes", "fleet-nodes").as_array().unwrap().len(), 2);
+    let by_name: Value =
+        serde_json::from_str(request(&address, "GET /api/v1/hosts?by=name").split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!((&by_name["data"]["a"]["nodes_up"], &by_name["data"]["b"]["presence"]), (&2.into(), &"away".into()));
+    for (line, wanted) in [
+        ("GET /hosts/c", 404),
+        ("GET /hosts/%3Cscript%3E", 404),
+        ("GET /api/v1/hosts/c", 404),
+        ("GET /api/v1/hosts?by=age", 400),
+        ("POST /api/v1/hosts", 405),
+        ("DELETE /", 405),
+        ("GET /nothing", 404),
+        ("GET /readyz", 200),
+    ] {
+        let answer = request(&address, line);
+        assert_eq!(code(&answer), wanted.to_string(), "{line}: {answer}");
+        assert!(!answer.contains("<script>"), "{answer}");
+    }
+    // The engine ends: the last states stay, and are marked.
+    server.end();
+    let started = Instant::now();
+    while code(&request(&address, "GET /readyz")) != "503" {
+        assert!(started.elapsed() < Duration::from_secs(30), "the engine is away, and not told");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let metrics = request(&address, "GET /metrics");
+    assert!(
+        metrics.contains("wnm_fleet_engine_up 0") && metrics.contains("wnm_fleet_host_up{host=\"a\"} 0"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("wnm_fleet_host_seen_timestamp_seconds{host=\"a\"}"), "{metrics}");
+    assert!(request(&address, "GET /").contains(">stale</td>"));
+    server.run();
+    while code(&request(&address, "GET /readyz")) != "200" {
+        assert!(started.elapsed() < Duration::from_secs(60), "the engine is back, and not read");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
 #[test]
 fn commands_without_a_fleet_name_the_next_step() {
     let host = Host::with_colony();
-    for line in ["status", "hosts", "nodes", "events", "invite a", "hold --reason x", "resume", "doctor"] {
+    let rollouts =
+        ["status", "promote", "abort", "start 0.4.18 --program /nothing"].map(|line| format!("rollout {line}"));
+    let others = ["serve", "status", "hosts", "nodes", "events", "invite a", "hold --reason x", "resume", "doctor"];
+    for line in rollouts.into_iter().chain(others.map(str::to_owned)) {
         let ran = host.expect(1, &format!("fleet {line}"));
         assert!(ran.err.contains("hint: create a fleet with `wnm fleet init NAME URL`"), "{line}: {}", ran.err);
     }
@@ -104,6 +261,12 @@ fn commands_without_a_fleet_name_the_next_step() {
     assert!(host.expect(1, "fleet leave").err.contains("this host is in no fleet"));
     let ran = host.expect(1, "fleet init farm redis://192.0.2.1");
     assert!(ran.err.contains("would not be encrypted"), "{}", ran.err);
+    host.expect(2, "fleet serve --listen 0.0.0.0:9911");
+    host.expect(2, "fleet serve --listen 127.0.0.1");
+    host.expect(2, "fleet rollout start 0.4.18");
+    host.expect(2, "fleet rollout start latest --program x");
+    host.expect(2, "fleet rollout start 0.4.18 --sha256 12");
+    host.expect(2, "fleet rollout start 0.4.18 --program x --max-parallel many");
     host.expect(2, "fleet init Farm redis://127.0.0.1");
     host.expect(2, "fleet init farm http://127.0.0.1");
     let port = server::free_port();

@@ -176,22 +176,50 @@ impl Host {
 
     /// Returns the processes whose program is in a folder of this host.
     pub(crate) fn processes(&self) -> Vec<Pid> {
-        let ours = |pid: &Pid| {
-            let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok();
-            exe.is_some_and(|exe| exe.starts_with(self.home.path()))
-        };
-        let numbers =
-            std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        numbers.filter_map(Pid::from_raw).filter(ours).collect()
+        processes_below(self.home.path())
+    }
+}
+
+/// Returns the processes whose program is in a folder.
+fn processes_below(folder: &Path) -> Vec<Pid> {
+    let is_below = |pid: &Pid| {
+        let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok();
+        exe.is_some_and(|exe| exe.starts_with(folder))
+    };
+    let numbers =
+        std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    numbers.filter_map(Pid::from_raw).filter(is_below).collect()
+}
+
+fn end_processes_below(folder: &Path) {
+    for pid in processes_below(folder) {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        for pid in self.processes() {
-            let _ = kill_process(pid, Signal::KILL);
-        }
+        end_processes_below(self.home.path());
         taken().retain(|thousands| !self.ports.contains(thousands));
+    }
+}
+
+/// A storage folder on another volume than the homes of hosts: the file system in memory. Its nodes end with it.
+pub(crate) struct OtherVolume(TempDir);
+
+impl OtherVolume {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("wnm-storage-").tempdir_in("/dev/shm").unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for OtherVolume {
+    fn drop(&mut self) {
+        end_processes_below(self.path());
     }
 }
 
@@ -217,7 +245,20 @@ fn taken() -> MutexGuard<'static, Vec<u16>> {
     TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Returns three free ranges of ports. Waits while other tests have all of them.
 fn free_ranges() -> [u16; 3] {
+    let begun = Instant::now();
+    loop {
+        if let Some(ranges) = take_ranges() {
+            return ranges;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "no three free ranges of ports within 120 s");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// Takes three free ranges of ports; None, and no range, when there are fewer.
+fn take_ranges() -> Option<[u16; 3]> {
     let mut taken = taken();
     let is_free = |thousands: &u16| {
         (1..=8).all(|id| {
@@ -230,6 +271,7 @@ fn free_ranges() -> [u16; 3] {
     let all: Vec<u16> = (12..20).chain(33..52).collect();
     let from_here = all.iter().copied().cycle().skip(std::process::id() as usize % all.len()).take(all.len());
     let free: Vec<u16> = from_here.filter(|thousands| !taken.contains(thousands)).filter(is_free).take(3).collect();
-    taken.extend(&free);
-    free.try_into().expect("three free ranges of ports")
+    let free: [u16; 3] = free.try_into().ok()?;
+    taken.extend(free);
+    Some(free)
 }

@@ -1,6 +1,7 @@
 //! The built command on real processes of fake node nodes, with real ports, signals and files.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+mod alert;
 mod bad_input;
 mod changes;
 mod completions;

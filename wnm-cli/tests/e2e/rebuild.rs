@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::changes::other_volume;
 use crate::daemon;
-use crate::host::{Host, pid, states};
+use crate::host::{Host, OtherVolume, pid, states};
 
 /// Returns a host with three nodes, of which one was stopped by request, and with a node younger than the copy.
 fn colony() -> Host {
@@ -112,7 +111,7 @@ fn every_damage_is_rebuilt_and_no_node_is_touched() {
 #[test]
 fn nodes_that_moved_and_changed_after_the_copy_are_found() {
     let host = Host::with_colony();
-    let other = other_volume();
+    let other = OtherVolume::new();
     host.expect(0, "config set crisis_bytes=1MB");
     host.expect(0, "node add --count 3");
     host.expect(0, "node stop 2");

@@ -170,6 +170,10 @@ fn output_of_every_command_matches_its_schema() {
     for command in ["run", "status", "history", "tasks"] {
         run(0, &["probe", command]);
     }
+    let alerts = crate::alert::receivers(&host, "[[receiver]]\nkind = 'ntfy'\nurl = 'http://127.0.0.1:9'\n");
+    run(0, &["config", "set", &format!("alerts={alerts}")]);
+    run(0, &["alert", "list"]);
+    run(3, &["alert", "test"]);
     let copy = host.path("copy.db");
     run(0, &["db", "backup", copy.to_str().unwrap()]);
     host.put_binary("0.4.18", Behaviour::ExitAtStart { code: 1 });

@@ -97,6 +97,13 @@ pub(crate) fn folder(host: &Host, name: &str) -> PathBuf {
     path
 }
 
+/// Returns the database of a colony of the Python wnm with one stopped node.
+pub(crate) fn small_colony(host: &Host) -> PathBuf {
+    let python = Python::new(host, &[]);
+    python.node(1, "STOPPED", &folder(host, "antnode0001"), &[]);
+    python.path.clone()
+}
+
 /// Returns a colony with a node for each irregularity that an import handles.
 fn irregular(host: &Host) -> Python {
     let python = Python::new(host, &[("environment", "ANT_LOG=all".to_owned().into())]);

@@ -11,6 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::host::{Host, turn};
+use crate::takeover;
 
 /// Returns the two ends of a terminal of this width: the one that shows, and the one of programs.
 fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
@@ -123,6 +124,39 @@ fn pipe_gets_the_full_layout() {
     let folder = format!("/mnt/{}", "a-rather-long-name/".repeat(5));
     host.expect(0, &format!("config set node_storage {folder}"));
     assert_eq!(on_terminal(&host, 60, "config get node_storage").trim_end(), folder);
+}
+
+/// A takeover asks for the preset where a person can answer, and only if no flag does.
+#[test]
+fn takeover_asks_for_the_preset_on_a_terminal() {
+    for (flags, answer, question, preset) in [
+        (&[][..], "n\n", true, "steady"),
+        (&[], "\n", true, "classic"),
+        (&[], "y\n", true, "classic"),
+        (&["--preset", "steady"], "", false, "steady"),
+        (&["--preset", "classic"], "", false, "classic"),
+    ] {
+        let host = Host::new();
+        let path = takeover::small_colony(&host).display().to_string();
+        let (screen, terminal) = terminal(200);
+        let other = terminal.try_clone().unwrap();
+        let mut command = host.command(&[&["init", "--from-wnm", &path], flags].concat());
+        command.stdin(terminal).stderr(other).stdout(Stdio::null());
+        let mut child = {
+            let _turn = turn();
+            command.spawn().unwrap()
+        };
+        drop(command);
+        let mut screen = File::from(screen);
+        screen.write_all(answer.as_bytes()).unwrap();
+        let (mut shown, mut part) = (String::new(), [0; 4096]);
+        while let Ok(read @ 1..) = screen.read(&mut part) {
+            shown.push_str(&String::from_utf8_lossy(&part[..read]));
+        }
+        assert!(child.wait().unwrap().success(), "{shown}");
+        assert_eq!(shown.contains("Use the preset classic"), question, "{flags:?}: {shown}");
+        assert_eq!(host.expect(0, "config get preset").out.trim(), preset, "{flags:?}, {answer:?}");
+    }
 }
 
 /// Runs `wnm top` on a terminal until it shows a text, ends it, and returns the output after that text.

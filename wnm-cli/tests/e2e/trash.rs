@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::host::{Host, states};
+use rustix::process::{Signal, kill_process};
+
+use crate::host::{Host, pid, states};
 
 fn storage(host: &Host) -> PathBuf {
     host.path(".local/share/autonomi/node")
@@ -168,4 +170,93 @@ fn folder_without_description_gets_the_present_settings() {
     let after = host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
     assert_eq!(after[0]["sample"]["peer_id"], before[0]["sample"]["peer_id"]);
     assert_eq!(after[0]["ports"], before[0]["ports"]);
+}
+
+#[test]
+fn node_that_an_older_database_lacks_is_taken_in_again() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let old = host.path("old.db").display().to_string();
+    host.expect(0, &format!("db backup {old}"));
+    host.expect(0, "node add --count 2");
+    let before = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
+    host.expect(0, "node stop 3");
+    host.expect(0, &format!("db restore {old}"));
+    assert_eq!(host.nodes().len(), 1);
+
+    let uuids = [text(&before[1], "uuid"), text(&before[2], "uuid")];
+    // Their processes are on ports of this colony, which is an error.
+    let doctor = host.expect(3, "doctor").out;
+    assert!(doctor.contains("2 nodes in the storage folders are not in the database: antnode0002 ("), "{doctor}");
+    assert!(doctor.contains(&format!("`wnm trash restore {}`", uuids[0])), "{doctor}");
+    // Their numbers and folders stay theirs.
+    let refused = host.expect(1, &format!("trash restore {} --as 7", uuids[0])).err;
+    assert!(refused.contains("stays in its place") && refused.contains("under its own number"), "{refused}");
+
+    // A requested cycle takes nothing in, and gives their numbers to no new node.
+    assert_eq!(host.nodes().len(), 1);
+    let unlisted = host.expect(0, "--json status").json()["unlisted_folders"].clone();
+    assert_eq!(unlisted, json!([before[1]["folder"], before[2]["folder"]]));
+    let status = host.expect(0, "status").out;
+    assert!(status.contains("antnode0002 and 1 other folder are not in the database"), "{status}");
+    host.expect(0, "node add");
+    let nodes = host.nodes();
+    let names: Vec<_> = nodes.iter().map(|node| text(node, "name")).collect();
+    assert_eq!(names, ["antnode0001", "antnode0004"]);
+
+    let restored = host.expect(0, &format!("--json trash restore {},3", uuids[0])).json();
+    let reasons = [&restored[0]["reason"], &restored[1]["reason"]];
+    assert_eq!(reasons, [&json!("running"), &json!("stopped")], "{restored}");
+    let after = host.wait_for("the node again", |nodes| states(nodes) == ["RUNNING", "RUNNING", "STOPPED", "RUNNING"]);
+    assert_eq!(after[1]["sample"]["pid"], before[1]["sample"]["pid"]);
+    for (node, key) in [1, 2].into_iter().flat_map(|node| ["uuid", "ports", "wallet", "folder"].map(|key| (node, key)))
+    {
+        assert_eq!(after[node][key], before[node][key], "{key}");
+    }
+    assert!(!host.expect(0, "doctor").out.contains("unlisted_nodes"));
+}
+
+#[test]
+fn cycle_takes_in_nodes_and_moves_remnants_into_the_trash() {
+    let host = Host::with_colony();
+    host.expect(0, "config set node_cap 3");
+    host.expect(0, "node add");
+    let old = host.path("old.db").display().to_string();
+    host.expect(0, &format!("db backup {old}"));
+    host.expect(0, "config set node_cap 4");
+    host.expect(0, "node add --count 3");
+    let before = host.wait_for("four running nodes", |nodes| states(nodes) == ["RUNNING"; 4]);
+    kill_process(pid(&before[1]).unwrap(), Signal::KILL).unwrap();
+    host.expect(0, &format!("db restore {old}"));
+    let bare = storage(&host).join("antnode0006");
+    fs::create_dir(&bare).unwrap();
+    fs::write(bare.join(".wnm-node"), r#"{"version":1,"uuid":"0b2e1c9e-0000-4000-8000-000000000000","id":6}"#).unwrap();
+    // Its identity is all that is left of it, and no definition that a cycle may believe.
+    let unproven = storage(&host).join("antnode0005");
+    fs::create_dir(&unproven).unwrap();
+    fs::write(unproven.join("secret-key"), [7; 32]).unwrap();
+    fs::write(unproven.join(".wnm-node"), r#"{"version":1,"uuid":"0b2e1c9e-0000-4000-8000-000000000005","id":5}"#)
+        .unwrap();
+    let doctor = host.expect(3, "doctor").out;
+    assert!(doctor.contains("4 nodes in the storage folders are not in the database"), "{doctor}");
+    assert!(doctor.contains("1 folder of a node without an identity"), "{doctor}");
+    assert!(doctor.contains("`wnm run` moves it into the trash"), "{doctor}");
+
+    // Two of three fit below the node cap of the older database: the third would be removed again.
+    let ran = host.expect(0, "run");
+    assert_eq!(ran.err.matches("took in a node that the database did not contain").count(), 2, "{}", ran.err);
+    assert!(!bare.exists() && storage(&host).join(".trash/0b2e1c9e-0000-4000-8000-000000000000").exists());
+    assert!(unproven.exists());
+    host.expect(0, "run");
+    let after = host.wait_for("the nodes again", |nodes| states(nodes) == ["RUNNING"; 3]);
+    assert_ne!(after[1]["sample"]["pid"], before[1]["sample"]["pid"], "it ended, and was started again");
+    assert_eq!(after[2]["sample"]["pid"], before[2]["sample"]["pid"], "it ran all the time");
+    assert_eq!(host.processes().len(), 4);
+    host.expect(0, "config set node_cap 4");
+    host.expect(0, "run");
+    let after = host.wait_for("the last node", |nodes| states(nodes) == ["RUNNING"; 4]);
+    assert_eq!(host.processes().len(), 4);
+    for (node, key) in (0..4).flat_map(|node| ["uuid", "ports", "wallet", "folder", "name"].map(|key| (node, key))) {
+        assert_eq!(after[node][key], before[node][key], "{key}");
+    }
 }

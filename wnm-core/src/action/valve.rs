@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::hold::Hold;
-use crate::model::units::Timestamp;
+use crate::model::rollout::RolloutWait;
+use crate::model::units::{Timestamp, Version};
 
 /// A valve that is closed. Voluntary actions wait; reliefs, and starts of nodes that ended by themselves, continue.
 ///
@@ -50,6 +51,13 @@ pub enum ClosedValve {
         /// The time at which the next action may begin.
         until: Timestamp,
     },
+    /// The rollout of the fleet lets no upgrade begin.
+    Rollout {
+        /// The version of the rollout.
+        version: Version,
+        /// The reason.
+        wait: RolloutWait,
+    },
     /// Most running nodes give no answer: the observation is suspect rather than the nodes.
     MostNodesSilent {
         /// Running nodes without an answer.
@@ -70,6 +78,7 @@ impl ClosedValve {
             Self::UnknownZone { .. } => "unknown_zone",
             Self::MaxUnavailable { .. } => "max_unavailable",
             Self::Ceiling { .. } => "ceiling",
+            Self::Rollout { .. } => "rollout",
             Self::MostNodesSilent { .. } => "most_nodes_silent",
         }
     }

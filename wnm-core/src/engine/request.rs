@@ -261,7 +261,8 @@ fn plan(situation: &Situation<'_>, verb: Verb, selection: &Selection) -> (Vec<Ac
             let (total, cap) = (situation.census.total, policy.node_cap);
             let free = cap.saturating_sub(total);
             let taken = situation.nodes.iter().map(|seen| seen.id);
-            let avoids = |id: &NodeId| failures::avoids(&situation.state.failures, *id);
+            let host = &situation.observation.host;
+            let avoids = |id: &NodeId| failures::avoids(&situation.state.failures, *id) || host.has_unlisted(*id);
             actions.extend(
                 free_ids(taken, policy.highest_node_id_used)
                     .filter(|id| !avoids(id))

@@ -84,6 +84,7 @@ impl EngineState {
         let is_unverified =
             |id: NodeId| observation.nodes.get(&id).is_some_and(|sample| sample.presence == Presence::Unverified);
         for (id, next) in changes {
+            self.count_upgrade_without_effect(id, &next, observation);
             let desired = match (&next, self.nodes.get(&id)) {
                 (NodeState::Running { .. }, Some(recorded)) if is_unverified(id) => self.desired(id, recorded),
                 (NodeState::Running { .. }, _) | (_, None) => Desired::Running,
@@ -91,6 +92,18 @@ impl EngineState {
             };
             self.nodes.insert(id, next);
             self.set_desired(id, desired);
+        }
+    }
+
+    /// Counts an upgrade as failed whose node runs and still answers with an older version: the program names one version
+    /// when asked for it, and its process another one. Without the count the rules would upgrade the node for ever.
+    fn count_upgrade_without_effect(&mut self, id: NodeId, next: &NodeState, observation: &Observation) {
+        let (Some(NodeState::Upgrading { to, .. }), NodeState::Running { .. }) = (self.nodes.get(&id), next) else {
+            return;
+        };
+        let answered = observation.nodes.get(&id).filter(|sample| sample.presence == Presence::Answering);
+        if answered.and_then(|sample| sample.version.as_ref()).is_some_and(|version| version < to) {
+            *self.failed_upgrades.entry(to.clone()).or_default() += 1;
         }
     }
 

@@ -111,6 +111,11 @@ impl<'s> Gate<'s> {
         {
             return Some(ClosedValve::WindowEnds { closes: observation.now.after(left) });
         }
+        if let (Action::Upgrade { to, .. }, Some(rollout)) = (&planned.action, &observation.valves.rollout)
+            && let Some(wait) = rollout.wait_for(to)
+        {
+            return Some(ClosedValve::Rollout { version: rollout.version.clone(), wait });
+        }
         let budget = self.budget.as_mut().filter(|_| stops_a_node(self.situation, &planned.action))?;
         if budget.unavailable >= budget.most {
             return Some(ClosedValve::MaxUnavailable { unavailable: budget.unavailable, most: budget.most });

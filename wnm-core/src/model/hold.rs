@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::rollout::RolloutSample;
 use crate::model::units::Timestamp;
 use crate::model::window::TimeOfDay;
 
@@ -70,7 +71,7 @@ pub struct HoldTrouble {
     pub problem: String,
 }
 
-/// The input of the valves in one cycle: the holds in effect, and the local times of the windows.
+/// The input of the valves in one cycle: the holds in effect, the local times of the windows, and the rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ValveSample {
@@ -84,12 +85,15 @@ pub struct ValveSample {
     /// without an entry use UTC.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub local: Vec<Option<TimeOfDay>>,
+    /// The rollout of the fleet; None without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutSample>,
 }
 
 impl ValveSample {
-    /// Returns whether the sample has no hold and no local time, as on a host without valves.
+    /// Returns whether the sample has no hold, no local time and no rollout, as on a host without valves.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.holds.is_empty() && self.troubles.is_empty() && self.local.is_empty()
+        self.holds.is_empty() && self.troubles.is_empty() && self.local.is_empty() && self.rollout.is_none()
     }
 }

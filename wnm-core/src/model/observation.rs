@@ -6,9 +6,10 @@ use crate::model::cpu_limit::CpuLimitSample;
 use crate::model::exit::Exit;
 use crate::model::hold::ValveSample;
 use crate::model::metrics::NodeMetrics;
-use crate::model::node::NodeMap;
+use crate::model::node::{NodeId, NodeMap};
 use crate::model::pressure_stall::Psi;
 use crate::model::units::{Bytes, BytesPerSecond, Cores, Load, Percent, Timestamp, Version};
+use crate::model::unlisted::UnlistedFolder;
 use crate::model::volume::Volume;
 use crate::model::weight::WeightSample;
 
@@ -75,6 +76,17 @@ pub struct HostSample {
     /// The means by which the nodes run behind other work; None if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<WeightSample>,
+    /// The folders of nodes in the storage folders that the colony does not contain.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unlisted: Vec<UnlistedFolder>,
+}
+
+impl HostSample {
+    /// Returns whether the number belongs to a folder of a node that the colony does not contain.
+    #[must_use]
+    pub fn has_unlisted(&self, number: NodeId) -> bool {
+        self.unlisted.iter().any(|folder| folder.number == number)
+    }
 }
 
 /// The processes that the load averages of a host count.

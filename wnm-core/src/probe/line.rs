@@ -29,7 +29,7 @@ pub fn run_line(run: &ProbeRun, host: &str) -> String {
     fields.extend(run.rate().map(|rate| ("bytes_per_second", number(rate))));
     fields.extend(run.cost.map(|cost| ("cost_ant", number(cost.tokens()))));
     fields.extend(run.exit_code.map(|code| ("exit_code", format!("{code}i"))));
-    line("wnm_probe", &tags, &fields, run.started.after(run.took))
+    influx_line("wnm_probe", &tags, &fields, run.started.after(run.took))
 }
 
 /// Returns the line of a summary, with its line feed.
@@ -51,7 +51,7 @@ pub fn summary_line(summary: &ProbeSummary, host: &str, at: Timestamp) -> String
             fields.push((name, number(value)));
         }
     }
-    line("wnm_probe_summary", &tags, &fields, at)
+    influx_line("wnm_probe_summary", &tags, &fields, at)
 }
 
 fn integer(value: u64) -> String {
@@ -63,7 +63,9 @@ fn number(value: f64) -> String {
     format!("{value:?}")
 }
 
-fn line(measurement: &str, tags: &[(&str, &str)], fields: &[(&str, String)], at: Timestamp) -> String {
+/// Returns a line with its line feed. Values of fields are in the form of the protocol: `1.5`, `7i`, `true` or a quoted text.
+#[must_use]
+pub fn influx_line(measurement: &str, tags: &[(&str, &str)], fields: &[(&str, String)], at: Timestamp) -> String {
     let mut line = measurement.to_owned();
     // The protocol has no empty tags.
     for (key, value) in tags.iter().filter(|(_, value)| !value.is_empty()) {

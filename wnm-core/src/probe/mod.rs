@@ -15,7 +15,7 @@ mod window;
 
 pub use ceiling::{ProbeCeilings, ProbeLedger, Refused};
 pub use client::{ClientAnswer, ClientOutput, ClientRequest, Dialect, ProbeClient};
-pub use line::{run_line, summary_line};
+pub use line::{influx_line, run_line, summary_line};
 pub use outcome::{Atto, ContentCheck, ProbeOutcome, ProbeRun};
 pub use plan::{KnownFile, ProbeKind, ProbePlan, ProbeTask, SeededFile, SizeClass, TaskCause, TaskProblem};
 pub use schedule::{Assignment, Failed, Order, ProbeSchedule, RunId, Subject};

@@ -1,6 +1,7 @@
 //! The rules beyond the recorded decisions of the Python wnm, and the effect of outcomes on the state.
 #![expect(clippy::expect_used, reason = "a test may")]
 
+mod bad_input;
 mod cancel;
 mod classic;
 mod colony;

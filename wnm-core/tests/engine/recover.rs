@@ -5,7 +5,7 @@ use std::time::Duration;
 use wnm_core::steps::{ActionId, ActionRecord, Outcome, Step};
 use wnm_core::{
     Action, Blocker, Desired, Exit, ExitStatus, NodeState, Planned, Presence, Reason, ReasonGone, Selection, StopCause,
-    Verb, Verdict, evaluate, evaluate_request,
+    UnlistedFolder, Verb, Verdict, evaluate, evaluate_request,
 };
 
 use super::colony::{Colony, NOW, ago, id, percent};
@@ -298,6 +298,22 @@ fn failed_additions_wait_and_leave_taken_numbers_out() {
     assert_eq!(colony.decided(), [("add", 3)], "the ports of number 2 are taken");
     colony.state = colony.settled_state(&[(Action::Add { node: id(3) }, Outcome::Done)]);
     assert_eq!(colony.state.failures, []);
+}
+
+#[test]
+fn additions_skip_the_numbers_of_folders_without_a_row() {
+    let mut colony = Colony::new(&[]).running(1);
+    colony.look.host.unlisted =
+        [2, 3].map(|number| UnlistedFolder { folder: "/s".into(), number: id(number), uuid: String::new() }).to_vec();
+    assert_eq!(colony.decided(), [("add", 4)]);
+    let requested = |selection| {
+        let (policy, state) = (&colony.policy, colony.state.clone());
+        let evaluated = evaluate_request(policy, state, &colony.look, Verb::Add, &selection).evaluation;
+        evaluated.decision.actions.iter().map(|planned| planned.action.node()).collect::<Vec<_>>()
+    };
+    assert_eq!(requested(Selection::Count(2)), [id(4), id(5)]);
+    // The operator may have removed the folder in between.
+    assert_eq!(requested(Selection::Named(vec![id(2)])), [id(2)]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use wnm_core::{
-    Blocker, ClosedValve, Hold, HoldSource, NodeState, Planned, Presence, Reason, Refusal, Selection, SkipReason,
-    StopCause, TimeOfDay, Timestamp, Verb, Verdict, Version, evaluate, evaluate_request,
+    Blocker, ClosedValve, Hold, HoldSource, NodeState, Planned, Presence, Reason, Refusal, RolloutSample, RolloutWait,
+    Selection, SkipReason, StopCause, TimeOfDay, Timestamp, Verb, Verdict, Version, evaluate, evaluate_request,
 };
 
 use super::colony::{Colony, NOW, ago, id, percent};
@@ -175,6 +175,31 @@ fn unnamed_requests_beyond_max_unavailable_come_later() {
     // These verbs are to take nodes down.
     assert_eq!(request(Verb::Stop, &Selection::All), (4, vec![]));
     assert_eq!(request(Verb::Remove, &Selection::All), (4, vec![]));
+}
+
+#[test]
+fn rollout_of_a_fleet_delays_upgrades_and_nothing_else() {
+    let under = |mut colony: Colony, version: Version, wait| {
+        colony.look.valves.rollout = Some(RolloutSample { version, wait });
+        colony
+    };
+    let (new, newer) = (Version::new(0, 4, 17), Version::new(0, 4, 18));
+    assert_eq!(outdated(&[]).decided().len(), 10);
+    assert_eq!(under(outdated(&[]), new.clone(), None).decided().len(), 10);
+    for (version, wait, shown) in [
+        (new.clone(), Some(RolloutWait::NoLease), RolloutWait::NoLease),
+        (new.clone(), Some(RolloutWait::Aborted), RolloutWait::Aborted),
+        (newer, None, RolloutWait::OtherProgram),
+    ] {
+        let waiting = under(outdated(&[]), version.clone(), wait);
+        assert!(!waiting.decided().iter().any(|(verb, _)| *verb == "upgrade"));
+        assert_eq!(closed(&waiting), [ClosedValve::Rollout { version, wait: shown }]);
+    }
+    // The own settings of the host decide under a lease, too.
+    let by_nodes = under(outdated(&[("enable_upgrade", "false")]), new.clone(), None);
+    assert!(!by_nodes.decided().iter().any(|(verb, _)| *verb == "upgrade"));
+    assert_eq!(held(under(outdated(&[]), new.clone(), None)).decided(), []);
+    assert_eq!(under(growing(&[]), new, Some(RolloutWait::NoLease)).decided(), [("add", 5)]);
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! The fix for an error, where one is known.
 
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use wnm_core::VolumeFault;
+
 use super::{EngineProblem, NameHolder, ParsedFile, PlatformError, Refusal};
 
 impl PlatformError {
@@ -21,6 +26,7 @@ impl PlatformError {
                 format!("run `mount -o remount,exec \"$(findmnt -no TARGET -T '{path}')\"`, or set node_storage")
             }
             Self::Volume { path, fault } => crate::volume::hint(path, *fault),
+            Self::StorageUnusable { path, source } | Self::File { path, source, .. } => return of_volume(path, source),
             Self::NoUserSession { user } => format!(
                 "run `sudo loginctl enable-linger {user}`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
             ),
@@ -79,5 +85,52 @@ impl PlatformError {
             Self::NotStarted { .. } | Self::Hung { .. } => "check this host with `wnm doctor`",
             _ => return None,
         })
+    }
+}
+
+/// Returns a hint for an error of the volume that holds a path; None for an error of the path alone.
+fn of_volume(path: &Path, error: &io::Error) -> Option<String> {
+    Some(match error.kind() {
+        ErrorKind::ReadOnlyFilesystem => crate::volume::hint(path, VolumeFault::ReadOnly),
+        ErrorKind::StaleNetworkFileHandle => crate::volume::hint(path, VolumeFault::Failing),
+        ErrorKind::StorageFull => format!("free disk space on the volume of {}", path.display()),
+        ErrorKind::QuotaExceeded => {
+            format!("raise the disk quota of the user, or free disk space on the volume of {}", path.display())
+        }
+        _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+            crate::volume::hint(path, VolumeFault::Failing)
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+    use crate::error::FileOperation;
+
+    #[test]
+    fn errors_of_a_volume_have_the_hint_of_their_cause() {
+        for (errno, start) in [
+            (Errno::ROFS, "`dmesg` shows why; after a check of the file system run `mount -o remount,rw`"),
+            (Errno::NOSPC, "free disk space on the volume of /mnt/disk2/node"),
+            (Errno::DQUOT, "raise the disk quota of the user"),
+            (Errno::IO, "`dmesg` shows errors of the disk"),
+            (Errno::STALE, "`dmesg` shows errors of the disk"),
+        ] {
+            let (path, source) = ("/mnt/disk2/node".into(), errno.into());
+            let file = PlatformError::File { operation: FileOperation::CopyFolder, path, source };
+            let (path, source) = ("/mnt/disk2/node".into(), errno.into());
+            let storage = PlatformError::StorageUnusable { path, source };
+            for error in [file, storage] {
+                let hint = error.hint().unwrap_or_default();
+                assert!(hint.starts_with(start), "{error}: {hint}");
+            }
+        }
+        let (path, source) = ("/mnt/disk2/node".into(), Errno::ACCESS.into());
+        let hint = PlatformError::StorageUnusable { path, source }.hint();
+        assert_eq!(hint.as_deref(), Some("make the folder writable, or set another one with --node-storage FOLDER"));
     }
 }

@@ -89,7 +89,7 @@ impl HostExecutor<'_> {
             to: new.clone(),
             rate: self.settings.move_rate,
             // A node that is down must come up again, also on a volume that is nearly full.
-            reserve: if is_first { self.settings.crisis.0 } else { 0 },
+            reserve: is_first.then_some(self.settings.crisis.0),
         };
         Ok(match self.movers.poll(record.id, work)? {
             Polled::Done => Effect::Done(Evidence::Nothing),

@@ -68,8 +68,8 @@ impl HostExecutor<'_> {
                 program: facts.program().map_or_else(|| "unknown program".into(), Path::to_string_lossy).into_owned(),
             });
         }
-        if let Some(taken) = node.flavor.bound_ports(&node.ports).into_iter().find(|port| !ports::is_free(*port)) {
-            let (port, holder) = (ports::name(taken), ports::holder(taken));
+        if let [taken, ..] = ports::taken(node.flavor.bound_ports(&node.ports)).as_slice() {
+            let (port, holder) = (ports::name(*taken), ports::holder(*taken));
             if holder.is_none() && waited < PORT_RELEASE {
                 return Ok(Some(Effect::NotYet(format!("{port} is not free yet"))));
             }

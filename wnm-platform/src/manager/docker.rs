@@ -28,6 +28,8 @@ use engine::Engine;
 const TAIL: &str = "5";
 /// The deadline of a query of all nodes. A daemon that hangs must not take the time of the cycle.
 const QUERY_DEADLINE: Duration = Duration::from_secs(10);
+/// The number of attempts to read a container whose process ends at the same time.
+const INSPECTIONS: usize = 3;
 
 pub(super) struct Docker {
     kind: ManagerKind,
@@ -93,7 +95,13 @@ impl Docker {
     /// Returns the container with the name of a node, also an external one; None when it does not exist.
     fn container(&self, node: &Node) -> Result<Option<Container>, PlatformError> {
         let call = self.call("inspect").args(["--format", container::FORMAT]).arg(node.service_name());
-        let output = self.exec.run(&call)?;
+        let mut output = self.exec.run(&call)?;
+        for _ in 1..INSPECTIONS {
+            if !container::says_ended(&output) {
+                break;
+            }
+            output = self.exec.run(&call)?;
+        }
         match container::read(&output.text()).pop() {
             Some(container) => Ok(Some(container)),
             None if container::says_missing(&output, &node.service_name()) => Ok(None),
@@ -209,13 +217,13 @@ impl ProcessManager for Docker {
         // Processes of the node outside of its container end as well.
         let pid = container.as_ref().map(|container| container.pid).filter(|pid| *pid != 0);
         signal::all_but(pid, &self.processes, node, stop_signal)?;
-        if container.is_none() {
-            return Ok(());
-        }
+        let Some(container) = container else { return Ok(()) };
+        // podman forgets the stop of a container that ends in the same moment, and starts it again.
+        let ends_by_itself = container.has_just_restarted();
         let killed = match (self.engine(), stop_signal) {
             // `docker stop` would block for the stop timeout. After `kill`, docker does not restart the container either.
             (Engine::Docker, _) => self.succeed(&self.call("kill").args(["--signal", signal]).arg(node.service_name())),
-            (Engine::Podman, StopSignal::Term) if pid.is_some() => self.stop_by_podman(node),
+            (Engine::Podman, StopSignal::Term) if pid.is_some() && !ends_by_itself => self.stop_by_podman(node),
             // Only a container that is gone is not restarted for sure; the next start of the node creates it again.
             (Engine::Podman, StopSignal::Term | StopSignal::Kill) => {
                 self.succeed(&self.call("rm").args(["--force", "--time", "0"]).arg(node.service_name()))

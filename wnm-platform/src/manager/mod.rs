@@ -9,6 +9,7 @@ mod options;
 mod setsid;
 mod signal;
 mod systemd;
+mod unlisted;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -28,6 +29,8 @@ pub(crate) use systemd::command_line as systemd_command_line;
 pub(crate) use systemd::runtime_folder;
 pub(crate) use systemd::{ExternalUnit, Slice, has_systemd, slice_name};
 pub(crate) use systemd::{LINGERING_USERS, lingering_told};
+pub use unlisted::ProvenNode;
+pub(crate) use unlisted::settle as settle_unlisted;
 
 /// A process manager.
 ///

@@ -37,7 +37,7 @@ use crate::weight::ColonyWeight;
 /// The lock file of the node's process. It is never replaced: a lock belongs to an inode, not to a name.
 const LOCK: &str = ".wnm-lock";
 /// The file with the identity of the node's process.
-const PID_FILE: &str = "wnm.pid";
+pub(super) const PID_FILE: &str = "wnm.pid";
 /// The maximum size of the PID file, in bytes.
 const LIMIT: u64 = 256 * 1024;
 /// The number of attempts for an operation that a forked process can disturb: between fork and exec it holds every open

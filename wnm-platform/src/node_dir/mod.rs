@@ -7,7 +7,9 @@ mod protected;
 mod restore;
 mod trash;
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +32,7 @@ pub(crate) use protected::{
 };
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
 pub use trash::{Swept, delete_trashed, sweep_trash, trash, trash_size};
-pub(crate) use trash::{check_uuid, delete_below, trash_folder};
+pub(crate) use trash::{check_uuid, delete_below, trash_folder, trash_remnant};
 
 /// The file in a node's folder that names the node.
 pub const MARKER: &str = ".wnm-node";
@@ -197,6 +199,27 @@ pub struct Folder {
     pub flavor: Option<Flavor>,
 }
 
+impl Folder {
+    fn at(path: PathBuf) -> Self {
+        let marker = Marker::read(&path).ok().flatten();
+        let flavor = Flavor::ALL.into_iter().find(|flavor| holds_identity(&path, flavor));
+        Self { path, marker, flavor }
+    }
+}
+
+/// Returns the folders directly in a storage folder that have a marker, besides those with these names. Links are skipped.
+pub(crate) fn marked_besides(root: &Path, known: &BTreeSet<OsString>) -> Vec<Folder> {
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let is_new = |entry: &DirEntry| {
+        let name = entry.file_name();
+        name != TRASH && !known.contains(&name) && entry.file_type().is_ok_and(|kind| kind.is_dir())
+    };
+    let folders = entries.filter(is_new).map(|entry| Folder::at(entry.path()));
+    let mut marked: Vec<Folder> = folders.filter(|folder| folder.marker.is_some()).collect();
+    marked.sort_by(|one, other| one.path.cmp(&other.path));
+    marked
+}
+
 /// Returns all folders directly in the storage folders with a marker or an identity file. Links are skipped.
 ///
 /// # Errors
@@ -215,11 +238,9 @@ pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
             if entry.file_name() == TRASH || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
-            let path = entry.path();
-            let marker = Marker::read(&path).ok().flatten();
-            let flavor = Flavor::ALL.into_iter().find(|flavor| holds_identity(&path, flavor));
-            if marker.is_some() || flavor.is_some() {
-                found.push(Folder { path, marker, flavor });
+            let folder = Folder::at(entry.path());
+            if folder.marker.is_some() || folder.flavor.is_some() {
+                found.push(folder);
             }
         }
     }

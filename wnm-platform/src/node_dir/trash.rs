@@ -102,10 +102,18 @@ fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(),
 /// # Errors
 /// The folder is outside the storage folders or behind a link, or cannot be moved.
 pub(crate) fn trash_folder(node: &Node, roots: &[PathBuf]) -> Result<PathBuf, PlatformError> {
-    check_uuid(node)?;
-    let place = CheckedPath::of(&node.root_dir, roots)?;
+    trash_remnant(&node.root_dir, &node.uuid, roots)
+}
+
+/// Moves the folder with this UUID in its marker into the trash without its logs.
+///
+/// # Errors
+/// The folder is outside the storage folders or behind a link, or cannot be moved.
+pub(crate) fn trash_remnant(folder: &Path, uuid: &str, roots: &[PathBuf]) -> Result<PathBuf, PlatformError> {
+    check_file_name(folder, uuid)?;
+    let place = CheckedPath::of(folder, roots)?;
     end_age(&place.path);
-    rename_into(&place.root.join(TRASH), &place.path, &node.uuid)
+    rename_into(&place.root.join(TRASH), &place.path, uuid)
 }
 
 /// Checks that the UUID of a node is usable as a file name.
@@ -113,10 +121,11 @@ pub(crate) fn trash_folder(node: &Node, roots: &[PathBuf]) -> Result<PathBuf, Pl
 /// # Errors
 /// It is not.
 pub(crate) fn check_uuid(node: &Node) -> Result<(), PlatformError> {
-    if is_plain(&node.uuid) {
-        return Ok(());
-    }
-    Err(refused(&node.root_dir, Refusal::BadUuid(node.uuid.clone())))
+    check_file_name(&node.root_dir, &node.uuid)
+}
+
+fn check_file_name(folder: &Path, uuid: &str) -> Result<(), PlatformError> {
+    if is_plain(uuid) { Ok(()) } else { Err(refused(folder, Refusal::BadUuid(uuid.to_owned()))) }
 }
 
 /// Deletes a folder in another one until the deadline. Returns whether it is gone.

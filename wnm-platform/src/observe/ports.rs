@@ -5,9 +5,20 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket};
 
 use wnm_core::BoundPort;
 
-/// Tells whether a port is free, by binding it for a moment.
+/// Returns those of some ports that are in use, in their order.
+///
+/// The kernel's tables tell, where they can be read. Elsewhere each port is bound for a moment; a process that is started
+/// in that moment inherits the socket, and the port stays in use until its program runs.
 #[must_use]
-pub fn is_free(port: BoundPort) -> bool {
+pub fn taken(ports: impl IntoIterator<Item = BoundPort>) -> Vec<BoundPort> {
+    #[cfg(target_os = "linux")]
+    if let Some(in_use) = linux::in_use() {
+        return ports.into_iter().filter(|port| in_use.contains(port)).collect();
+    }
+    ports.into_iter().filter(|port| !can_be_bound(*port)).collect()
+}
+
+fn can_be_bound(port: BoundPort) -> bool {
     let bound = match port {
         BoundPort::LoopbackTcp(port) => TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(drop),
         BoundPort::Udp(port) => UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))
@@ -81,9 +92,24 @@ pub fn udp_of(pid: u32) -> Vec<u16> {
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::BTreeSet;
+    use std::net::IpAddr;
 
+    use procfs::net::TcpState;
     use procfs::process::{FDTarget, Process, all_processes};
     use wnm_core::BoundPort;
+
+    /// Returns the ports of all UDP sockets, and of all TCP sockets that listen for this host. None without the tables
+    /// of IPv4; a host without IPv6 has none of IPv6.
+    pub(super) fn in_use() -> Option<BTreeSet<BoundPort>> {
+        let udp = procfs::net::udp().ok()?.into_iter().chain(procfs::net::udp6().into_iter().flatten());
+        let tcp = procfs::net::tcp().ok()?.into_iter().chain(procfs::net::tcp6().into_iter().flatten());
+        let is_for_host = |address: &IpAddr| address.is_unspecified() || address.is_loopback();
+        let udp = udp.map(|entry| BoundPort::Udp(entry.local_address.port()));
+        let tcp = tcp
+            .filter(|entry| entry.state == TcpState::Listen && is_for_host(&entry.local_address.ip()))
+            .map(|entry| BoundPort::LoopbackTcp(entry.local_address.port()));
+        Some(udp.chain(tcp).collect())
+    }
 
     pub(super) fn holder(port: BoundPort) -> Option<String> {
         let sockets = sockets(port);
@@ -134,11 +160,26 @@ mod linux {
             }
             BoundPort::LoopbackTcp(port) => {
                 let both = [procfs::net::tcp(), procfs::net::tcp6()].into_iter().flatten().flatten();
-                let listens = |entry: &procfs::net::TcpNetEntry| entry.state == procfs::net::TcpState::Listen;
+                let listens = |entry: &procfs::net::TcpNetEntry| entry.state == TcpState::Listen;
                 both.filter(|entry| entry.local_address.port() == port && listens(entry))
                     .map(|entry| entry.inode)
                     .collect()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_for_this_host_take_their_ports() {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let tcp = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let (udp, tcp) = (udp.local_addr().unwrap().port(), tcp.local_addr().unwrap().port());
+        let both = |port| [BoundPort::Udp(port), BoundPort::LoopbackTcp(port)];
+        let taken = taken(both(tcp).into_iter().chain(both(udp)));
+        assert!(taken.contains(&BoundPort::Udp(udp)) && taken.contains(&BoundPort::LoopbackTcp(tcp)), "{taken:?}");
     }
 }

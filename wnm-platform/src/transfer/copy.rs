@@ -10,17 +10,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::fs::{FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 
+use super::flush::Flusher;
 use super::mover::Progress;
 use super::tree::{self, DEPTH, deeper, is_hash, is_same_version, kind, size};
 use super::verify::has_same_content;
 
-/// The bytes after which the copy is flushed, and then counts as copied after a cut.
-const BATCH: u64 = 256 << 20;
-/// The number of files after which the copy is flushed.
-const BATCH_FILES: usize = 4096;
 /// The size of a read, in bytes.
 pub(super) const BLOCK: usize = 1 << 20;
 
@@ -39,11 +36,8 @@ pub(super) struct Pass<'a> {
     /// Bytes per second; None without a limit.
     pub(super) rate: Option<u64>,
     pub(super) progress: &'a Progress,
-    target: OwnedFd,
     buffer: Vec<u8>,
-    /// Copied files whose content may not be on the drive yet, with the times of their sources.
-    unflushed: Vec<(PathBuf, Timestamps)>,
-    unflushed_bytes: u64,
+    flusher: Flusher,
     begun: Instant,
     copied: u64,
 }
@@ -73,19 +67,19 @@ impl<'a> Pass<'a> {
             compare,
             rate,
             progress,
-            target,
             buffer: vec![0; BLOCK],
-            unflushed: Vec::new(),
-            unflushed_bytes: 0,
+            flusher: Flusher::new(target),
             begun: Instant::now(),
             copied: 0,
         };
         pass.folder(source, &top, here, DEPTH)?;
-        pass.flush().map_err(at(here))
+        pass.flusher.finish().map_err(at(here))
     }
 
     fn folder(&mut self, source: &OwnedFd, target: &OwnedFd, path: &Path, depth: u32) -> Result<(), PassError> {
-        let entries = tree::entries(source).map_err(at(path))?;
+        let mut entries = tree::entries(source).map_err(at(path))?;
+        // Files are read in the order of their inodes, which is about that of the drive.
+        entries.sort_unstable_by_key(|(_, facts)| facts.st_ino);
         let copies = Self::remove_others(target, &entries, path, depth)?;
         for (name, facts) in &entries {
             let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
@@ -161,12 +155,7 @@ impl<'a> Pass<'a> {
         let is_sparse = u64::try_from(facts.st_blocks).unwrap_or_default().saturating_mul(512) < size(&facts);
         let bytes = self.content(&mut from, &mut to, is_sparse)?;
         give(&to, &facts)?;
-        self.unflushed.push((path.to_owned(), times(&facts)));
-        self.unflushed_bytes += bytes;
-        if self.unflushed_bytes >= BATCH || self.unflushed.len() >= BATCH_FILES {
-            self.flush()?;
-        }
-        Ok(())
+        self.flusher.add(path.to_owned(), times(&facts), bytes)
     }
 
     fn is_copied(
@@ -229,43 +218,6 @@ impl<'a> Pass<'a> {
             thread::sleep(left.min(Duration::from_millis(100)));
         }
     }
-
-    /// Flushes the copied files, and gives them the times of their sources: from now on they count as copied.
-    fn flush(&mut self) -> io::Result<()> {
-        if self.unflushed.is_empty() {
-            return Ok(());
-        }
-        flush(&self.target, self.unflushed.iter().map(|(path, _)| path.as_path()))?;
-        for (path, times) in self.unflushed.drain(..) {
-            match rustix::fs::utimensat(&self.target, &path, &times, AtFlags::SYMLINK_NOFOLLOW) {
-                // A second name of the same entry was copied since and removed it.
-                Ok(()) | Err(Errno::NOENT) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        self.unflushed_bytes = 0;
-        Ok(())
-    }
-}
-
-/// Flushes the files of a folder to the drive.
-#[cfg(target_os = "linux")]
-fn flush<'a>(target: &OwnedFd, _files: impl Iterator<Item = &'a Path>) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(target)?)
-}
-
-/// Flushes the files of a folder to the drive.
-#[cfg(not(target_os = "linux"))]
-fn flush<'a>(target: &OwnedFd, files: impl Iterator<Item = &'a Path>) -> io::Result<()> {
-    for file in files {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match rustix::fs::openat(target, file, flags, Mode::empty()) {
-            Ok(file) => rustix::fs::fsync(file)?,
-            Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 fn is_gone(error: &io::Error) -> bool {

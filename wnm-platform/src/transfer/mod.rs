@@ -5,6 +5,7 @@
 //! has the name of a node's folder before it is complete.
 
 mod copy;
+mod flush;
 mod mover;
 mod place;
 mod tree;

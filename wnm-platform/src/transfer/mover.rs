@@ -1,7 +1,7 @@
 //! Threads that copy folders beside the cycles of wnm, behind other work.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,8 +35,8 @@ pub(crate) struct Work {
     pub(crate) to: Node,
     /// Bytes per second; None without a limit.
     pub(crate) rate: Option<u64>,
-    /// Bytes that stay free on the target.
-    pub(crate) reserve: u64,
+    /// Bytes that stay free on the target; None after the first pass, which has checked the space for the folder.
+    pub(crate) reserve: Option<u64>,
 }
 
 /// The progress of a copy, shared with its thread.
@@ -138,8 +138,11 @@ fn begin(work: Work) -> Result<(Step, Mover), PlatformError> {
 fn describe(step: Step, progress: &Progress) -> String {
     let bytes = |value: &AtomicU64| Bytes(value.load(Ordering::Relaxed));
     let (done, total) = (bytes(&progress.done), bytes(&progress.total));
-    let verb = if step == Step::Verify { "compared" } else { "copied" };
-    format!("{verb} {} of {total}", Bytes(done.0.min(total.0)))
+    match step {
+        Step::Copy if total.0 > 0 => format!("copied {} of {total}", Bytes(done.0.min(total.0))),
+        Step::Verify => format!("compared {done}"),
+        _ => format!("copied {done}"),
+    }
 }
 
 fn run(work: &Work, progress: &Progress) -> Result<(), PlatformError> {
@@ -153,9 +156,13 @@ fn run(work: &Work, progress: &Progress) -> Result<(), PlatformError> {
     }
     let from = tree::open(source).map_err(|error| fail(source.clone(), error))?;
     let to = tree::open(&target).map_err(|error| fail(target.clone(), error))?;
-    let total = tree::total(&from, DEPTH).map_err(|error| fail(source.clone(), error))?;
-    progress.total.store(total, Ordering::Relaxed);
-    let within = |(path, error): (PathBuf, io::Error)| fail(source.join(path), error);
+    // Only the target is written, so that its volume is full or read-only, and not that of the node.
+    let within = |(path, error): (PathBuf, io::Error)| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => {
+            fail(target.join(path), error)
+        }
+        _ => fail(source.join(path), error),
+    };
     let compare = match work.step {
         Step::Verify => {
             let different = difference(&from, &to, std::path::Path::new(""), progress, DEPTH).map_err(within)?;
@@ -165,7 +172,12 @@ fn run(work: &Work, progress: &Progress) -> Result<(), PlatformError> {
         Step::Copy => Compare::Times,
         _ => Compare::Contents,
     };
-    let present = tree::total(&to, DEPTH).map_err(|error| fail(target.clone(), error))?;
-    check_free_space(&target, total.saturating_sub(present).saturating_add(work.reserve))?;
+    if let Some(reserve) = work.reserve {
+        // Not in the later passes: the node is down meanwhile.
+        let total = tree::total(&from, DEPTH).map_err(|error| fail(source.clone(), error))?;
+        progress.total.store(total, Ordering::Relaxed);
+        let present = tree::total(&to, DEPTH).map_err(|error| fail(target.clone(), error))?;
+        check_free_space(&target, total.saturating_sub(present).saturating_add(reserve))?;
+    }
     Pass::run(&from, to, compare, work.rate, progress).map_err(within)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use wnm_core::steps::Step;
 use wnm_core::{ActionId, Node};
 
+use super::flush::Flusher;
 use super::mover::Progress;
 use super::place::{lock_file, staging};
 use super::tree::DEPTH;
@@ -49,7 +50,13 @@ impl Host {
     }
 
     fn work(&self, step: Step) -> Work {
-        Work { step, from: self.from.clone(), to: self.to.clone(), rate: None, reserve: 0 }
+        Work {
+            step,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            rate: None,
+            reserve: (step == Step::Copy).then_some(0),
+        }
     }
 
     /// Runs the work of a step to its end.
@@ -182,6 +189,32 @@ fn interrupted_copy_continues_behind_its_lock() {
 }
 
 #[test]
+fn file_counts_as_copied_once_it_is_flushed() {
+    use rustix::fs::{Timespec, Timestamps};
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a record"), "x").unwrap();
+    let at = Timespec { tv_sec: 1_000_000, tv_nsec: 7 };
+    let modified = || fs::metadata(folder.path().join("a record")).unwrap().mtime();
+    let added = |bytes| {
+        let mut flusher = Flusher::new(tree::open(folder.path()).unwrap());
+        flusher.add("a record".into(), Timestamps { last_access: at, last_modification: at }, bytes).unwrap();
+        flusher
+    };
+    // A pass that ends early leaves its last batch, which the next pass copies again.
+    drop(added(1));
+    assert!(modified() > 1_000_000);
+    added(1).finish().unwrap();
+    assert_eq!(modified(), 1_000_000);
+    // A batch that is being flushed is completed before the lock of the copy is free.
+    fs::write(folder.path().join("a record"), "y").unwrap();
+    drop(added(1 << 40));
+    assert_eq!(modified(), 1_000_000);
+    // A failed flush ends the pass.
+    fs::remove_file(folder.path().join("a record")).unwrap();
+    assert!(added(1).finish().is_err());
+}
+
+#[test]
 fn rate_limits_the_copy() {
     let host = Host::new();
     fs::write(host.from.root_dir.join("large"), vec![7; 4 << 20]).unwrap();
@@ -221,7 +254,7 @@ fn places_are_checked() {
     let gone = node_at(&host.roots[0].join("antnode0009"));
     assert!(prepare(&gone, &host.to, &host.roots).is_err());
     // A full volume is found before the copy.
-    let full = Work { reserve: u64::MAX / 2, ..host.work(Step::Copy) };
+    let full = Work { reserve: Some(u64::MAX / 2), ..host.work(Step::Copy) };
     prepare(&host.from, &host.to, &host.roots).unwrap();
     let movers = Movers::default();
     let error = loop {

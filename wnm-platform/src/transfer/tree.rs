@@ -32,7 +32,7 @@ pub(super) fn open_file(folder: impl AsFd, name: &CStr) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat(folder, name, flags, Mode::empty())?)
 }
 
-/// Returns the entries of a folder with their facts, without those that vanish meanwhile.
+/// Returns the entries of a folder with their facts in the order of their names, without those that vanish meanwhile.
 pub(super) fn entries(folder: &OwnedFd) -> io::Result<Vec<(CString, Stat)>> {
     let mut found = Vec::new();
     for entry in Dir::read_from(folder)? {
@@ -45,6 +45,9 @@ pub(super) fn entries(folder: &OwnedFd) -> io::Result<Vec<(CString, Stat)>> {
             found.push((name.to_owned(), facts));
         }
     }
+    found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    // btrfs lists a name twice that is replaced meanwhile.
+    found.dedup_by(|one, other| one.0 == other.0);
     Ok(found)
 }
 

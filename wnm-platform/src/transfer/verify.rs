@@ -32,9 +32,7 @@ pub(super) fn difference(
     let is_copied = |kind: FileType| matches!(kind, FileType::RegularFile | FileType::Directory | FileType::Symlink);
     let mut wanted = tree::entries(source).map_err(at(path))?;
     wanted.retain(|(_, facts)| is_copied(kind(facts)));
-    let mut found = tree::entries(copy).map_err(at(path))?;
-    wanted.sort_by(|one, other| one.0.cmp(&other.0));
-    found.sort_by(|one, other| one.0.cmp(&other.0));
+    let found = tree::entries(copy).map_err(at(path))?;
     if let Some((name, _)) = wanted.iter().zip(&found).find(|(one, other)| one.0 != other.0).map(|(one, _)| one) {
         return Ok(Some(path.join(OsStr::from_bytes(name.to_bytes()))));
     }

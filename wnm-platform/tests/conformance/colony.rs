@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,14 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord, take_step};
 use wnm_core::{
-    Action, ActionId, ActionRecord, FAUCET, FirewallKind, Flavor, HostDefaults, ManagerKind, Node, NodeId, Outcome,
-    Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Scope, Settings, Timestamp, Upnp,
+    Action, ActionId, ActionRecord, BoundPort, FAUCET, FirewallKind, Flavor, HostDefaults, ManagerKind, Node, NodeId,
+    Outcome, Planned, Ports, ProcessIdentity, Program as Manager, RawSettings, Reason, Scope, Settings, Timestamp,
+    Upnp,
 };
 use wnm_platform::executor::HostExecutor;
 use wnm_platform::fake_node::{self, Behaviour, Program, Script};
 use wnm_platform::manager::{self, Options, ProcessManager, Service, StopSignal};
+use wnm_platform::observe::ports;
 use wnm_platform::observe::process::{Liveness, ProcessInfo, Processes};
 use wnm_platform::{Movers, firewall, node_dir};
 
@@ -277,7 +279,7 @@ impl TestColony {
         command.arg(FAUCET.to_string()).arg("--log-output-dest").arg(self.folder.path().join("external-logs"));
         command.arg("evm-arbitrum-one").stdout(std::process::Stdio::null());
         let child = spawn(&mut command);
-        wait_for("an external process", || UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err());
+        wait_for("an external process", || ports::is_bound(BoundPort::Udp(port)));
         ExternalProcess(child)
     }
 }
@@ -386,8 +388,8 @@ pub(crate) fn free_port() -> u16 {
             ours.1 = ports;
             continue;
         };
-        let udp = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port));
-        if udp.is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        // A socket that is bound here would be inherited by a process that another check starts in the same moment.
+        if ports::taken([BoundPort::Udp(port), BoundPort::LoopbackTcp(port)]).is_empty() {
             return port;
         }
     }

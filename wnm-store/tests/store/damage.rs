@@ -2,10 +2,10 @@
 
 use rusqlite::Connection;
 use std::fs;
-use wnm_core::{Action, NodeState};
+use wnm_core::{Action, Desired, NodeState};
 use wnm_store::{Activity, CycleKind, HistoryFilter, Record, Store, StoreError};
 
-use crate::fixtures::{at, decision, folder, id, node, observation, save, settings};
+use crate::fixtures::{at, decision, every_state, folder, id, node, observation, save, settings};
 
 #[test]
 fn damaged_row_hides_no_other_row() {
@@ -43,6 +43,61 @@ fn damaged_row_hides_no_other_row() {
     assert_eq!((history.cycles.len(), history.unreadable.len()), (1, 2));
     let defects: Vec<String> = store.check().unwrap().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!("defects", defects.join("\n"));
+}
+
+/// Desired states that a person wrote into the database: each word with each state, with the digest of its row and with
+/// another one. No node is lost, a condition that cannot be is reported, and the next cycle writes the one that counts.
+#[test]
+fn impossible_desired_states_are_reported_and_repaired() {
+    let (_folder, path) = folder();
+    let mut store = Store::create(&path).unwrap();
+    let states: Vec<_> = (1..).map(id).zip(every_state()).collect();
+    let nodes: Vec<_> = states.iter().map(|(id, state)| (node(id.get()), state.clone())).collect();
+    store.insert_nodes(&nodes).unwrap();
+    let words = Desired::ALL.map(Desired::word).into_iter().chain(["dancing", ""]);
+    let edits = words.flat_map(|word| [(word, true), (word, false)]);
+    for (now, (word, is_digest_right)) in (1..).zip(edits) {
+        let state = store.load(settings()).unwrap().state;
+        save(&mut store, now, &state, 1..=9);
+        // A copy has no state in memory.
+        let copy = path.with_file_name(format!("copy-{now}.db"));
+        store.backup(&copy).unwrap();
+        let mut edited = Store::open(&copy).unwrap();
+        edit_desired(&edited, word, is_digest_right);
+        let colony = edited.load(settings()).unwrap();
+        assert_eq!(colony.state.nodes.iter().map(|(id, state)| (*id, state.clone())).collect::<Vec<_>>(), states);
+        assert_eq!(colony.nodes.len(), states.len());
+        let counts = |state: &NodeState| {
+            let desired = Desired::from_word(word).filter(|desired| desired.is_possible_in(state));
+            desired.filter(|_| is_digest_right)
+        };
+        for (id, state) in &states {
+            let want = counts(state).unwrap_or(Desired::implied_by(state));
+            assert_eq!(colony.state.desired(*id, state), want, "{word} in {}", state.word());
+        }
+        let wrong = states.iter().filter(|(_, state)| counts(state).is_none()).count();
+        assert_eq!(edited.snapshot().unwrap().unreadable.len(), wrong, "{word}, {is_digest_right}");
+        save(&mut edited, 1000, &colony.state, 1..=9);
+        assert_eq!(edited.snapshot().unwrap().unreadable.len(), 0, "{word}, {is_digest_right}");
+        assert_eq!(Store::open(&copy).unwrap().load(settings()).unwrap().state.desired, colony.state.desired);
+    }
+}
+
+/// Writes a word as the desired state of every node, as a person with a SQLite shell can.
+fn edit_desired(store: &Store, word: &str, is_digest_right: bool) {
+    let db = Connection::open(store.path()).unwrap();
+    db.pragma_update(None, "ignore_check_constraints", true).unwrap();
+    for number in 1..=9_i64 {
+        let mut digest = crc32fast::Hasher::new();
+        for (kind, bytes) in [(1, number.to_le_bytes().as_slice()), (3, word.as_bytes())] {
+            digest.update(&[kind]);
+            digest.update(&(bytes.len() as u64).to_le_bytes());
+            digest.update(bytes);
+        }
+        let digest = i64::from(digest.finalize()) + i64::from(!is_digest_right);
+        let edited = db.execute("UPDATE desired SET desired = ?1, digest = ?2 WHERE node = ?3", (word, digest, number));
+        assert_eq!(edited, Ok(1));
+    }
 }
 
 #[test]

@@ -134,7 +134,9 @@ pub(super) fn down(platform: &Platform, snapshot: &Snapshot, storage: &Storage) 
         let why = if is_dead(id) {
             "its folder is missing".to_owned()
         } else {
-            recovery::text(state.recoveries.get(id), snapshot.samples.get(id), now)
+            // A sample of the running node is older than its end.
+            let last = snapshot.samples.get(id).filter(|sample| !recovery::is_up(sample));
+            recovery::text(state.recoveries.get(id), last, now)
         };
         format!("{} ({why})", id.name())
     });

@@ -1,12 +1,12 @@
 //! Whether the ports of nodes that do not run are free.
 
-use wnm_core::{BoundPort, NodeId, NodeState, Settings};
+use wnm_core::{NodeId, NodeState, Settings};
 use wnm_platform::observe::ports;
 use wnm_store::Snapshot;
 
 use super::{Check, counted};
 
-/// Binds the ports of each stopped node, and of each node that the node cap still allows.
+/// Checks the ports of each stopped node, and of each node that the node cap still allows.
 pub(super) fn check(settings: &Settings, snapshot: Option<&Snapshot>) -> Check {
     const CHECK: &str = "ports";
     // A port of a running node is bound by that node.
@@ -16,7 +16,7 @@ pub(super) fn check(settings: &Settings, snapshot: Option<&Snapshot>) -> Check {
         Some(node) => node.flavor.bound_ports(&node.ports),
         None => settings.ports.of(id).map(|ports| settings.flavor.bound_ports(&ports)).unwrap_or_default(),
     });
-    let taken: Vec<BoundPort> = wanted.filter(|port| !ports::is_free(*port)).collect();
+    let taken = ports::taken(wanted);
     let [first, ..] = taken.as_slice() else {
         return Check::ok(
             CHECK,

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use wnm_agent::fleet::FleetState;
+use wnm_agent::fleet::invitation::accept;
 use wnm_agent::fleet::membership::{Invitation, Membership};
-use wnm_agent::fleet::operator::{FleetError, accept};
+use wnm_agent::fleet::operator::FleetError;
 use wnm_agent::fleet::publisher::Publisher;
 use wnm_core::EngineUrl;
 use wnm_store::Store;

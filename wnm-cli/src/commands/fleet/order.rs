@@ -61,7 +61,7 @@ pub(super) fn resume(path: &Path, args: FleetResume, output: &Output) -> Result<
     finish(&mut connection, &args.order, &order, ("resume", Some(generation)), is_obeyed, output)
 }
 
-fn key(path: &Path) -> Result<SigningKey, CliError> {
+pub(super) fn key(path: &Path) -> Result<SigningKey, CliError> {
     SigningKey::read(&Operator::key_path(path)).map_err(|error| failed(FleetError::from(error)))
 }
 

@@ -3,6 +3,7 @@
 mod carry;
 mod found;
 mod from_wnm;
+mod preset;
 
 use std::path::{Path, PathBuf};
 
@@ -70,6 +71,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         // Otherwise the colony would be in folders of `/`, and elsewhere for a command that has a home directory.
         return Err(CommandError::NoHome { user: places::user() }.into());
     }
+    let args = &*preset::ask(args, output)?;
     match args {
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
         Init { import: true, .. } => return found::import(db, args, output),

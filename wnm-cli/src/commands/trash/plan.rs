@@ -5,15 +5,26 @@ use std::fs;
 use std::path::Path;
 
 use wnm_core::{AllocationError, NewNodeInputs, Node, NodeId, Settings, Timestamp, free_ids, new_node};
-use wnm_platform::node_dir::RemovedNode;
+use wnm_platform::node_dir::{RemovedNode, TRASH};
 
 use crate::args::RemovedName;
+use crate::commands::unlisted::{Process, Unlisted};
 use crate::error::{CliError, TrashError};
 
 /// A removed node and the node that it becomes.
 pub(super) struct Place {
     pub(super) removed: RemovedNode,
     pub(super) node: Node,
+    pub(super) origin: Origin,
+}
+
+/// The place of the folder of a node before its restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// The trash, or the storage folder after an interrupted restore.
+    Trash,
+    /// The storage folder, where its process may run: the database does not contain the node.
+    Storage(Process),
 }
 
 /// The restore of one name.
@@ -31,6 +42,8 @@ pub(super) struct Surroundings<'a> {
     /// The nodes of the colony, and those that are about to be restored.
     pub(super) nodes: BTreeMap<NodeId, Node>,
     pub(super) removed: Vec<RemovedNode>,
+    /// Nodes in the storage folders that the database does not contain.
+    pub(super) unlisted: Vec<Unlisted>,
 }
 
 impl Surroundings<'_> {
@@ -62,8 +75,14 @@ impl Surroundings<'_> {
         if is_occupied(&node.root_dir, &removed) {
             return Err(TrashError::FolderTaken { name: named, folder: node.root_dir, free: self.free() }.into());
         }
+        let unlisted = self.unlisted.iter().find(|unlisted| unlisted.node.uuid == removed.uuid);
+        let origin = unlisted.map_or(Origin::Trash, |unlisted| Origin::Storage(unlisted.process));
+        // Its process may run on the folder.
+        if origin != Origin::Trash && !is_same(&node.root_dir, &removed.folder) {
+            return Err(TrashError::InPlace { uuid: removed.uuid, folder: removed.folder }.into());
+        }
         self.nodes.insert(id, node.clone());
-        Ok(Plan::Restore(Box::new(Place { removed, node })))
+        Ok(Plan::Restore(Box::new(Place { removed, node, origin })))
     }
 
     /// Returns the removed node of this name, or as an error the number of the node if the colony contains it.
@@ -73,7 +92,8 @@ impl Surroundings<'_> {
             RemovedName::Uuid(beginning) => uuid.starts_with(beginning),
         };
         let is_present = |uuid: &str| self.nodes.values().any(|node| node.uuid == uuid);
-        let mut found = self.removed.iter().filter(|one| is_named(&one.uuid, one.id) && !is_present(&one.uuid));
+        let all = self.removed.iter().chain(self.unlisted.iter().map(|unlisted| &unlisted.node));
+        let mut found = all.filter(|one| is_named(&one.uuid, one.id) && !is_present(&one.uuid));
         let Some(one) = found.next() else {
             let existing = self.nodes.values().find(|node| is_named(&node.uuid, Some(node.id)));
             return existing.map(|node| Err(node.id)).ok_or_else(|| TrashError::NotFound { name: name.to_string() });
@@ -114,7 +134,9 @@ impl Surroundings<'_> {
 
     /// Returns a node under the present settings, for a folder whose description could not be written.
     fn undescribed(&self, removed: &RemovedNode, id: NodeId) -> Result<Node, CliError> {
-        let storage = removed.folder.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
+        let parent = removed.folder.parent();
+        let trash = parent.filter(|parent| parent.file_name().is_some_and(|name| name == TRASH));
+        let storage = trash.and_then(Path::parent).or(parent).unwrap_or(Path::new("/"));
         let inputs = NewNodeInputs {
             uuid: removed.uuid.clone(),
             roll: getrandom::u64()?,
@@ -156,10 +178,11 @@ fn renumber(node: &mut Node, id: NodeId) {
 
 /// Tells whether something else is at the place of a node.
 fn is_occupied(place: &Path, removed: &RemovedNode) -> bool {
-    match (place.canonicalize(), removed.folder.canonicalize()) {
-        (Ok(place), Ok(folder)) => place != folder,
-        _ => fs::symlink_metadata(place).is_ok(),
-    }
+    fs::symlink_metadata(place).is_ok() && !is_same(place, &removed.folder)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// Returns the time when the identity file was written, which is the creation of the node.

@@ -38,7 +38,8 @@ impl Presence {
     }
 }
 
-/// A host of a fleet. All but its name is as the host publishes it; null for a host that is away.
+/// A host of a fleet. All but its name is as the host publishes it; null for a host that is away, of which `wnm fleet
+/// serve` has the last state.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct HostView {
@@ -129,6 +130,11 @@ impl HostView {
             problem: damaged.or(problem),
             age: state.map(|state| now.since(state.at)),
         }
+    }
+
+    /// Returns the view of a host whose state the engine has forgotten.
+    pub(crate) fn stale(self) -> Self {
+        Self { presence: Presence::Away, ..self }
     }
 
     /// Returns the last column: the problem, the hold, or the signals over their high threshold.

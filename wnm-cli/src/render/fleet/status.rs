@@ -128,6 +128,13 @@ impl FleetStatusView {
     }
 }
 
+impl FleetStatusView {
+    /// Returns the commands that the engine carries, a sentence each.
+    pub(crate) fn command_lines(&self) -> Vec<String> {
+        self.commands.iter().map(|command| anstream::adapter::strip_str(&command.line()).to_string()).collect()
+    }
+}
+
 /// Returns the page of a fleet.
 pub(crate) fn status(view: &FleetStatusView) -> String {
     let FleetStatusView { fleet, url, hosts, hosts_up, hosts_held, nodes_up, nodes_desired, .. } = view;

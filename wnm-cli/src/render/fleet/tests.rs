@@ -9,12 +9,13 @@ use wnm_agent::fleet::document::{HostEvents, HostState, NodeRow};
 use wnm_agent::fleet::membership::{Login, Membership, Operator, Plaintext};
 use wnm_agent::fleet::name::Name;
 use wnm_agent::fleet::operator::{Carried, HostRecord};
+use wnm_agent::fleet::rollout::progress::{Failure, Progress, Rollout};
 use wnm_agent::fleet::signature::PublicKey;
 use wnm_core::{EngineUrl, Timestamp};
 
 use super::{
-    CreatedFleet, FleetEventView, FleetNodeView, FleetStatusView, HostView, Invited, Member, Obedience, Sent, created,
-    event_line, events, hosts, invited, joined, left, nodes, sent, status,
+    CreatedFleet, FleetEventView, FleetNodeView, FleetStatusView, HostView, Invited, Member, Obedience, RolloutView,
+    Sent, created, event_line, events, hosts, invited, joined, left, nodes, rollout_change, sent, status,
 };
 use crate::render::page::Width;
 
@@ -81,6 +82,41 @@ fn carried() -> Vec<Carried> {
         Carried::Stop(stop),
         Carried::Refused(Target::All, Refusal::Signature),
     ]
+}
+
+#[test]
+fn rollouts_of_the_fleet() {
+    let rollout = |phase: &str, hosts: serde_json::Value| -> Rollout {
+        let seconds = |secs: u64| serde_json::json!({"secs": secs, "nanos": 0});
+        serde_json::from_value(serde_json::json!({
+            "plan": {"program": {"version": "0.4.18", "sha256": "ab".repeat(32)}, "canary": 1, "max_parallel": "50%",
+                "max_failures": "1", "min_healthy_time": seconds(60), "healthy_deadline": seconds(60),
+                "progress_deadline": seconds(60), "stagger": seconds(0), "auto_promote": false},
+            "generation": 7, "started": NOW, "phase": phase, "hosts": hosts, "until": NOW, "canaries": 1,
+            "last_lease": null, "last_change": NOW
+        }))
+        .unwrap()
+    };
+    let wait = |reason: &str| serde_json::json!({"waiting": reason});
+    let leased = serde_json::json!({"leased": {"since": NOW, "until": NOW.after(Duration::from_secs(300)), "outdated": 7,
+        "progress": NOW, "sequence": 1, "upgraded": null, "healthy": null}});
+    let mut hosts = serde_json::json!({"web-01": "healthy", "web-02": leased});
+    for (number, reason) in ["turn", "away", "program", "held", "by_nodes", "unhealthy"].iter().enumerate() {
+        hosts[format!("web-1{number}")] = wait(reason);
+    }
+    for (number, failure) in ["lease_lapsed", "refused", "no_progress", "unhealthy"].iter().enumerate() {
+        hosts[format!("web-2{number}")] = serde_json::json!({"failed": failure});
+    }
+    let full = RolloutView::from(&rollout("waves", hosts));
+    let mut pages = vec![plain(&super::rollout(&full)), serde_json::to_string_pretty(&full).unwrap()];
+    let many: serde_json::Map<_, _> = (0..13).map(|number| (format!("h-{number:02}"), wait("away"))).collect();
+    for phase in ["canary", "promotable", "complete", "incomplete", "stopped", "aborted"] {
+        pages.push(plain(&super::rollout(&RolloutView::from(&rollout(phase, serde_json::json!({}))))));
+    }
+    pages.push(plain(&super::rollout(&RolloutView::from(&rollout("incomplete", many.into())))));
+    let failed = Progress::Failed(Failure::Refused);
+    pages.push([Progress::Healthy, failed].map(|progress| rollout_change(&name("web-1"), &progress)).join("\n"));
+    insta::assert_snapshot!(pages.join("\n"));
 }
 
 fn plain(text: &str) -> String {

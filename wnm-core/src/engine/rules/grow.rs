@@ -102,7 +102,8 @@ pub(crate) fn fill(situation: &Situation<'_>, plan: &mut Plan, allowance: usize)
         left = 0;
     }
     let most = left.min(cap.saturating_sub(total) as usize);
-    let free = free_ids(taken, policy.highest_node_id_used).filter(|id| !failures::avoids(failed, *id));
+    let free = free_ids(taken, policy.highest_node_id_used)
+        .filter(|id| !failures::avoids(failed, *id) && !observation.host.has_unlisted(*id));
     for node in free.take(most) {
         plan.push(Action::Add { node }, Reason::HeadroomToAdd { total, cap });
     }

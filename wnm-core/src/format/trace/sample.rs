@@ -56,7 +56,7 @@ impl TraceSample {
 impl HostSample {
     /// Returns everything except the volumes, whose copy would allocate.
     fn figures(&self) -> Self {
-        Self { volumes: Vec::new(), ..*self }
+        Self { volumes: Vec::new(), unlisted: Vec::new(), ..*self }
     }
 }
 
@@ -282,6 +282,7 @@ impl SampleLine<'_> {
             cpu_quota: self.cpu_quota,
             cpu_limit: self.cpu_limit,
             weight: self.weight,
+            unlisted: Vec::new(),
         };
         let target = self.antnode_version.and_then(|text| text.parse().ok());
         let running_nodes = self.running_nodes.filter(|count| *count <= MOST_NODES);

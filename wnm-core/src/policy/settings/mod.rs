@@ -107,6 +107,10 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// The address of the engine of the fleet; None on a host of no fleet.
     pub fleet_url: Option<EngineUrl>,
+    /// The file with the receivers of alerts; None without alerts.
+    pub alerts: Option<PathBuf>,
+    /// The file that names the InfluxDB server; None without one.
+    pub influx: Option<PathBuf>,
     /// The probes of the network.
     pub probe: ProbeSettings,
     /// The image of the containers under docker.
@@ -183,6 +187,8 @@ impl Settings {
             hold_url: raw.hold_url.clone(),
             ca_file: raw.ca_file.clone().map(|path| path.0),
             fleet_url: raw.fleet_url.clone(),
+            alerts: raw.alerts.clone().map(|path| path.0),
+            influx: raw.influx.clone().map(|path| path.0),
             probe,
             antctl: raw.antctl_path.as_ref().map(PathBuf::from),
             antctl_version: raw.antctl_version.clone(),

@@ -235,6 +235,10 @@ settings! {
     ca_file: Path = default("the public authorities").example("/etc/ssl/own-ca.pem").affects(Affects::None).without_old_variable().path(),
     /// Address of the engine of the fleet, redis:// or rediss:// with host and port; wnm fleet join sets it. Without it no part of a fleet runs.
     fleet_url: EngineUrl = default("none").example("rediss://redis.example.org:6379").affects(Affects::None).without_old_variable(),
+    /// File with the receivers of alerts of a daemon, of mode 0600.
+    alerts: Path = default("none").example("/etc/wnm/alerts.toml").affects(Affects::None).without_old_variable().path(),
+    /// File of mode 0600 for the lines of a daemon, with url, org, bucket and token (InfluxDB 2), url and database (InfluxDB 1), or the name of a file.
+    influx: Path = default("none").example("/etc/wnm/influx.toml").affects(Affects::None).without_old_variable().path(),
     /// Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers.
     probe: bool = default("false").affects(Affects::None).without_old_variable(),
     /// Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell.

@@ -14,7 +14,7 @@ use crate::node_dir::Folder;
 
 /// The template of a survey: a line of JSON for each container. Arguments are included only for containers without the
 /// label of wnm, to stay short with hundreds of containers.
-pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"finished":{{json .State.FinishedAt}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}{{if not (index .Config.Labels "wnm.root")}},"arguments":{{json .Args}}{{end}}}"#;
+pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"finished":{{json .State.FinishedAt}},"restarts":{{json .RestartCount}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}{{if not (index .Config.Labels "wnm.root")}},"arguments":{{json .Args}}{{end}}}"#;
 /// The template for the discovery of nodes, with the complete definition.
 pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}},"working_dir":{{json .Config.WorkingDir}}}"#;
 
@@ -36,6 +36,9 @@ pub(super) struct Container {
     /// The time of the last exit, as RFC 3339.
     #[serde(default)]
     finished: String,
+    /// The number of restarts by the engine since the last requested start.
+    #[serde(default)]
+    restarts: u32,
     /// The folder of its node, from the label.
     #[serde(default, deserialize_with = "label")]
     pub(super) root: Option<String>,
@@ -75,6 +78,11 @@ pub(super) fn says_missing(output: &Output, name: &str) -> bool {
     said.lines().any(|line| line.contains("no such") && line.split_whitespace().any(is_name))
 }
 
+/// Tells whether podman failed because the process of the container ended while podman read its facts.
+pub(super) fn says_ended(output: &Output) -> bool {
+    !output.is_success() && String::from_utf8_lossy(&output.stderr).to_lowercase().contains("no such process")
+}
+
 /// Tells whether docker reported that the image is not on this host. docker and podman word it differently.
 pub(super) fn says_image_missing(output: &Output) -> bool {
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
@@ -99,10 +107,19 @@ impl Container {
 
     /// Tells whether the container exited a moment ago.
     pub(super) fn has_just_ended(&self) -> bool {
+        self.pid == 0 && self.ended_recently()
+    }
+
+    /// Tells whether the engine started the container a moment ago, after it had ended.
+    pub(super) fn has_just_restarted(&self) -> bool {
+        self.pid != 0 && self.restarts > 0 && self.ended_recently()
+    }
+
+    fn ended_recently(&self) -> bool {
         let finished = self.finished.parse::<jiff::Timestamp>().ok();
         let age =
             finished.and_then(|finished| Duration::try_from(jiff::Timestamp::now().duration_since(finished)).ok());
-        self.pid == 0 && age.is_some_and(|age| age < RESTART_TIME)
+        age.is_some_and(|age| age < RESTART_TIME)
     }
 
     /// Returns the status with which the process of a stopped container ended. Docker reports a signal as 128 and its

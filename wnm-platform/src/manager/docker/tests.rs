@@ -12,6 +12,10 @@ const KIND: ManagerKind = ManagerKind::new(Program::Docker, Scope::User);
 
 /// Returns a docker that gives these outputs in order, and the log of the calls it received.
 fn scripted(answers: Vec<Output>) -> (Docker, Arc<Mutex<Vec<String>>>) {
+    scripted_by(Engine::Docker, answers)
+}
+
+fn scripted_by(engine: Engine, answers: Vec<Output>) -> (Docker, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let (log, answers) = (Arc::clone(&asked), Mutex::new(answers.into_iter()));
     let exec = Exec::scripted(move |call| {
@@ -20,12 +24,42 @@ fn scripted(answers: Vec<Output>) -> (Docker, Arc<Mutex<Vec<String>>>) {
         Ok(answers.lock().unwrap().next().unwrap_or_default())
     });
     let docker = Docker::with(KIND, &Options::default(), exec, Processes::of_host());
-    docker.engine.set(Engine::Docker).unwrap();
+    docker.engine.set(engine).unwrap();
     (docker, asked)
 }
 
 fn line(name: &str, status: &str, pid: u32, code: i64, root: &str) -> String {
     format!(r#"{{"name":"/{name}","status":"{status}","pid":{pid},"code":{code},"root":"{root}","digest":""}}"#)
+}
+
+/// podman forgets the stop of a container whose process ends at the same moment.
+#[test]
+fn stop_removes_a_container_that_podman_has_just_started_again() {
+    let node = node_at(Path::new("/s/antnode0001"));
+    let name = node.service_name();
+    let (now, own) = (jiff::Timestamp::now(), std::process::id());
+    let long_ago = now - jiff::SignedDuration::from_secs(60);
+    let running = |finished: jiff::Timestamp, restarts: u32| {
+        Output::success(format!(
+            r#"{{"name":"{name}","status":"running","pid":{own},"code":0,"finished":"{finished}","restarts":{restarts},"root":"/s/antnode0001"}}"#
+        ))
+    };
+    for (finished, restarts, expected) in
+        [(now, 1, "rm --force"), (now, 0, "stop --time"), (long_ago, 1, "stop --time")]
+    {
+        // The process of the first inspection ended in the middle.
+        let ended = Output {
+            code: Some(125),
+            stderr: b"Error: read /proc/7/cgroup: no such process".to_vec(),
+            ..Output::default()
+        };
+        let (docker, asked) =
+            scripted_by(Engine::Podman, vec![ended, running(finished, restarts), Output::success("")]);
+        docker.stop(&node, StopSignal::Term).unwrap();
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked.len(), 3, "{asked:?}");
+        assert!(asked[2].contains(expected), "{asked:?}");
+    }
 }
 
 #[test]

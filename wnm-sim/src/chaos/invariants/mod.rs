@@ -103,6 +103,8 @@ pub enum Property {
     Calm,
     /// No task file of probes exceeds a ceiling or the window.
     Probes,
+    /// The fleet begins no upgrade that the host's own policy would not begin, and none without a lease.
+    Fleet,
 }
 
 impl Property {
@@ -121,6 +123,7 @@ impl Property {
             Self::Recovers => Some(22),
             Self::Floor => Some(23),
             Self::Bounded => Some(24),
+            Self::Fleet => Some(29),
             Self::Probes => Some(32),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
@@ -170,6 +173,9 @@ impl Property {
             Self::Ends => "every action ends",
             Self::Calm => "without faults every action ends, and a further cycle changes nothing",
             Self::Probes => "no task file of probes exceeds a ceiling or the window",
+            Self::Fleet => {
+                "the fleet begins no upgrade that the host's own policy would not begin, and none without a lease"
+            }
         }
     }
 }
@@ -235,7 +241,7 @@ type Finding = Result<(), String>;
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
 /// The properties that are checked on every cycle, under every preset.
-const EVERY_CYCLE: [(Property, Check); 18] = [
+const EVERY_CYCLE: [(Property, Check); 19] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
@@ -254,6 +260,7 @@ const EVERY_CYCLE: [(Property, Check); 18] = [
     (Property::Voluntary, valves::voluntary),
     (Property::Unavailable, valves::unavailable),
     (Property::Ceiling, valves::ceiling),
+    (Property::Fleet, valves::fleet),
 ];
 
 /// The properties of one preset only.

@@ -226,7 +226,8 @@ pub(super) fn rollout(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let is_newer = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has > to);
     let is_older = |node: &Believed<'_>| node.sample.version.as_ref().zip(target).is_some_and(|(has, to)| has < to);
     let first_is_newer = facts.nodes.first().is_some_and(is_newer);
-    let is_wanted = trial.policy.upgrades == Upgrades::ByManager && !first_is_newer;
+    let is_leased = |to| trial.observation.valves.rollout.as_ref().is_none_or(|rollout| rollout.wait_for(to).is_none());
+    let is_wanted = trial.policy.upgrades == Upgrades::ByManager && !first_is_newer && target.is_some_and(is_leased);
     let may = is_wanted && !is_pressed && !is_refused;
     let mut upgrades = trial.decided().filter(|planned| matches!(planned.action, Action::Upgrade { .. }));
     if let Some(planned) = upgrades.next() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wnm_core::{Action, MaxUnavailable, Planned, Presence, Reason, TimeOfDay, Timestamp};
+use wnm_core::{Action, MaxUnavailable, Planned, Presence, Reason, TimeOfDay, Timestamp, evaluate};
 
 use super::facts::{Belief, Facts};
 use super::{Finding, Trial};
@@ -87,6 +87,29 @@ pub(super) fn voluntary(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         return Err(format!("{} outside {:?}", what(), trial.policy.valves.windows));
     }
     if is_doubtful(facts) { Err(format!("{} while most nodes are silent", what())) } else { Ok(()) }
+}
+
+/// Property 29: a rollout of the fleet begins no upgrade that the host's own policy would not begin, and lets none begin
+/// without a lease or to another version.
+pub(super) fn fleet(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
+    let Some(rollout) = &trial.observation.valves.rollout else { return Ok(()) };
+    let upgrades = |decided: &[Planned]| -> Vec<Planned> {
+        let is_upgrade = |planned: &&Planned| matches!(planned.reason, Reason::Outdated { .. });
+        decided.iter().filter(is_upgrade).cloned().collect()
+    };
+    let decided = upgrades(&trial.decision.actions);
+    let Some(first) = decided.first() else { return Ok(()) };
+    let is_other = |planned: &Planned| !matches!(&planned.action, Action::Upgrade { to, .. } if *to == rollout.version);
+    if rollout.wait.is_some() || decided.iter().any(is_other) {
+        return Err(format!("{} is upgraded under {rollout:?}", first.action.node()));
+    }
+    let mut alone = trial.observation.clone();
+    alone.valves.rollout = None;
+    let own = upgrades(&evaluate(trial.policy, trial.state.clone(), &alone).decision.actions);
+    match decided.iter().find(|planned| !own.contains(planned)) {
+        Some(planned) => Err(format!("{} is upgraded because of the rollout", planned.action.node())),
+        None => Ok(()),
+    }
 }
 
 /// Property 27: a voluntary action stops a running node only while fewer nodes than `max_unavailable` are unavailable,

@@ -1,0 +1,272 @@
+//! The service of a daemon that tells alerts to receivers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver as Results, Sender, channel};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use wnm_core::Timestamp;
+use wnm_core::probe::ProbeRun;
+
+use super::book::{Alert, Book, Extent, Notification};
+use super::condition::{Severity, conditions};
+use super::message::message;
+use super::receivers::{Receiver, Receivers};
+use crate::live::{AlertSummary, Live};
+use crate::outbound::{self, OutboundError};
+use crate::valves::host::{beside, replace};
+
+/// Longest time of a request. Each receiver has a thread of its own while it is asked.
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The age up to which runs of probes count.
+const PROBES_COUNTED: Duration = Duration::from_secs(60 * 60);
+/// Fewest runs from which a share is judged.
+const FEWEST_PROBES: usize = 5;
+/// Most runs that are remembered: those of all ceilings in an hour.
+const MOST_PROBES: usize = 720;
+
+/// The end of a request: the receiver, the notification, and its failure.
+type Answer = (String, Notification, Result<(), OutboundError>);
+
+/// The alerts of a daemon and their receivers.
+#[derive(Debug)]
+pub struct AlertService {
+    state: PathBuf,
+    host: String,
+    book: Book,
+    /// The book as it is stored.
+    stored: Option<Book>,
+    /// The file of receivers, and the change time and length of its last reading.
+    file: Option<(PathBuf, Option<(SystemTime, u64)>)>,
+    receivers: Option<Receivers>,
+    problem: Option<String>,
+    /// The receivers that are being asked.
+    asking: BTreeMap<String, Timestamp>,
+    answer: Sender<Answer>,
+    answers: Results<Answer>,
+    /// The ended runs of probes of the last hour: end, and whether the network failed.
+    probes: VecDeque<(Timestamp, bool)>,
+}
+
+impl AlertService {
+    /// Returns the service for the colony of a database. It reads the alerts of the daemon before.
+    #[must_use]
+    pub fn new(database: &Path) -> Self {
+        let state = beside(database, ".alerts");
+        let book = load(&state).unwrap_or_default();
+        let (answer, answers) = channel();
+        Self {
+            state,
+            host: host_name(),
+            stored: Some(book.clone()),
+            book,
+            file: None,
+            receivers: None,
+            problem: None,
+            asking: BTreeMap::new(),
+            answer,
+            answers,
+            probes: VecDeque::new(),
+        }
+    }
+
+    /// Remembers runs of probes that ended.
+    pub fn count_probes(&mut self, runs: &[ProbeRun]) {
+        for run in runs {
+            self.probes.push_back((run.started.after(run.took), run.outcome.is_network_failure()));
+        }
+        let surplus = self.probes.len().saturating_sub(MOST_PROBES);
+        self.probes.drain(..surplus);
+    }
+
+    /// Takes over the live data of the daemon, and begins the messages that are due. Never waits. Without a file of
+    /// receivers it does nothing.
+    pub fn observe(&mut self, live: &Live, file: Option<&Path>, authorities: Option<&Path>, now: Timestamp) {
+        let Some(file) = file else {
+            self.end();
+            return;
+        };
+        self.read(file);
+        self.receive(now);
+        self.probes.retain(|(at, _)| now.since(*at) <= PROBES_COUNTED);
+        let snapshot = live.snapshot();
+        let found = conditions(&live.status(), snapshot.as_deref(), self.failing_probes());
+        self.book.update(now, &found, if snapshot.is_some() { Extent::All } else { Extent::Daemon });
+        let receivers = self.receivers.as_ref().map_or(&[][..], |known| &known.receivers);
+        self.book.set_receivers(receivers.iter().map(|receiver| receiver.name.as_str()));
+        for receiver in receivers {
+            // A request ends by itself after its time; one whose end was lost must not silence the receiver.
+            let is_asked = |since: &Timestamp| now.since(*since) < TIMEOUT * 2 && *since <= now;
+            if self.asking.get(&receiver.name).is_some_and(is_asked) {
+                continue;
+            }
+            let due = self.book.due(&receiver.name, receiver.severity, receiver.kind.rhythm(), now);
+            let Some(notification) = due else { continue };
+            let (answer, host) = (self.answer.clone(), self.host.clone());
+            let (asked, authorities) = (receiver.clone(), authorities.map(Path::to_owned));
+            let ask = move || {
+                let sent = send(&asked, &notification, &host, authorities.as_deref(), now);
+                _ = answer.send((asked.name, notification, sent));
+            };
+            // Without a thread the next cycle tries again.
+            if std::thread::Builder::new().name("wnm-alert".to_owned()).spawn(ask).is_ok() {
+                self.asking.insert(receiver.name.clone(), now);
+            }
+        }
+        self.store();
+    }
+
+    /// Ends the alerts, because the setting was removed.
+    fn end(&mut self) {
+        if self.file.take().is_some() || self.book != Book::default() {
+            (self.book, self.receivers, self.problem) = (Book::default(), None, None);
+            _ = std::fs::remove_file(&self.state);
+            self.stored = Some(Book::default());
+        }
+    }
+
+    /// Reads the file of receivers if it changed. A file that turns bad leaves the receivers as they are.
+    fn read(&mut self, path: &Path) {
+        let facts = path.metadata().and_then(|facts| Ok((facts.modified()?, facts.len()))).ok();
+        let is_new = self.file.as_ref().is_none_or(|(known, at)| known != path || *at != facts);
+        if !is_new && self.problem.is_none() {
+            return;
+        }
+        self.file = Some((path.to_owned(), facts));
+        match Receivers::read(path) {
+            Ok(receivers) => {
+                if self.problem.take().is_some() {
+                    tracing::info!("the file of the setting alerts is used again");
+                }
+                self.receivers = Some(receivers);
+            }
+            Err(error) => {
+                let problem = error.to_string();
+                if self.problem.as_ref() != Some(&problem) {
+                    tracing::warn!("the receivers of alerts stay as they are: {problem}");
+                }
+                self.problem = Some(problem);
+            }
+        }
+    }
+
+    /// Takes over the ends of requests.
+    fn receive(&mut self, now: Timestamp) {
+        while let Ok((receiver, notification, sent)) = self.answers.try_recv() {
+            self.asking.remove(&receiver);
+            match sent {
+                Ok(()) => self.book.accepted(&receiver, &notification, now),
+                Err(error) => {
+                    let retry_after = match &error {
+                        OutboundError::Status { retry_after, .. } => *retry_after,
+                        _ => None,
+                    };
+                    let problem = error.to_string();
+                    if self.book.told.get(&receiver).is_none_or(|told| told.problem.as_ref() != Some(&problem)) {
+                        tracing::warn!(receiver, "the receiver takes no alert: {problem}");
+                    }
+                    self.book.failed(&receiver, problem, retry_after, now);
+                }
+            }
+        }
+    }
+
+    /// Returns the failed and all runs of the last hour, if their share is over the threshold.
+    fn failing_probes(&self) -> Option<(usize, usize)> {
+        let limit = self.receivers.as_ref()?.probe_failures;
+        let failed = self.probes.iter().filter(|(_, is_failure)| *is_failure).count();
+        let all = self.probes.len();
+        let is_over = all >= FEWEST_PROBES && failed as f64 * 100.0 > limit.get() * all as f64;
+        is_over.then_some((failed, all))
+    }
+
+    /// Stores the book if it changed.
+    fn store(&mut self) {
+        if self.stored.as_ref() == Some(&self.book) {
+            return;
+        }
+        let stored = serde_json::to_vec(&self.book).map_err(std::io::Error::from);
+        match stored.and_then(|text| replace(&self.state, &text)) {
+            Ok(()) => self.stored = Some(self.book.clone()),
+            // The alerts are told nevertheless; a restart of the daemon may repeat them.
+            Err(error) if self.stored.is_some() => {
+                tracing::warn!(%error, "cannot store the alerts beside the database");
+                self.stored = None;
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Returns the numbers of firing alerts by severity, and the receivers that fail.
+    #[must_use]
+    pub fn summary(&self) -> AlertSummary {
+        let count = |severity| {
+            self.book.alerts().iter().filter(|alert| alert.is_firing() && alert.kind.severity() == severity).count()
+        };
+        let failing = self.book.told.iter().filter(|(_, told)| told.problem.is_some()).map(|(name, _)| name.clone());
+        AlertSummary {
+            file: self.file.as_ref().map(|(path, _)| path.clone()),
+            warnings: count(Severity::Warning),
+            critical: count(Severity::Critical),
+            failing: failing.collect(),
+            problem: self.problem.clone(),
+        }
+    }
+}
+
+/// Tells alerts to a receiver, and waits for its answer.
+///
+/// # Errors
+/// The receiver cannot be reached, or refuses the message.
+pub fn send(
+    receiver: &Receiver,
+    notification: &Notification,
+    host: &str,
+    authorities: Option<&Path>,
+    now: Timestamp,
+) -> Result<(), OutboundError> {
+    let message = message(receiver, notification, host, now);
+    let client = outbound::client(TIMEOUT, authorities)?;
+    let headers: Vec<(&str, &str)> = message.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    outbound::post(&client, &message.url, &headers, message.body.as_bytes())
+}
+
+/// Returns the name of this host, for labels.
+#[must_use]
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn load(path: &Path) -> Option<Book> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// The state of a receiver, as stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverState {
+    /// The latest message that the receiver accepted; None before the first.
+    pub last: Option<Timestamp>,
+    /// The latest failure; None after an accepted message.
+    pub problem: Option<String>,
+}
+
+/// The alerts of a colony, as its daemon stored them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// The alerts: those that last, those that may become one, and resolved ones that a receiver does not know of.
+    pub alerts: Vec<Alert>,
+    /// The state of each receiver by its name.
+    pub receivers: BTreeMap<String, ReceiverState>,
+}
+
+/// Returns the stored alerts of the colony of a database; none without a daemon that has told alerts.
+#[must_use]
+pub fn stored(database: &Path) -> Stored {
+    let book = load(&beside(database, ".alerts")).unwrap_or_default();
+    let state = |told: &super::book::Told| ReceiverState { last: told.last, problem: told.problem.clone() };
+    Stored {
+        receivers: book.told.iter().map(|(name, told)| (name.clone(), state(told))).collect(),
+        alerts: book.alerts().to_vec(),
+    }
+}

@@ -1,0 +1,84 @@
+//! Files with secrets of the operator, which only their owner may read.
+
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Longest file, in bytes.
+const LONGEST_FILE: u64 = 64 << 10;
+
+/// A file with secrets cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateFileError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Other users can read the file, or own it.
+    #[error("cannot use {}: other users can read it (mode {mode:04o})", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The file is too long.
+    #[error("cannot use {}: longer than {} KiB", path.display(), LONGEST_FILE >> 10)]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The content is not valid. The cause quotes no secret.
+    #[error("cannot use {}: {cause}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        cause: String,
+    },
+}
+
+/// Reads the content of a file that only its owner can read: root, or the user of this process.
+///
+/// # Errors
+/// The file cannot be read, is no regular file, is too long, other users can read it, or its content is not valid.
+pub(crate) fn read<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, PrivateFileError> {
+    parse(&text(path)?).map_err(|cause| PrivateFileError::Invalid { path: path.to_owned(), cause })
+}
+
+fn text(path: &Path) -> Result<String, PrivateFileError> {
+    let unreadable = |source| PrivateFileError::Unreadable { path: path.to_owned(), source };
+    // A pipe in its place must not stop the daemon.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
+    let facts = file.metadata().map_err(unreadable)?;
+    if !facts.is_file() {
+        return Err(unreadable(io::Error::other("not a regular file")));
+    }
+    let own = rustix::process::geteuid().as_raw();
+    if facts.mode() & 0o077 != 0 || ![0, own].contains(&facts.uid()) {
+        return Err(PrivateFileError::Open { path: path.to_owned(), mode: facts.mode() & 0o7777 });
+    }
+    let mut text = String::new();
+    file.take(LONGEST_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(PrivateFileError::TooLong { path: path.to_owned() });
+    }
+    Ok(text)
+}
+
+/// Reads TOML. The error names the line, and does not quote it, because it may contain a secret.
+///
+/// # Errors
+/// The text is not TOML, or of another form.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    let line = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
+    toml::from_str(text).map_err(|error| {
+        let place = error.span().map_or_else(String::new, |span| format!("line {}: ", line(span.start)));
+        format!("{place}{}", error.message())
+    })
+}

@@ -1,0 +1,267 @@
+//! The HTTP server of the operator of a fleet: a page, metrics and JSON. It is read-only, and has the checks and bounds of
+//! the server of a daemon.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Extension, Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::from_fn;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use super::api::{MOST_READERS, NoAnswer, json, send};
+use super::crowd::Streaming;
+use super::http::{accept, bind, format_of, guard};
+use super::page::PageFile;
+use super::routes::text;
+use super::stream::{Left, LineWriter, lines};
+use crate::metrics::Format;
+
+/// Time without a change after which a reader of the updates gets an empty message.
+const QUIET: Duration = Duration::from_secs(15);
+/// The most documents that are made at the same time.
+const MOST_DOCUMENTS: usize = 4;
+
+/// A question of a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FleetQuestion {
+    /// The state of all hosts together, as JSON.
+    Status,
+    /// The hosts as a list, as JSON.
+    Hosts,
+    /// The hosts as an object by name, as JSON.
+    HostsByName,
+    /// One host, as JSON.
+    Host(String),
+    /// The nodes of one host, as JSON.
+    Nodes(String),
+    /// The page of the fleet.
+    Page,
+    /// The page of one host.
+    HostPage(String),
+    /// The metrics.
+    Metrics(Format),
+}
+
+/// The maker of the answers. Each may read the engine for a short time.
+pub trait FleetDocuments: Send + Sync {
+    /// Returns an answer.
+    ///
+    /// # Errors
+    /// The reason, with a document that describes it.
+    fn answer(&self, question: FleetQuestion) -> Result<Vec<u8>, (NoAnswer, Vec<u8>)>;
+
+    /// Checks that the engine was read.
+    ///
+    /// # Errors
+    /// The reason for which the data is not current.
+    fn ready(&self) -> Result<(), String>;
+
+    /// Returns the files that the pages refer to.
+    fn page_files(&self) -> &'static [PageFile];
+}
+
+struct Shared {
+    documents: Arc<dyn FleetDocuments>,
+    making: Semaphore,
+    readers: Arc<Semaphore>,
+    changed: watch::Sender<u64>,
+    version: &'static str,
+}
+
+/// A running server. It ends when this value is dropped.
+#[derive(Debug)]
+pub struct FleetServer {
+    address: SocketAddr,
+    changed: watch::Sender<u64>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FleetServer {
+    /// Serves HTTP at an address, or at the next free port after it.
+    ///
+    /// # Errors
+    /// The system refuses the address or the thread.
+    pub fn start(address: SocketAddr, documents: Arc<dyn FleetDocuments>, version: &'static str) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+        let listener = runtime.block_on(bind(address))?;
+        let address = listener.local_addr()?;
+        let changed = watch::Sender::new(0);
+        let (making, readers) = (Semaphore::new(MOST_DOCUMENTS), Arc::new(Semaphore::new(MOST_READERS)));
+        let router = routes(Arc::new(Shared { documents, making, readers, changed: changed.clone(), version }));
+        let (stop, stopped) = oneshot::channel();
+        let run = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = stopped => {}
+                    () = accept(&listener, &router) => {}
+                }
+            });
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("wnm-fleet-serve".to_owned()).spawn(run)?;
+        Ok(Self { address, changed, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Returns the address that the server listens on.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Announces new data to the open pages.
+    pub fn announce(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+}
+
+impl Drop for FleetServer {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn routes(shared: Arc<Shared>) -> Router {
+    let of = |question: FleetQuestion| get(async move |State(shared): State<_>| answer(shared, question).await);
+    Router::new()
+        .route("/", of(FleetQuestion::Page))
+        .route(
+            "/hosts/{host}",
+            get(async |State(shared): State<_>, Path(host): Path<String>| {
+                answer(shared, FleetQuestion::HostPage(host)).await
+            }),
+        )
+        .route("/updates", get(updates))
+        .route("/metrics", get(scrape))
+        .route("/healthz", get(async || text(StatusCode::OK, "ok")))
+        .route("/readyz", get(readiness))
+        .route("/api/v1", get(index))
+        .route("/api/v1/status", of(FleetQuestion::Status))
+        .route("/api/v1/hosts", get(hosts))
+        .route(
+            "/api/v1/hosts/{host}",
+            get(async |State(shared): State<_>, Path(host): Path<String>| {
+                answer(shared, FleetQuestion::Host(host)).await
+            }),
+        )
+        .route(
+            "/api/v1/hosts/{host}/nodes",
+            get(async |State(shared): State<_>, Path(host): Path<String>| {
+                answer(shared, FleetQuestion::Nodes(host)).await
+            }),
+        )
+        .fallback(file)
+        .layer(from_fn(guard))
+        .with_state(shared)
+}
+
+async fn answer(shared: Arc<Shared>, question: FleetQuestion) -> Response {
+    let content_type = match &question {
+        FleetQuestion::Page | FleetQuestion::HostPage(_) => "text/html; charset=utf-8",
+        FleetQuestion::Metrics(format) => format.content_type(),
+        FleetQuestion::Status
+        | FleetQuestion::Hosts
+        | FleetQuestion::HostsByName
+        | FleetQuestion::Host(_)
+        | FleetQuestion::Nodes(_) => "application/json",
+    };
+    let Ok(_permit) = shared.making.acquire().await else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "the server ends");
+    };
+    let documents = Arc::clone(&shared.documents);
+    // The engine may be slow: no other client waits for this one.
+    match tokio::task::spawn_blocking(move || documents.answer(question)).await {
+        Ok(Ok(body)) => ([(header::CONTENT_TYPE, content_type)], body).into_response(),
+        Ok(Err((NoAnswer::NotFound, body))) => json(StatusCode::NOT_FOUND, body),
+        Ok(Err((NoAnswer::Unavailable, body))) => json(StatusCode::SERVICE_UNAVAILABLE, body),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+async fn hosts(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
+    match query.as_deref() {
+        None | Some("") => answer(shared, FleetQuestion::Hosts).await,
+        Some("by=name") => answer(shared, FleetQuestion::HostsByName).await,
+        Some(_) => text(StatusCode::BAD_REQUEST, "the only parameter is by=name"),
+    }
+}
+
+async fn scrape(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    match format_of(query.as_deref(), &headers) {
+        Some(format) => answer(shared, FleetQuestion::Metrics(format)).await,
+        None => text(StatusCode::BAD_REQUEST, "the only parameter is format=json"),
+    }
+}
+
+async fn readiness(State(shared): State<Arc<Shared>>) -> Response {
+    match shared.documents.ready() {
+        Ok(()) => text(StatusCode::OK, "ok"),
+        Err(problem) => text(StatusCode::SERVICE_UNAVAILABLE, &problem),
+    }
+}
+
+async fn index(State(shared): State<Arc<Shared>>) -> Response {
+    let version = shared.version;
+    let page = format!(
+        "wnm {version}, a fleet\n\n/                          the page of all hosts; /hosts/NAME that of one\n\
+         /metrics                   metrics for Prometheus, in its text format or OpenMetrics\n\
+         /metrics?format=json       the same as JSON\n/healthz                   200 while the server runs\n\
+         /readyz                    200 while the engine is read, otherwise 503 with the reason\n\
+         /api/v1/status             all hosts together, as JSON\n\
+         /api/v1/hosts              the hosts as a list; ?by=name as an object\n\
+         /api/v1/hosts/NAME         one host; /api/v1/hosts/NAME/nodes its nodes"
+    );
+    text(StatusCode::OK, &page)
+}
+
+async fn file(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
+    match shared.documents.page_files().iter().find(|file| file.path == uri.path()) {
+        Some(file) => ([(header::CONTENT_TYPE, file.content_type)], file.content).into_response(),
+        None => text(StatusCode::NOT_FOUND, "no such page; /api/v1 lists all"),
+    }
+}
+
+/// Announces each reading of the engine to an open page.
+async fn updates(State(shared): State<Arc<Shared>>, Extension(streaming): Extension<Streaming>) -> Response {
+    let Ok(permit) = Arc::clone(&shared.readers).try_acquire_owned() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, &format!("{MOST_READERS} readers are connected already"));
+    };
+    let (writer, body) = lines();
+    let changed = shared.changed.subscribe();
+    streaming.begin();
+    tokio::spawn(async move {
+        let _ = announce(&writer, changed).await;
+        streaming.end();
+        drop(permit);
+    });
+    ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+async fn announce(writer: &LineWriter, mut changed: watch::Receiver<u64>) -> Result<(), Left> {
+    send(writer, b": wnm\n\n".to_vec()).await?;
+    loop {
+        tokio::select! {
+            () = writer.left() => return Ok(()),
+            () = tokio::time::sleep(QUIET) => send(writer, b":\n\n".to_vec()).await?,
+            news = changed.changed() => {
+                if news.is_err() {
+                    return Ok(());
+                }
+                let count = *changed.borrow_and_update();
+                send(writer, format!("event: cycle\ndata: {count}\n\n").into_bytes()).await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Commands on alerts.
+
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alert {
+    /// List the alerts of the daemon and its receivers
+    List,
+    /// Send a test message to every receiver, and wait for its answer
+    #[command(after_help = "Exit code 3: a receiver did not take the message.\n\nExample:\n  wnm alert test")]
+    Test,
+}

@@ -1,0 +1,125 @@
+//! Folders of nodes that the colony does not contain: proof of the node by its definition, and remnants without a node.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wnm_core::{Flavor, Node, ProcessIdentity, Program, UnlistedFolder};
+
+use super::setsid::PID_FILE;
+use super::{ProcessManager, Service, definition};
+use crate::error::PlatformError;
+use crate::node_dir::{self, Folder, Marker, holds_identity};
+use crate::observe::process::{Liveness, ProcessInfo, Processes};
+
+/// A node that the colony does not contain, as its definition describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvenNode {
+    /// The node with its number.
+    pub node: Node,
+    /// Its process; None when it does not run.
+    pub process: Option<ProcessIdentity>,
+}
+
+/// Returns the node of a folder that has its marker, its identity, and a definition that no other user than root and that
+/// of wnm can write. A folder to which no node has written and without a process goes into the trash with the definition in
+/// it.
+///
+/// None for any other folder, and for one whose manager does not tell whether the node runs.
+///
+/// # Errors
+/// A remnant cannot be moved.
+pub(crate) fn settle(
+    manager: &dyn ProcessManager,
+    flavor: &Flavor,
+    unlisted: &UnlistedFolder,
+    roots: &[PathBuf],
+) -> Result<Option<ProvenNode>, PlatformError> {
+    let kind = manager.kind();
+    let path = &unlisted.folder;
+    let marker = Marker::read(path)?.filter(|marker| marker.uuid == unlisted.uuid);
+    let Some(marker) = marker.filter(|_| kind.program != Program::Antctl) else { return Ok(None) };
+    let id = marker.id;
+    let folder = Folder { path: path.clone(), marker: Some(marker), flavor: None };
+    let defined = definition::read(&folder, kind);
+    let flavors: Vec<&Flavor> = defined.iter().map(|node| &node.flavor).chain([flavor]).chain(&Flavor::ALL).collect();
+    if is_untouched(path, &flavors) {
+        return remove_remnant(manager, &folder, defined, roots).map(|()| None);
+    }
+    let Some(node) = defined.filter(|node| node.manager == kind && holds_identity(path, &node.flavor)) else {
+        return Ok(None);
+    };
+    let node = Node { id, ..node };
+    Ok(match manager.survey(&[&node]).remove(&id) {
+        Some(Service::Running(process)) => Some(ProvenNode { node, process: Some(process) }),
+        Some(Service::Stopped) => Some(ProvenNode { node, process: None }),
+        Some(Service::Unknown(_)) | None => None,
+    })
+}
+
+/// Returns whether a folder contains only files of wnm and programs. The identity of an unknown flavor has an unknown name,
+/// may be a link, and may be unreadable, so that the lack of a known one proves nothing.
+fn is_untouched(folder: &Path, flavors: &[&Flavor]) -> bool {
+    let is_of_wnm = |name: &OsStr| {
+        let name = name.as_encoded_bytes();
+        let is_program = |flavor: &&Flavor| name == flavor.program().as_bytes();
+        name.starts_with(b".wnm-") || name == PID_FILE.as_bytes() || flavors.iter().any(is_program)
+    };
+    let entries = fs::read_dir(folder);
+    entries.is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| is_of_wnm(&entry.file_name()))))
+}
+
+/// Moves a folder without an identity into the trash, unless a process uses it: that may be about to write one.
+fn remove_remnant(
+    manager: &dyn ProcessManager,
+    folder: &Folder,
+    defined: Option<Node>,
+    roots: &[PathBuf],
+) -> Result<(), PlatformError> {
+    // The path of a process is compared and not followed: it may be on a volume that hangs.
+    let paths = [Some(folder.path.clone()), folder.path.canonicalize().ok()];
+    let uses_it = |process: &ProcessInfo| {
+        let given = process.root_dir().filter(|_| process.life == Liveness::Alive).map(PathBuf::from);
+        given.is_some() && paths.contains(&given)
+    };
+    if Processes::of_host().all().iter().any(uses_it) {
+        return Ok(());
+    }
+    if let Some(node) = defined {
+        let services = if node.manager == manager.kind() { manager.survey(&[&node]) } else { return Ok(()) };
+        if !matches!(services.get(&node.id), Some(Service::Stopped)) {
+            return Ok(());
+        }
+        manager.undefine(&node)?;
+    }
+    let uuid = folder.marker.as_ref().map(|marker| marker.uuid.as_str()).unwrap_or_default();
+    node_dir::trash_remnant(&folder.path, uuid, roots).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_that_no_node_has_written_to_are_remnants() {
+        let flavors = [&Flavor::Antnode, &Flavor::AntNode];
+        for (names, expected) in [
+            (&[][..], true),
+            (&[".wnm-node", ".wnm-definition", ".wnm-lock", "wnm.pid", "antnode"], true),
+            (&[".wnm-node", "secret-key"], false),
+            (&[".wnm-node", "key-of-another-flavor"], false),
+            (&[".wnm-node", "chunks.mdb"], false),
+            (&[".wnm-node", "antnode.old"], false),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            for name in names {
+                fs::write(folder.path().join(name), "").unwrap();
+            }
+            assert_eq!(is_untouched(folder.path(), &flavors), expected, "{names:?}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/nowhere/secret-key", folder.path().join("secret-key")).unwrap();
+        assert!(!is_untouched(folder.path(), &flavors));
+        assert!(!is_untouched(&folder.path().join("absent"), &flavors));
+    }
+}
