@@ -20,13 +20,13 @@ use rustix::fs::{FlockOperation, flock};
 use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope};
 
 use super::{
-    Described, ExternalUnit, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, Verbosity,
+    Described, ExternalUnit, ExternalUnits, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, Verbosity,
     adopt, definition, signal,
 };
 use crate::error::{FileOperation, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
-use crate::observe::process::{ProcessInfo, Processes};
+use crate::observe::process::Processes;
 use crate::places::home;
 use registry::{Entry, Registry, Status};
 
@@ -45,6 +45,8 @@ pub(super) struct Antctl {
     processes: Processes,
     options: Options,
     registry: PathBuf,
+    /// The units of the nodes; None for another antctl than that of this host, as in tests, and without systemd.
+    units: Option<ExternalUnits>,
 }
 
 impl Antctl {
@@ -61,7 +63,9 @@ impl Antctl {
             Scope::User | Scope::Zen => home().join(".local/share/autonomi/node/node_registry.json"),
         };
         let registry = options.antctl_registry.clone().unwrap_or_else(usual);
-        Self { kind, exec, processes: Processes::of_host(), options: options.clone(), registry }
+        let is_usual = options.antctl_registry.is_none();
+        let units = is_usual.then(|| ExternalUnits::of_host(kind.scope)).flatten();
+        Self { kind, exec, processes: Processes::of_host(), options: options.clone(), registry, units }
     }
 
     /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
@@ -110,10 +114,9 @@ impl Antctl {
         }
     }
 
-    /// Returns the unit of an entry; None for another antctl than that of this host, as in tests, and without systemd.
+    /// Returns the unit of an entry; None where the services are not units.
     fn unit(&self, entry: &Entry) -> Option<ExternalUnit> {
-        let is_usual = self.options.antctl_registry.is_none();
-        is_usual.then(|| ExternalUnit::of(&entry.service_name, self.kind.scope))?
+        self.units.as_ref()?.unit(&entry.service_name)
     }
 
     /// Returns the unit of a node.
@@ -157,27 +160,29 @@ impl Antctl {
         }
     }
 
-    /// Tells whether systemd knows that a node does not run.
-    fn is_inactive(&self, node: &Node) -> bool {
-        self.unit_of(node).and_then(|unit| unit.is_active()) == Some(false)
+    /// Returns the processes of nodes.
+    fn running(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
+        let all = self.processes.all();
+        let process = |node: &Node| {
+            let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid))?;
+            Some((node.id, Service::Running(self.processes.identity(newest))))
+        };
+        nodes.iter().filter_map(|node| process(node)).collect()
     }
 
-    fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[ProcessInfo]) -> Service {
-        let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid));
-        if let Some(facts) = newest {
-            return Service::Running(self.processes.identity(facts));
-        }
-        let status = |registry: &Registry| registry.of(node).map(|entry| entry.status.clone());
-        match (status(registry), now) {
-            (None | Some(Status::Added | Status::Stopped | Status::Removed), _) => Service::Stopped,
-            (Some(Status::Running), Some(now)) if status(now) != Some(Status::Running) => Service::Stopped,
-            (Some(Status::Running), _) => {
-                Service::Unknown("antctl reports it as running, but no process exists".to_owned())
-            }
-            (Some(Status::Other(word)), _) => {
-                Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
-            }
-        }
+    /// Returns the states of nodes without a process, as systemd knows them: of no node, when it does not tell.
+    ///
+    /// The registry does not know what happened since the last command of antctl, such as the end of a node that upgrades
+    /// itself, which systemd restarts in a moment.
+    fn by_systemd(&self, nodes: &[&Node], registry: &Registry) -> BTreeMap<NodeId, Service> {
+        let Some(units) = &self.units else { return BTreeMap::new() };
+        let named = |node: &&Node| registry.of(node).map(|entry| (node.id, entry.service_name.as_str()));
+        let (ids, names): (Vec<NodeId>, Vec<&str>) = nodes.iter().filter_map(named).unzip();
+        let service = |is_active| match is_active {
+            true => Service::Unknown("systemd reports it as active, but no process exists".to_owned()),
+            false => Service::Stopped,
+        };
+        ids.into_iter().zip(units.are_active(&names).into_iter().map(service)).collect()
     }
 
     /// Returns the node of a registry entry.
@@ -236,6 +241,10 @@ impl ProcessManager for Antctl {
     fn check(&self) -> Result<(), PlatformError> {
         self.read()?;
         self.exec.succeed(&Call::new(&self.options.antctl).arg("--version")).map(drop)
+    }
+
+    fn supports(&self, node: &Node) -> Result<(), PlatformError> {
+        self.addition(node).map(drop)
     }
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
@@ -334,23 +343,22 @@ impl ProcessManager for Antctl {
             Ok(registry) => registry,
             Err(error) => return nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
         };
-        let all = self.processes.all();
-        let first: BTreeMap<_, _> =
-            nodes.iter().map(|node| (node.id, self.look(node, &registry, None, &all))).collect();
-        let is_unknown = |service: &Service| matches!(service, Service::Unknown(_));
-        if !first.values().any(is_unknown) {
-            return first;
+        let mut seen = self.running(nodes);
+        let rest: Vec<&Node> = nodes.iter().copied().filter(|node| !seen.contains_key(&node.id)).collect();
+        seen.extend(self.by_systemd(&rest, &registry));
+        let rest: Vec<&Node> = rest.into_iter().filter(|node| !seen.contains_key(&node.id)).collect();
+        if !rest.iter().any(|node| recorded(node, &registry) != Service::Stopped) {
+            seen.extend(rest.iter().map(|node| (node.id, Service::Stopped)));
+            return seen;
         }
         // The registry is only as new as the last antctl command. `status` refreshes it but is slow, so it runs only when
         // processes and registry disagree.
         let asked = self.turn().and_then(|_turn| self.exec.succeed(&self.call().args(["status", "--json"])));
-        let now = asked.ok().and_then(|output| Registry::parse(&output.stdout).ok());
-        let all = self.processes.all();
-        let second = |node: &Node| match self.look(node, &registry, now.as_ref(), &all) {
-            Service::Unknown(_) if now.is_none() && self.is_inactive(node) => Service::Stopped,
-            service => service,
-        };
-        nodes.iter().map(|node| (node.id, second(node))).collect()
+        let now = asked.ok().and_then(|output| Registry::parse(&output.stdout).ok()).unwrap_or(registry);
+        let started = self.running(&rest);
+        let state = |node: &Node| started.get(&node.id).cloned().unwrap_or_else(|| recorded(node, &now));
+        seen.extend(rest.iter().map(|node| (node.id, state(node))));
+        seen
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
@@ -416,6 +424,19 @@ impl ProcessManager for Antctl {
 
     fn highest_number(&self) -> Result<Option<u32>, PlatformError> {
         Ok(u32::try_from(self.read()?.len()).ok())
+    }
+}
+
+/// Returns the state of a node without a process, as a registry has it.
+fn recorded(node: &Node, registry: &Registry) -> Service {
+    match registry.of(node).map(|entry| &entry.status) {
+        None | Some(Status::Added | Status::Stopped | Status::Removed) => Service::Stopped,
+        Some(Status::Running) => {
+            Service::Unknown("antctl reports it as running, but no process exists".to_owned())
+        }
+        Some(Status::Other(word)) => {
+            Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
+        }
     }
 }
 

@@ -21,15 +21,16 @@ pub(crate) fn has_systemd() -> bool {
     Path::new(BOOTED).is_dir()
 }
 
-/// The unit of a node that another program writes.
-pub(crate) struct ExternalUnit {
+/// The units that another program writes for the nodes of a scope.
+#[derive(Debug, Clone)]
+pub(crate) struct ExternalUnits {
     bus: Bus,
-    path: PathBuf,
+    folder: PathBuf,
 }
 
-impl ExternalUnit {
-    /// Returns the unit of a service; None without systemd, or if the service has no unit.
-    pub(crate) fn of(service: &str, scope: Scope) -> Option<Self> {
+impl ExternalUnits {
+    /// Returns the units of this host; None without systemd.
+    pub(crate) fn of_host(scope: Scope) -> Option<Self> {
         if !has_systemd() {
             return None;
         }
@@ -37,14 +38,50 @@ impl ExternalUnit {
             Scope::Sudo => (PathBuf::from(SYSTEM_UNITS), None),
             Scope::User | Scope::Zen => (user_units(), Some(rights::runtime_folder()?)),
         };
-        let bus = Bus { exec: Exec::real(), scope, rights: Rights::here(scope), runtime };
-        Self::at(folder.join(format!("{service}.service")), bus)
+        Some(Self { bus: Bus { exec: Exec::real(), scope, rights: Rights::here(scope), runtime }, folder })
     }
 
-    fn at(path: PathBuf, bus: Bus) -> Option<Self> {
-        path.exists().then_some(Self { bus, path })
+    /// Returns the units in a folder, for a systemctl that `exec` runs.
+    #[cfg(test)]
+    pub(crate) fn below(folder: &Path, scope: Scope, exec: Exec) -> Self {
+        Self { bus: Bus { exec, scope, rights: Rights::Own, runtime: None }, folder: folder.to_owned() }
     }
 
+    /// Returns the unit of a service; None if the service has no unit.
+    pub(crate) fn unit(&self, service: &str) -> Option<ExternalUnit> {
+        let path = self.folder.join(format!("{service}.service"));
+        path.exists().then(|| ExternalUnit { bus: self.bus.clone(), path })
+    }
+
+    /// Tells for each service, in one call, whether systemd runs it or is about to. Empty when systemd does not tell.
+    pub(crate) fn are_active(&self, services: &[&str]) -> Vec<bool> {
+        if services.is_empty() {
+            return Vec::new();
+        }
+        let names: Vec<String> = services.iter().map(|service| format!("{service}.service")).collect();
+        let words = ["is-active", "--"].into_iter().chain(names.iter().map(String::as_str));
+        let Ok(output) = self.bus.systemctl(Access::Query, words) else { return Vec::new() };
+        let states: Option<Vec<bool>> = output.text().lines().map(|line| is_active(line.trim())).collect();
+        states.filter(|states| states.len() == services.len()).unwrap_or_default()
+    }
+}
+
+/// Tells whether systemd runs a unit in this state, or is about to; None for a state that does not tell.
+fn is_active(state: &str) -> Option<bool> {
+    match state {
+        "active" | "activating" | "reloading" | "deactivating" => Some(true),
+        "inactive" | "failed" => Some(false),
+        _ => None,
+    }
+}
+
+/// The unit of a node that another program writes.
+pub(crate) struct ExternalUnit {
+    bus: Bus,
+    path: PathBuf,
+}
+
+impl ExternalUnit {
     fn drop_in(&self) -> PathBuf {
         unit::drop_in_folder(&self.path).join(DROP_IN)
     }
@@ -134,11 +171,7 @@ impl ExternalUnit {
     /// Tells whether systemd runs the node, or is about to; None when systemd does not tell.
     pub(crate) fn is_active(&self) -> Option<bool> {
         let output = self.bus.systemctl(Access::Query, ["is-active", "--", &self.name()]).ok()?;
-        match output.text().trim() {
-            "active" | "activating" | "reloading" | "deactivating" => Some(true),
-            "inactive" | "failed" => Some(false),
-            _ => None,
-        }
+        is_active(output.text().trim())
     }
 
     /// Removes the drop-in and the link.
@@ -161,10 +194,10 @@ mod tests {
 
     /// Returns the unit `antnode1` of antctl in a folder; every tool succeeds.
     fn unit_in(folder: &Path, scope: Scope) -> ExternalUnit {
-        let path = folder.join("antnode1.service");
-        std::fs::write(&path, "[Unit]\nDescription=antnode1\n[Service]\nRestart=on-success\nUser=ant").unwrap();
+        let text = "[Unit]\nDescription=antnode1\n[Service]\nRestart=on-success\nUser=ant";
+        std::fs::write(folder.join("antnode1.service"), text).unwrap();
         let exec = Exec::scripted(|_| Ok(Output::success("")));
-        ExternalUnit::at(path, Bus { exec, scope, rights: Rights::Own, runtime: None }).unwrap()
+        ExternalUnits::below(folder, scope, exec).unit("antnode1").unwrap()
     }
 
     fn node() -> Node {
@@ -226,6 +259,21 @@ mod tests {
                 calls,
                 ["is-active -- antnode1.service", "start -- antnode1.service", "stop --no-block -- antnode1.service"]
             );
+        }
+    }
+
+    #[test]
+    fn states_of_many_units_are_one_call() {
+        let states = |answer: &'static str| {
+            let exec = Exec::scripted(move |call| {
+                assert!(call.summary().ends_with("is-active -- a.service b.service"), "{}", call.summary());
+                Ok(Output::success(answer))
+            });
+            ExternalUnits::below(Path::new("/"), Scope::Sudo, exec).are_active(&["a", "b"])
+        };
+        assert_eq!(states("activating\ninactive\n"), [true, false]);
+        for unclear in ["", "active\n", "active\nunknown\n", "active\nfailed\nfailed\n", "\n\n"] {
+            assert!(states(unclear).is_empty(), "{unclear:?}");
         }
     }
 
