@@ -1,5 +1,5 @@
-//! The units that another manager writes for its nodes: a drop-in puts them into the slice of the colony, creates their log
-//! folder, and lets them start at boot.
+//! The units that another manager writes for its nodes: a drop-in puts them into the slice of the colony, raises their limit
+//! on open files, creates their log folder, and lets them start at boot.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::unit::WordContext;
 use super::{BOOTED, SYSTEM_UNITS, lingering, slice_name, unit, user_units};
 use crate::error::PlatformError;
 use crate::exec::Exec;
+use crate::open_files;
 
 /// The name of the drop-in.
 const DROP_IN: &str = "50-wnm-slice.conf";
@@ -102,7 +103,8 @@ impl ExternalUnit {
         if self.bus.scope == Scope::Sudo {
             text.push_str("[Unit]\nWants=network-online.target\nAfter=network-online.target\n");
         }
-        let mut service = String::new();
+        // antctl sets none, and the default of systemd is 1024.
+        let mut service = format!("LimitNOFILE={}\n", open_files::WANTED);
         if let Some(group) = group {
             // With version 1 of control groups, a weight on the slice applies only to units with a CPU group of their own.
             let _ = write!(service, "Slice={}\nCPUAccounting=yes\n", slice_name(group));
@@ -114,10 +116,7 @@ impl ExternalUnit {
             let folder = unit::quote(&logs.display().to_string(), WordContext::Other);
             let _ = write!(service, "LogsDirectory={folder}\nLogsDirectoryMode=0755\n");
         }
-        if !service.is_empty() {
-            let _ = write!(text, "[Service]\n{service}");
-        }
-        let _ = write!(text, "[Install]\nWantedBy={}\n", self.target());
+        let _ = write!(text, "[Service]\n{service}[Install]\nWantedBy={}\n", self.target());
         text
     }
 
@@ -217,6 +216,7 @@ mod tests {
         Wants=network-online.target
         After=network-online.target
         [Service]
+        LimitNOFILE=65536
         Slice=wnm.slice
         CPUAccounting=yes
         LogsDirectory=antnode/antnode1
@@ -226,9 +226,9 @@ mod tests {
         ");
         // A folder that several nodes share is left to antctl: systemd would give it to the user of one node.
         let shared = Node { log_dir: "/var/log/antnode".into(), ..node() };
-        assert!(!unit.text(&shared, None).contains("[Service]"));
+        assert!(!unit.text(&shared, None).contains("LogsDirectory"));
         let user = unit_in(folder.path(), Scope::User).text(&node(), None);
-        assert_eq!(user, "# Written by wnm.\n[Install]\nWantedBy=default.target\n");
+        assert_eq!(user, "# Written by wnm.\n[Service]\nLimitNOFILE=65536\n[Install]\nWantedBy=default.target\n");
     }
 
     #[test]
