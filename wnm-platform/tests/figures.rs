@@ -58,11 +58,11 @@ fn figures_are_those_of_the_kernel() {
     agree("CPU time", reading.cpu.unwrap().total as f64, ticks);
 
     // It changes every five seconds.
-    let load = || fs::read_to_string("/proc/loadavg").unwrap().split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
-    let (before, ours, after) =
-        std::iter::repeat_with(|| (load(), host.sample(&reading.counters(), &reading), load()))
-            .find(|(before, _, after)| before == after)
-            .unwrap();
+    let load =
+        || fs::read_to_string("/proc/loadavg").unwrap().split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
+    let (before, ours, after) = std::iter::repeat_with(|| (load(), host.sample(&reading.counters(), &reading), load()))
+        .find(|(before, _, after)| before == after)
+        .unwrap();
     match ours.load {
         Some(ours) => {
             let theirs: Vec<f64> = before.iter().map(|word| word.parse().unwrap()).collect();

@@ -278,7 +278,9 @@ impl fmt::Display for AntctlLimit {
             Self::Program => f.write_str("it supports only antnode"),
             Self::FolderName => f.write_str("the folder does not have the name of the service"),
             Self::CommaInEnvironment => f.write_str("a value in the environment contains a comma"),
-            Self::Word(word) => write!(f, "it does not quote \"{word}\" in its unit, and systemd reads that differently"),
+            Self::Word(word) => {
+                write!(f, "it does not quote \"{word}\" in its unit, and systemd reads that differently")
+            }
         }
     }
 }

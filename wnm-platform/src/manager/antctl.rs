@@ -20,8 +20,8 @@ use rustix::fs::{FlockOperation, flock};
 use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope};
 
 use super::{
-    Described, ExternalUnit, ExternalUnits, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, Verbosity,
-    adopt, definition, signal,
+    Described, ExternalUnit, ExternalUnits, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal,
+    Verbosity, adopt, definition, signal,
 };
 use crate::error::{FileOperation, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
@@ -431,9 +431,7 @@ impl ProcessManager for Antctl {
 fn recorded(node: &Node, registry: &Registry) -> Service {
     match registry.of(node).map(|entry| &entry.status) {
         None | Some(Status::Added | Status::Stopped | Status::Removed) => Service::Stopped,
-        Some(Status::Running) => {
-            Service::Unknown("antctl reports it as running, but no process exists".to_owned())
-        }
+        Some(Status::Running) => Service::Unknown("antctl reports it as running, but no process exists".to_owned()),
         Some(Status::Other(word)) => {
             Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
         }

@@ -1,8 +1,6 @@
 //! The signals of the host: which of them wnm cannot judge, and which limits of the host hold for the nodes.
 
-use wnm_core::{
-    HostSample, LoadScope, NodeId, NodeMap, NodeSample, ProcessIdentity, Program, Settings, WrongAnswer,
-};
+use wnm_core::{HostSample, LoadScope, NodeId, NodeMap, NodeSample, ProcessIdentity, Program, Settings, WrongAnswer};
 use wnm_platform::observe::host::Host;
 use wnm_platform::observe::process::Processes;
 use wnm_platform::open_files;
