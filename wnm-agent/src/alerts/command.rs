@@ -63,7 +63,7 @@ pub(super) fn run(words: &[String], input: &[u8], timeout: Duration) -> Result<(
     }
 }
 
-/// Waits for the end of a process; None after its time. Kills what is left of its group.
+/// Waits for the end of a process; None after its time. Kills the rest of its group.
 fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
     let begun = Instant::now();
     let mut status = child.try_wait();
