@@ -5,6 +5,7 @@
 
 mod choices;
 mod costly;
+mod costs;
 mod facts;
 pub(crate) mod host;
 mod limits;
@@ -16,6 +17,7 @@ use std::fmt;
 
 use wnm_core::{Clock, ClockReading, Decision, EngineState, Observation, Planned, Policy, Preset, Reason, Timestamp};
 
+pub use costs::{Cost, Costs, Ended};
 use facts::Facts;
 pub(crate) use host::limits_of_time;
 pub(crate) use valves::pace;
@@ -152,7 +154,7 @@ impl Property {
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
             Self::Floor => "no CPU limit is below the floor at which the nodes still serve",
-            Self::Bounded => "a failed addition is repeated after a delay",
+            Self::Bounded => "a repeated failure costs a bounded number of folders and bytes",
             Self::Recovers => "a node that should run and can run is started again",
             Self::Kept => "nothing is removed for CPU, memory, load or traffic",
             Self::Excess => "no more removals for the cap than nodes are over it",

@@ -91,8 +91,8 @@ fn failed_addition<'a>(trial: &Trial<'a>) -> Option<&'a FailedAction> {
     trial.state.failures.iter().find(|entry| entry.verb == "add" && entry.retry_at > trial.observation.now)
 }
 
-/// Property 24: while the delay after a failed addition runs, no node is added. The delay grows to half an hour, and a
-/// failed addition leaves no folder, so that a repeated failure costs a bounded number of folders and bytes.
+/// Property 24 of one decision: while the delay after a failed addition runs, no node is added. The delay grows to half an
+/// hour. [`Costs`](super::Costs) counts the folders and bytes of a whole run.
 pub(super) fn bounded(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Some(failed) = failed_addition(trial) else { return Ok(()) };
     match trial.decided().find(|planned| matches!(planned.action, Action::Add { .. })) {
