@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4069, with 37 nodes on average
-    actions  add 78 disable 1 remove 310 restart 1 start 412 stop 60 update 3 upgrade 7; 817 done, 45 failed, 10 cancelled
+    cycles   4073, with 37 nodes on average
+    actions  add 71 disable 1 move 18 remove 302 restart 1 start 411 stop 60 update 3 upgrade 9; 822 done, 45 failed, 9 cancelled
     crashes  12 at 3 points; 20 reboots
-    digest   f2003e87cdda9b23
+    digest   f0899da974c9a034
     no violation
     "#);
 }
