@@ -58,7 +58,13 @@ pub enum TaskFileError {
         /// The cause.
         reason: String,
     },
-    /// The file is no XML, or has a document type, which could define entities and read other files.
+    /// The file is XML with a document type.
+    #[error("line {line}: a document type is refused: it could define entities and read other files")]
+    DocumentType {
+        /// The line, from 1 on.
+        line: usize,
+    },
+    /// The file is no XML.
     #[error("line {line}: not valid XML: {reason}")]
     Xml {
         /// The line, from 1 on.

@@ -12,8 +12,11 @@ const MOST_NODES: u32 = 200_000;
 pub(super) fn read(text: &str, into: &mut ReadPlan) -> Result<(), TaskFileError> {
     // Without a document type there are no own entities, and no references to other files.
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text, options)
-        .map_err(|error| TaskFileError::Xml { line: error.pos().row, reason: error.to_string() })?;
+    let document = Document::parse_with_options(text, options).map_err(|error| match error {
+        // The parser does not say where.
+        roxmltree::Error::DtdDetected => TaskFileError::DocumentType { line: line_of(text, "<!DOCTYPE") },
+        error => TaskFileError::Xml { line: error.pos().row, reason: error.to_string() },
+    })?;
     let root = document.root_element();
     if root.tag_name().name() != "Schedule" {
         return Err(TaskFileError::OtherRoot(root.tag_name().name().to_owned()));
@@ -27,6 +30,12 @@ pub(super) fn read(text: &str, into: &mut ReadPlan) -> Result<(), TaskFileError>
         }
     }
     Ok(())
+}
+
+/// Returns the line of the first occurrence of a word, from 1 on.
+fn line_of(text: &str, word: &str) -> usize {
+    let before = text.find(word).and_then(|at| text.get(..at)).unwrap_or_default();
+    before.bytes().filter(|byte| *byte == b'\n').count() + 1
 }
 
 /// Returns the text of the first child of this name.
