@@ -142,9 +142,15 @@ fn rollout_upgrades_the_canary_and_then_the_other_host() {
     assert_eq!((versions(&a), versions(&b)), (vec!["0.4.18".to_owned(); 2], vec!["0.4.17".to_owned(); 2]));
     let explained = b.expect(0, "explain").out;
     assert!(explained.contains("the fleet rolls out 0.4.18: this host has no lease yet"), "{explained}");
+    let waiting = b.expect(0, "status").out;
+    assert!(waiting.contains("rollout 0.4.18: no upgrade begins, this host has no lease yet (by the fleet farm"));
+    assert_eq!(b.wnm(&["--json", "status"]).json()["valves"]["rollout"]["wait"], "no_lease");
+    let carried = &fleet(&a, 0, &["status"]).json()["rollout"];
+    assert_eq!((&carried["standing"], &carried["hosts_upgraded"]), (&"idle".into(), &1.into()), "{carried:#}");
     let completed = fleet(&a, 0, &["rollout", "promote"]).json();
     assert_eq!((&completed["phase"], &completed["healthy"]), (&"complete".into(), &2.into()));
     assert_eq!(versions(&b), vec!["0.4.18".to_owned(); 2]);
+    assert!(fleet(&a, 0, &["status"]).json()["rollout"].is_null());
     assert!(fleet(&a, 1, &["rollout", "promote"]).err.contains("the rollout of 0.4.18 has ended"));
     assert!(a.expect(0, "fleet rollout abort --release").out.contains("complete"));
 }
