@@ -44,7 +44,7 @@ bench *flags:
     cargo build --release -p wnm-cli -p wnm-sim
     cargo bench -p wnm-benches "$@"
 
-# Measure the daemon on 200 and 1000 nodes, and write docs/figures.md (25 minutes, an idle host): `--seconds 60` is shorter
+# Measure the daemon on 200 and 1000 nodes, and write docs/figures.md (12 minutes, an idle host; `--seconds 60`: 3 minutes)
 figures *flags:
     cargo build --release -p wnm-cli
     cargo bench -p wnm-benches --bench daemon -- "$@"

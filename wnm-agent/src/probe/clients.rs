@@ -17,8 +17,8 @@ use wnm_core::probe::{
 };
 use wnm_core::{Bytes, Timestamp};
 use wnm_platform::probe::{
-    ClientCall, ClientEnd, ClientRunError, FinishedClient, Made, Secret, digest, end_leftovers, make_seeded, recognise,
-    run_client,
+    ClientCall, ClientEnd, ClientRunError, FinishedClient, GrowingDigest, Made, Secret, end_leftovers, make_seeded,
+    recognise, run_client, yield_to_others,
 };
 
 use super::key::read_key;
@@ -166,6 +166,7 @@ impl RunClients for ClientThreads {
         self.stops.insert(assignment.run, Arc::clone(&stop));
         let (surroundings, sender, run) = (self.surroundings.clone(), self.sender.clone(), assignment.run);
         let thread = move || {
+            yield_to_others();
             let result = run_one(&surroundings, &assignment, &|| stop.load(Ordering::Relaxed));
             // Without a receiver the clients are gone, and so is the reader of the result.
             let _ = sender.send(Finished { run, result });
@@ -253,7 +254,8 @@ fn run_one(surroundings: &Surroundings, assignment: &Assignment, is_stopped: &dy
         client: surroundings.program.client.to_string(),
         started,
         took: answered.took,
-        bytes: answered.bytes,
+        // A run that ended early counts with its file all the same.
+        bytes: if let Subject::Seeded(file) = &assignment.subject { file.bytes } else { answered.bytes },
         content: answered.content,
         cost: answered.cost,
         address: answered.address,
@@ -274,7 +276,7 @@ fn answer(
     let limit = Bytes(bytes.0.saturating_mul(3).saturating_add(BESIDE));
     has_space(folder, limit)?;
     let path = folder.join("content");
-    let run = |request: &ClientRequest, key: Option<Secret>| {
+    let run_with = |request: &ClientRequest, key: Option<Secret>, meanwhile: &mut dyn FnMut()| {
         let program = &surroundings.program;
         let arguments: Vec<OsString> = program.client.arguments(request, &program.arguments);
         // Two clients run after each other in an upload; each has output files of its own.
@@ -282,14 +284,16 @@ fn answer(
         fs::DirBuilder::new().mode(0o700).create(&folder)?;
         let timeout = assignment.task.timeout;
         let call = ClientCall { program: program.path.clone(), arguments, key, folder, timeout, limit };
-        run_client(&call, is_stopped).map_err(|error| Unanswered::Failed(error.to_string()))
+        run_client(&call, is_stopped, meanwhile).map_err(|error| Unanswered::Failed(error.to_string()))
     };
+    let run = |request: &ClientRequest, key: Option<Secret>| run_with(request, key, &mut || {});
     match (&assignment.subject, assignment.task.kind) {
         (Subject::Known(file), _) => {
             let request = ClientRequest::Download { address: file.address.clone(), to: path.clone() };
-            let finished = run(&request, None)?;
+            let mut digest = GrowingDigest::new(path);
+            let finished = run_with(&request, None, &mut || digest.advance())?;
             let answered = read_answer(surroundings, &finished, assignment.task.timeout);
-            Ok(checked(answered, &path, file.md5.as_deref()))
+            Ok(checked(answered, digest, file.md5.as_deref()))
         }
         (Subject::Seeded(file), kind) => {
             let md5 = match make_seeded(file, &path, is_stopped)? {
@@ -313,7 +317,7 @@ fn answer(
             } else {
                 quoted
             };
-            Ok(Answered { bytes: file.bytes, content, ..answered })
+            Ok(Answered { content, ..answered })
         }
     }
 }
@@ -337,8 +341,10 @@ fn upload(
     if !spending().reserve(price, now()) {
         return Err(Unanswered::Failed(format!("the price of {price} exceeds the rest of the day")));
     }
-    let answered =
-        read_answer(surroundings, &run(&ClientRequest::Upload(path.to_owned()), Some(key))?, assignment.task.timeout);
+    let finished = run(&ClientRequest::Upload(path.to_owned()), Some(key.clone()))?;
+    let mut answered = read_answer(surroundings, &finished, assignment.task.timeout);
+    // A client may quote a key that it does not accept.
+    answered.cause = answered.cause.map(|cause| key.hidden_in(&cause));
     spending().settle(price, answered.cost);
     Ok(answered)
 }
@@ -363,11 +369,11 @@ fn read_answer(surroundings: &Surroundings, finished: &FinishedClient, timeout: 
 }
 
 /// Compares the content of a download with its digest.
-fn checked(mut answered: Answered, path: &Path, md5: Option<&str>) -> Answered {
+fn checked(mut answered: Answered, digest: GrowingDigest, md5: Option<&str>) -> Answered {
     if answered.outcome != ProbeOutcome::Ok {
         return answered;
     }
-    let failure = match digest(path) {
+    let failure = match digest.finish(md5) {
         Ok(Some((bytes, found))) => {
             answered.bytes = bytes;
             answered.content = match md5 {

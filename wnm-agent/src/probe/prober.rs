@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use wnm_core::Timestamp;
 use wnm_core::probe::{
-    Assignment, Failed, Gate, HourWindow, Order, ProbeOutcome, ProbePlan, ProbeRun, ProbeSchedule, Refused, RunId,
+    Assignment, Failed, Gate, Order, ProbeOutcome, ProbePlan, ProbeRun, ProbeSchedule, Refused, RunId,
 };
+use wnm_core::{TimeOfDay, Timestamp, Windows};
 
 /// A run that has ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,9 +84,9 @@ impl<R: RunClients> Prober<R> {
     }
 }
 
-/// Returns the gate of a moment: closed under a hold, else that of the window.
-pub(super) fn gate(window: HourWindow, is_held: bool, now: Timestamp) -> Gate {
-    if is_held { Gate::Closed } else { window.gate(now) }
+/// Returns the gate of a moment: closed under a hold, else that of the windows by the local time in the zone of each.
+pub(super) fn gate(windows: &Windows, local: &[TimeOfDay], is_held: bool) -> Gate {
+    if is_held { Gate::Closed } else { Gate::of(windows, local) }
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use wnm_core::Bytes;
-    use wnm_core::probe::{ContentCheck, ProbeCeilings, ProbeKind, ProbeLedger, ProbeTask, SizeClass};
+    use wnm_core::probe::{ContentCheck, ProbeCeilings, ProbeKind, ProbeLedger, ProbeTask, SizeClass, default_windows};
 
     use super::*;
 
@@ -164,7 +164,7 @@ mod tests {
         for second in 0..24 * 3600 {
             prober.clients().now = second;
             let now = Timestamp::from_millis(second * 1000);
-            let gate = gate(HourWindow::DEFAULT, false, now);
+            let gate = gate(&default_windows(), &[TimeOfDay::utc(now)], false);
             runs.extend(prober.tick(now, Duration::from_secs(second as u64), gate, Ok(())));
         }
         assert_eq!(prober.clients().most, 3);
@@ -187,7 +187,8 @@ mod tests {
         prober.set_plan(ProbePlan { tasks: vec![task], ..ProbePlan::default() });
         let now = Timestamp::from_millis(600_000);
         let mut tick = |second: u64, is_held: bool| {
-            prober.tick(now, Duration::from_secs(second), gate(HourWindow::DEFAULT, is_held, now), Ok(()))
+            let gate = gate(&default_windows(), &[TimeOfDay::utc(now)], is_held);
+            prober.tick(now, Duration::from_secs(second), gate, Ok(()))
         };
         assert_eq!(tick(0, false), []);
         assert_eq!(tick(1, true), []);

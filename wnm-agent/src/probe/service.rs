@@ -5,16 +5,18 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use wnm_core::Timestamp;
 use wnm_core::probe::{
-    Atto, Gate, HourWindow, ProbeCeilings, ProbeLedger, ProbePlan, ProbeRun, ProbeSchedule, Refused, spent_on_day,
+    Atto, Gate, ProbeCeilings, ProbeLedger, ProbePlan, ProbeRun, ProbeSchedule, Refused, spent_on_day,
 };
+use wnm_core::{Timestamp, Windows};
 
 use super::clients::{ClientProgram, ClientThreads, Payment, ProgramError};
 use super::key::read_key;
 use super::prober::{Prober, gate};
 use super::source::{SourceError, Sources};
 use super::spending::Spending;
+use crate::valves::host::HostZones;
+use crate::valves::local_times;
 
 /// The time between two steps of the schedule.
 const TICK: Duration = Duration::from_millis(500);
@@ -32,8 +34,8 @@ pub struct ProbeConfig {
     pub program: Option<PathBuf>,
     /// The operator's arguments of every call of the client.
     pub arguments: Vec<String>,
-    /// The minutes of each hour in which probes run.
-    pub window: HourWindow,
+    /// The times at which probes run.
+    pub windows: Windows,
     /// The key file and the tokens a day of uploads; None without uploads.
     pub uploads: Option<(PathBuf, Atto)>,
 }
@@ -179,7 +181,7 @@ impl Worker {
         let now = now();
         let mut ledger = ProbeLedger::default();
         for run in past {
-            ledger.remember(run.kind, run.bytes, now.since(run.started), Duration::ZERO);
+            ledger.remember_run(run, now, Duration::ZERO);
         }
         Self {
             started: Instant::now(),
@@ -236,7 +238,8 @@ impl Worker {
         let (now, elapsed) = (now(), self.started.elapsed());
         self.refresh_plan(config, elapsed);
         self.refresh_program(config, elapsed);
-        let gate = gate(config.window, hold.is_some(), now);
+        let local = local_times(&mut HostZones, &config.windows, now);
+        let gate = local.as_ref().map_or(Gate::Closed, |local| gate(&config.windows, local, hold.is_some()));
         let uploads = self.uploads(config, now);
         let finished = self.prober.as_mut().map(|prober| prober.tick(now, elapsed, gate, uploads)).unwrap_or_default();
         let client = self.prober.as_mut().map(|prober| prober.clients().program().client.to_string());
@@ -246,7 +249,11 @@ impl Worker {
         let status = ProbeStatus {
             client,
             plan: self.plan.clone(),
-            problems: problems.chain(&self.skipped).cloned().collect(),
+            problems: problems
+                .cloned()
+                .chain(local.err().map(|zone| zone.to_string()))
+                .chain(self.skipped.clone())
+                .collect(),
             running: schedule.map_or(0, ProbeSchedule::running),
             gate: Some(gate),
             hold,

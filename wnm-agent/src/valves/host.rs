@@ -61,8 +61,8 @@ pub fn for_display(database: &Path) -> Holds {
 
 /// The time zones of the host, read for each window: the database of zones may be updated while a daemon runs, and
 /// jiff caches it.
-#[derive(Debug)]
-struct HostZones;
+#[derive(Debug, Clone, Copy)]
+pub struct HostZones;
 
 impl LocalTime for HostZones {
     fn time_of_day(&mut self, window: &Window, wall: Timestamp) -> Option<TimeOfDay> {

@@ -8,7 +8,9 @@ pub mod host;
 
 use std::collections::BTreeMap;
 
-use wnm_core::{Hold, HoldSource, HoldTrouble, RolloutSample, Settings, Timestamp, ValveSample, Window};
+use wnm_core::{
+    Hold, HoldSource, HoldTrouble, RolloutSample, Settings, TimeOfDay, Timestamp, ValveSample, Window, Windows,
+};
 
 /// The reading of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,7 +39,25 @@ pub trait ReadHold: std::fmt::Debug {
 /// Returns the local time of windows in their zones.
 pub trait LocalTime: std::fmt::Debug {
     /// Returns the seconds since midnight in the zone of a window; None for an unknown zone.
-    fn time_of_day(&mut self, window: &Window, wall: Timestamp) -> Option<wnm_core::TimeOfDay>;
+    fn time_of_day(&mut self, window: &Window, wall: Timestamp) -> Option<TimeOfDay>;
+}
+
+/// A window names a time zone that the host does not know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the window {0} names an unknown time zone")]
+pub struct UnknownZone(pub String);
+
+/// Returns the local time of each window in its zone.
+///
+/// # Errors
+/// The zone of a window is unknown.
+pub fn local_times(
+    zones: &mut dyn LocalTime,
+    windows: &Windows,
+    wall: Timestamp,
+) -> Result<Vec<TimeOfDay>, UnknownZone> {
+    let local = |window: &Window| zones.time_of_day(window, wall).ok_or_else(|| UnknownZone(window.to_string()));
+    windows.as_slice().iter().map(local).collect()
 }
 
 /// All sources of holds of an agent. The default has none, and its windows are in UTC.

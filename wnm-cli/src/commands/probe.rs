@@ -39,12 +39,12 @@ pub(crate) fn folder(db: &Path) -> PathBuf {
 
 /// Returns the configuration for a daemon; None when probes are off.
 pub(crate) fn configuration(settings: &Settings) -> Option<ProbeConfig> {
-    let ProbeSettings { on, sources, client, arguments, window, upload, key_file, spend } = settings.probe.clone();
+    let ProbeSettings { on, sources, client, arguments, windows, upload, key_file, spend } = settings.probe.clone();
     on.then(|| ProbeConfig {
         sources,
         program: client,
         arguments,
-        window,
+        windows,
         uploads: key_file.filter(|_| upload).map(|key_file| (key_file, spend)),
     })
 }

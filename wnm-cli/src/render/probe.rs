@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 use wnm_agent::probe::{ClientProgram, ProgramError, ReadPlan};
+use wnm_agent::valves::host::HostZones;
+use wnm_agent::valves::local_times;
 use wnm_core::probe::{
     ContentCheck, Gate, ProbeKind, ProbeOutcome, ProbePlan, ProbeRun, ProbeSummary, ProbeTask, SizeClass, spent_on_day,
 };
@@ -284,16 +286,19 @@ impl StatusView {
         let mut problems = Vec::new();
         let client = client.map_err(|error| problems.push(error.to_string())).ok();
         let plan = plan.map_err(|error| problems.push(error.to_string())).unwrap_or_default();
+        let local = local_times(&mut HostZones, &settings.windows, now);
+        let gate = local.as_ref().map_or(Gate::Closed, |local| Gate::of(&settings.windows, local));
+        problems.extend(local.err().map(|zone| zone.to_string()));
         problems.extend(plan.problems.iter().map(ToString::to_string));
         Self {
             on: settings.on,
             client: client.map(|client| client.client.to_string()),
-            window_state: match settings.window.gate(now) {
+            window_state: match gate {
                 Gate::Open => "open",
                 Gate::Draining => "draining",
                 Gate::Closed => "closed",
             },
-            window: settings.window.to_string(),
+            window: settings.windows.as_slice().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             tasks: plan.plan.tasks.len(),
             spent_today_ant: settings.upload.then(|| spent_on_day(runs, now).to_string()),
             spend_limit_ant: settings.upload.then(|| settings.spend.to_string()),
@@ -308,7 +313,7 @@ pub(crate) fn status(view: &StatusView, width: Width) -> String {
     let state = if view.on { styled(GREEN, "on") } else { "off; `wnm config set probe=true` turns them on".to_owned() };
     let mut text = format!("probes: {state}\n");
     text.push_str(&format!("client: {}\n", view.client.as_deref().unwrap_or("none")));
-    text.push_str(&format!("window: {} of each hour, {} now\n", view.window, view.window_state));
+    text.push_str(&format!("window: {}, {} now\n", view.window, view.window_state));
     text.push_str(&format!("tasks: {}\n", view.tasks));
     if let (Some(spent), Some(limit)) = (&view.spent_today_ant, &view.spend_limit_ant) {
         text.push_str(&format!("uploads: {spent} of {limit} tokens spent today\n"));
@@ -345,6 +350,7 @@ pub(crate) fn status(view: &StatusView, width: Width) -> String {
 mod tests {
     use std::time::Duration;
 
+    use wnm_core::Windows;
     use wnm_core::probe::Atto;
 
     use super::*;
@@ -392,7 +398,7 @@ mod tests {
             sources: vec!["/etc/wnm/probe.toml".to_owned()],
             client: None,
             arguments: Vec::new(),
-            window: wnm_core::probe::HourWindow::DEFAULT,
+            windows: Windows::new(vec!["hourly :05-:55 UTC".parse().unwrap()]),
             upload: true,
             key_file: Some("/etc/wnm/key".into()),
             spend: Atto(1_000_000_000_000_000_000),

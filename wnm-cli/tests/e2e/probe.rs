@@ -138,7 +138,7 @@ fn clients(host: &Host) -> Vec<PathBuf> {
 #[test]
 fn daemon_runs_tasks_and_ends_their_clients_with_itself() {
     let host = host_with(&task("ask", "quote"));
-    host.expect(0, "config set probe=true probe_window=:00-:60");
+    assert_eq!(host.wnm(&["config", "set", "probe=true", "probe_window=hourly :00-:60"]).code(), 0);
     let mut daemon = spawn(&host);
     wait_for(&host, "quote", |runs| runs.len() == 1 && runs[0]["outcome"] == "ok");
     // A changed plan is read within a minute; a restart reads it at once.

@@ -122,6 +122,11 @@ pub enum NotAWindow {
 }
 
 impl Window {
+    /// Returns the window that allows minutes of each hour, from `from` until before `to`, in the zone of the host.
+    pub(crate) const fn hourly(from: u32, to: u32) -> Self {
+        Self { access: Access::Allow, period: Period::Hourly, from, to, zone: None }
+    }
+
     /// Returns whether the window permits or prevents.
     #[must_use]
     pub const fn access(&self) -> Access {
@@ -164,7 +169,9 @@ impl FromStr for Window {
         let (from, to) = words.next().and_then(|range| range.split_once('-')).ok_or(NotAWindow::Form)?;
         let bound = |text| minutes(period, text).ok_or(NotAWindow::Form);
         let (from, to) = (bound(from)?, bound(to)?);
-        if from % period.minutes() == to % period.minutes() {
+        // Of two equal bounds, only those of the whole period are no mistake.
+        let is_whole = (from, to) == (0, period.minutes());
+        if from % period.minutes() == to % period.minutes() && !is_whole {
             return Err(NotAWindow::Empty);
         }
         let zone = words.next().map(str::to_owned);
@@ -307,18 +314,14 @@ mod tests {
             "daily 22:00-06:00",
             "daily 00:00-24:00",
             "hourly :05-:55",
+            "hourly :00-:60",
             "hourly :55-:05 UTC",
             "deny daily 18:00-23:00 Europe/Berlin",
             "deny hourly :00-:01 America/Argentina/Buenos_Aires",
             "daily 01:00-02:00 Etc/GMT+5",
         ] {
             let window = text.parse::<Window>();
-            // A whole day has no begin and no end.
-            if text.contains("24:00") {
-                assert_eq!(window, Err(NotAWindow::Empty), "{text}");
-            } else {
-                assert_eq!(window.map(|window| window.to_string()).as_deref(), Ok(text));
-            }
+            assert_eq!(window.map(|window| window.to_string()).as_deref(), Ok(text));
         }
         assert_eq!("allow  daily 01:00-24:00".parse::<Window>().unwrap().to_string(), "daily 01:00-24:00");
     }
@@ -340,7 +343,8 @@ mod tests {
             ("daily 22:00-06:00 UTC UTC", NotAWindow::Form),
             ("allow deny daily 22:00-06:00", NotAWindow::Form),
             ("daily 22:00-22:00", NotAWindow::Empty),
-            ("hourly :00-:60", NotAWindow::Empty),
+            ("daily 24:00-24:00", NotAWindow::Empty),
+            ("hourly :60-:00", NotAWindow::Empty),
             ("daily 22:00-06:00 ../etc/passwd", NotAWindow::Zone),
             ("daily 22:00-06:00 /etc", NotAWindow::Zone),
             ("daily 22:00-06:00 +01:00", NotAWindow::Zone),
@@ -361,6 +365,13 @@ mod tests {
             let window: Window = text.parse().unwrap();
             assert!(inside.iter().all(|time| window.contains(at(time))), "{text}");
             assert!(!outside.iter().any(|time| window.contains(at(time))), "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_period_never_closes() {
+        for text in ["daily 00:00-24:00", "hourly :00-:60"] {
+            assert_eq!(windows(&[text]).state(&[at("23:59")]), WindowState::Open { closes: None }, "{text}");
         }
     }
 

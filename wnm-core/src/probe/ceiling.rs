@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::outcome::ProbeRun;
 use super::plan::ProbeKind;
-use crate::model::units::Bytes;
+use crate::model::units::{Bytes, Timestamp};
 
 /// The time over which runs and bytes are counted.
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -78,6 +79,13 @@ impl ProbeLedger {
         let at = millis(elapsed) - millis(age);
         let later = self.started.partition_point(|(started, ..)| *started <= at);
         self.started.insert(later, (at, kind, bytes));
+    }
+
+    /// Records a run of this host that started before this process. A download counts as at its start: the bytes of one
+    /// that failed are unknown.
+    pub fn remember_run(&mut self, run: &ProbeRun, now: Timestamp, elapsed: Duration) {
+        let bytes = if run.kind == ProbeKind::Download { run.size.most() } else { run.bytes };
+        self.remember(run.kind, bytes, now.since(run.started), elapsed);
     }
 
     /// Records a run that starts now.

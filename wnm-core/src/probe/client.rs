@@ -173,13 +173,30 @@ const fn outcome_of_code(code: i32) -> Option<ProbeOutcome> {
 fn outcome_of_text(stderr: &str) -> ProbeOutcome {
     let text = stderr.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["record not found", "chunk not found", "datamap not found", "data map not found", "recordnotfound"]) {
+    if has(&["cost estimation inconclusive"]) {
+        // The network answered: it already has every part that was asked for, so that there is no price.
+        ProbeOutcome::Ok
+    } else if has(&["insufficient peers"]) {
+        ProbeOutcome::NetworkError
+    } else if has(&[
+        "record not found",
+        "chunk not found",
+        "datamap not found",
+        "data map not found",
+        "recordnotfound",
+        ": not found: ",
+        // Content that arrived, and is damaged.
+        ": invalid data: ",
+        ": crypto error: ",
+    ]) {
         ProbeOutcome::DataLoss
     } else if has(&[
         "usage:",
         "secret_key",
         "wallet",
         "insufficient",
+        "payment error",
+        "configuration error",
         "no such file",
         "permission denied",
         "no space left",
@@ -197,8 +214,8 @@ fn outcome_of_text(stderr: &str) -> ProbeOutcome {
         "connect",
         "unreachable",
         "failed to start p2p node",
-        "insufficient peers",
         "network",
+        "protocol error",
         "cost estimation failed",
         "upload failed",
         "failed to fetch public datamap",
@@ -343,6 +360,20 @@ mod tests {
         assert_eq!((free.outcome, free.cost, free.address), (ProbeOutcome::Ok, None, None));
     }
 
+    #[test]
+    fn partial_upload_costs_the_tokens_that_were_paid() {
+        let json = r#"{"error":"partial_upload","total_chunks":4,"chunks_stored":3,"chunks_failed":1,"storage_cost_atto":"12","gas_cost_wei":"5","reason":"dial churn"}"#;
+        let partial = answer(&client("ant 0.2.4"), Some(1), json, "Error: Upload failed: 3/4 stored, 1 failed\n");
+        assert_eq!((partial.outcome, partial.cost), (ProbeOutcome::NetworkError, Some(Atto(12))));
+    }
+
+    #[test]
+    fn network_that_has_the_content_already_has_answered() {
+        let stored = "Error: Cost estimation failed: cost estimation inconclusive: sampled 5 addresses, all stored\n";
+        let answer = answer(&client("ant 0.2.4"), Some(1), "", stored);
+        assert_eq!((answer.outcome, answer.cost, answer.cause), (ProbeOutcome::Ok, None, None));
+    }
+
     const OFFLINE: &str = "Error: \n   0: \u{1b}[91mFailed to connect to the network\u{1b}[0m\n   1: \u{1b}[91mFailed to bootstrap the client: Failed to obtain any bootstrap peers\u{1b}[0m\n   2: \u{1b}[91mFailed to obtain any bootstrap peers\u{1b}[0m\n\nLocation:\n   src/actions/connect.rs:109\n\n  10: std::sys::backtrace\nRun with RUST_BACKTRACE=full\n";
 
     #[test]
@@ -413,6 +444,28 @@ mod tests {
         ] {
             let answer = answer(client, code, "", stderr);
             assert_eq!((answer.outcome, answer.cause.as_deref()), (outcome, Some(cause)), "{stderr}");
+        }
+    }
+
+    /// Errors of ant-core, as the client of `ant-node` prints them.
+    #[test]
+    fn errors_of_the_data_network_have_a_class() {
+        let ant = client("ant 0.2.4");
+        for (stderr, outcome) in [
+            ("Error: Failed to fetch public DataMap: insufficient peers: need 5, got 2", ProbeOutcome::NetworkError),
+            ("Error: Failed to fetch public DataMap: not found: DataMap chunk at 8a", ProbeOutcome::DataLoss),
+            ("Error: Download failed: invalid data: chunk has another address", ProbeOutcome::DataLoss),
+            ("Error: Download failed: timeout: 30s elapsed", ProbeOutcome::NetworkError),
+            ("Error: File upload failed: payment error: execution reverted", ProbeOutcome::ClientError),
+            ("Error: File upload failed: insufficient disk space: need 9 MB", ProbeOutcome::ClientError),
+            ("Error: Upload failed: 3/4 stored, 1 failed (spent 12.00 nanoANT): churn", ProbeOutcome::NetworkError),
+        ] {
+            let answer = answer(&ant, Some(1), "", stderr);
+            assert_eq!(
+                (answer.outcome, answer.cause.as_deref()),
+                (outcome, stderr.strip_prefix("Error: ")),
+                "{stderr}"
+            );
         }
     }
 

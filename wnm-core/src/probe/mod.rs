@@ -20,4 +20,5 @@ pub use outcome::{Atto, ContentCheck, ProbeOutcome, ProbeRun};
 pub use plan::{KnownFile, ProbeKind, ProbePlan, ProbeTask, SeededFile, SizeClass, TaskCause, TaskProblem};
 pub use schedule::{Assignment, Failed, Order, ProbeSchedule, RunId, Subject};
 pub use summary::{Distribution, ProbeSummary, day_of, spent_on_day};
-pub use window::{Gate, HourWindow, NotAWindow};
+pub(crate) use window::ever_opens;
+pub use window::{DRAIN, Gate, default_windows};

@@ -53,6 +53,36 @@ pub struct ClientCall {
 #[derive(Clone)]
 pub struct Secret(pub String);
 
+impl Secret {
+    /// Returns a text in which the secret, in upper or lower case, is replaced by `***`. A text that was cut inside of the
+    /// secret is cut before it.
+    #[must_use]
+    pub fn hidden_in(&self, text: &str) -> String {
+        let secret = self.0.trim_start_matches("0x");
+        if secret.is_empty() {
+            return text.to_owned();
+        }
+        let mut hidden = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.to_ascii_lowercase().find(&secret.to_ascii_lowercase()) {
+            let (before, behind) = rest.split_at(at);
+            hidden.push_str(before);
+            hidden.push_str("***");
+            rest = behind.get(secret.len()..).unwrap_or_default();
+        }
+        // The least part of a key that is worth hiding.
+        let begins =
+            (8..secret.len()).rev().find_map(|length| secret.get(..length).filter(|part| ends_with(rest, part)));
+        hidden.push_str(rest.get(..rest.len() - begins.map_or(0, str::len)).unwrap_or_default());
+        hidden
+    }
+}
+
+fn ends_with(text: &str, end: &str) -> bool {
+    let from = text.len().checked_sub(end.len());
+    from.and_then(|from| text.get(from..)).is_some_and(|last| last.eq_ignore_ascii_case(end))
+}
+
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("***")
@@ -133,12 +163,24 @@ pub fn recognise(program: &Path) -> Result<ProbeClient, ClientRunError> {
     })
 }
 
+/// Gives the calling thread the priority of clients, on Linux, where each thread has its own. The processes that it starts
+/// inherit the priority.
+pub fn yield_to_others() {
+    // A thread that keeps its priority still works.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(Some(rustix::thread::gettid()), LOWEST);
+}
+
 /// Runs a client until it exits, or until it is ended: after its timeout, over its limit, or when `is_stopped`. It gets
-/// SIGTERM first, and SIGKILL 5 s later.
+/// SIGTERM first, and SIGKILL 5 s later. `meanwhile` is called every 50 ms.
 ///
 /// # Errors
 /// The client does not start, or its output cannot be read.
-pub fn run_client(call: &ClientCall, is_stopped: impl Fn() -> bool) -> Result<FinishedClient, ClientRunError> {
+pub fn run_client(
+    call: &ClientCall,
+    is_stopped: impl Fn() -> bool,
+    meanwhile: impl FnMut(),
+) -> Result<FinishedClient, ClientRunError> {
     let output = |name: &str| {
         let path = call.folder.join(name);
         File::create_new(&path).map_err(|source| ClientRunError::File { path, source })
@@ -162,7 +204,7 @@ pub fn run_client(call: &ClientCall, is_stopped: impl Fn() -> bool) -> Result<Fi
     let group = Group { leader: Pid::from_child(&child), folder: &call.folder };
     // The first thread of the client has just begun; those that follow inherit its priority.
     let _ = setpriority_pgrp(Some(group.leader), LOWEST);
-    let end = follow(&mut child, &group, call, begun, is_stopped).map_err(not_started)?;
+    let end = follow(&mut child, &group, call, begun, is_stopped, meanwhile).map_err(not_started)?;
     let took = begun.elapsed();
     drop(group);
     // Its group was killed, so that this returns at once and removes the zombie.
@@ -200,6 +242,7 @@ fn follow(
     call: &ClientCall,
     begun: Instant,
     is_stopped: impl Fn() -> bool,
+    mut meanwhile: impl FnMut(),
 ) -> io::Result<ClientEnd> {
     let mut ending: Option<(ClientEnd, Instant)> = None;
     loop {
@@ -229,6 +272,7 @@ fn follow(
             (Some(_), Some(ClientEnd::Oversized)) => group.signal(Signal::KILL),
             _ => {}
         }
+        meanwhile();
         thread::sleep(CHECK);
     }
 }
@@ -327,7 +371,7 @@ mod tests {
     }
 
     fn run(fixture: &Fixture) -> FinishedClient {
-        run_client(&fixture.call, || false).unwrap()
+        run_client(&fixture.call, || false, || {}).unwrap()
     }
 
     /// Waits for the end of the process whose number is in the file `pid`. The kernel ends a killed process a moment after
@@ -361,6 +405,19 @@ mod tests {
     }
 
     #[test]
+    fn key_is_hidden_in_texts() {
+        let key = Secret(format!("0x{}", "aB1".repeat(20)));
+        for (text, hidden) in [
+            (format!("bad key 0x{}, and {}.", "ab1".repeat(20), "AB1".repeat(20)), "bad key 0x***, and ***."),
+            (format!("bad key {}", "aB1".repeat(12)), "bad key "),
+            ("ö no key aB1".to_owned(), "ö no key aB1"),
+        ] {
+            assert_eq!(key.hidden_in(&text), hidden);
+        }
+        assert_eq!(Secret("0x".to_owned()).hidden_in("a"), "a");
+    }
+
+    #[test]
     fn deaf_client_is_killed_after_its_timeout() {
         let mut fixture = shell("trap '' TERM; while :; do sleep 1; done");
         fixture.call.timeout = Duration::from_millis(100);
@@ -374,10 +431,14 @@ mod tests {
         let fixture = shell("trap 'echo bye; exit 3' TERM; echo begun; while :; do sleep 0.05; done");
         let stopped = AtomicBool::new(false);
         let output = fixture.call.folder.join(STDOUT);
-        let finished = run_client(&fixture.call, || {
-            stopped.fetch_or(fs::read(&output).is_ok_and(|text| text == b"begun\n"), Ordering::Relaxed);
-            stopped.load(Ordering::Relaxed)
-        });
+        let finished = run_client(
+            &fixture.call,
+            || {
+                stopped.fetch_or(fs::read(&output).is_ok_and(|text| text == b"begun\n"), Ordering::Relaxed);
+                stopped.load(Ordering::Relaxed)
+            },
+            || {},
+        );
         let finished = finished.unwrap();
         assert_eq!((finished.end, finished.stdout.as_slice()), (ClientEnd::Stopped, b"begun\nbye\n".as_slice()));
     }
@@ -411,7 +472,7 @@ mod tests {
     fn missing_program_is_named() {
         let mut fixture = shell("");
         fixture.call.program = "/nonexistent/ant".into();
-        let error = run_client(&fixture.call, || false).unwrap_err();
+        let error = run_client(&fixture.call, || false, || {}).unwrap_err();
         assert_eq!(error.to_string(), "cannot start /nonexistent/ant: No such file or directory (os error 2)");
     }
 

@@ -6,5 +6,6 @@ pub mod fake_client;
 
 pub use client_run::{
     ClientCall, ClientEnd, ClientRunError, FinishedClient, Secret, end_leftovers, recognise, run_client,
+    yield_to_others,
 };
-pub use content::{Made, digest, make_seeded};
+pub use content::{GrowingDigest, Made, digest, make_seeded};

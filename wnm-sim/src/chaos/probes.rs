@@ -1,24 +1,40 @@
-//! The probes of a run: any task file, on the clocks of the model, with clients that end at any time.
+//! The probes of a run: any task file, on the clocks of the model, with clients that end at any time and a daemon that
+//! restarts.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use wnm_core::Timestamp;
 use wnm_core::probe::{
-    Failed, Gate, HourWindow, Order, ProbeCeilings, ProbeKind, ProbeLedger, ProbePlan, ProbeSchedule, ProbeTask, RunId,
-    SizeClass,
+    DRAIN, Failed, Gate, KnownFile, Order, ProbeCeilings, ProbeKind, ProbeLedger, ProbePlan, ProbeSchedule, ProbeTask,
+    RunId, SizeClass,
 };
+use wnm_core::{TimeOfDay, Timestamp, Windows};
 
 use super::invariants::{Property, Violation};
 use crate::chance::Chance;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
+/// Tells whether a minute of the day is inside windows.
+type Contains = fn(i64) -> bool;
+
+/// Windows of probes, and whether they contain a minute of the day. The second states the first in other words, so that
+/// an error of the windows is noticed.
+const WINDOWS: [(&str, Contains); 5] = [
+    ("hourly :05-:55", |minute| (5..55).contains(&(minute % 60))),
+    ("hourly :50-:10", |minute| !(10..50).contains(&(minute % 60))),
+    ("daily 22:00-06:00", |minute| !(6 * 60..22 * 60).contains(&minute)),
+    ("hourly :00-:30,deny daily 10:00-14:00", |minute| minute % 60 < 30 && !(10 * 60..14 * 60).contains(&minute)),
+    ("hourly :00-:60", |_| true),
+];
+
 /// A schedule of probes with the runs that it started.
 pub(crate) struct Probes {
     schedule: ProbeSchedule,
     ceilings: ProbeCeilings,
     chance: Chance,
+    windows: Windows,
+    is_inside: Contains,
     running: BTreeMap<RunId, ProbeKind>,
     /// The runs of the last hour: start, kind and bytes.
     started: VecDeque<(Duration, ProbeKind, u64)>,
@@ -41,23 +57,27 @@ impl Probes {
             }
         };
         let tasks = (0..1 + chance.below(8)).map(|at| task(at, &mut chance)).collect();
+        let file = |size| KnownFile { size, name: "file".to_owned(), address: "ab".repeat(32), md5: None };
         let ceilings = ProbeCeilings::of_host(1 + chance.below(16));
+        let (texts, is_inside) = WINDOWS.into_iter().cycle().nth(chance.below(5) as usize).unwrap_or(WINDOWS[0]);
+        let windows = Windows::new(texts.split(',').filter_map(|text| text.parse().ok()).collect());
         let mut schedule = ProbeSchedule::new(ceilings, ProbeLedger::default(), seed);
-        schedule.set_plan(ProbePlan { tasks, ..ProbePlan::default() });
-        Self { schedule, ceilings, chance, running: BTreeMap::new(), started: VecDeque::new() }
+        schedule.set_plan(ProbePlan { tasks, files: SizeClass::ALL.map(file).into(), ..ProbePlan::default() });
+        Self { schedule, ceilings, chance, windows, is_inside, running: BTreeMap::new(), started: VecDeque::new() }
     }
 
     /// Runs one step, and checks it.
     pub(crate) fn step(&mut self, wall: Timestamp, awake: Duration) -> Result<(), Violation> {
+        if self.chance.once_in(300) {
+            self.restart(awake);
+        }
         let is_held = self.chance.once_in(50);
-        let gate = if is_held { Gate::Closed } else { HourWindow::DEFAULT.gate(wall) };
+        let local = vec![TimeOfDay::utc(wall); self.windows.as_slice().len()];
+        let gate = if is_held { Gate::Closed } else { Gate::of(&self.windows, &local) };
         for order in self.schedule.step(wall, awake, gate, Ok(())) {
             match order {
                 Order::Start(run) => {
-                    let minute = wall.as_millis().rem_euclid(3_600_000) / 60_000;
-                    if is_held || !(5..55).contains(&minute) {
-                        return violated(format!("{:?} starts at minute {minute}, under a hold: {is_held}", run.run));
-                    }
+                    self.check_start(run.run, is_held, wall)?;
                     self.running.insert(run.run, run.task.kind);
                     self.started.push_back((awake, run.task.kind, run.subject.bytes().0));
                 }
@@ -67,7 +87,7 @@ impl Probes {
                 }
             }
         }
-        self.check(gate, awake)?;
+        self.check(is_held, wall, awake)?;
         let ending: Vec<RunId> = self.running.keys().copied().collect();
         for run in ending {
             if self.chance.once_in(3) {
@@ -79,9 +99,34 @@ impl Probes {
         Ok(())
     }
 
-    fn check(&mut self, gate: Gate, awake: Duration) -> Result<(), Violation> {
-        if gate == Gate::Closed && !self.running.is_empty() {
-            return violated(format!("{} runs continue outside the window", self.running.len()));
+    /// Replaces the schedule as a daemon that starts again does: it remembers the runs of before, and runs none of them.
+    fn restart(&mut self, awake: Duration) {
+        let mut ledger = ProbeLedger::default();
+        for (at, kind, bytes) in &self.started {
+            ledger.remember(*kind, wnm_core::Bytes(*bytes), awake.saturating_sub(*at), awake);
+        }
+        let mut schedule = ProbeSchedule::new(self.ceilings, ledger, u64::from(self.chance.below(u32::MAX)));
+        schedule.set_plan(self.schedule.plan().clone());
+        self.schedule = schedule;
+        self.running.clear();
+    }
+
+    /// Tells whether a time of the wall clock is inside the windows.
+    fn contains(&self, wall: Timestamp) -> bool {
+        (self.is_inside)(wall.as_secs().rem_euclid(24 * 60 * 60) / 60)
+    }
+
+    fn check_start(&self, run: RunId, is_held: bool, wall: Timestamp) -> Result<(), Violation> {
+        if is_held || !self.contains(wall) || !self.contains(wall.after(DRAIN)) {
+            let minute = wall.as_secs().rem_euclid(24 * 60 * 60) / 60;
+            return violated(format!("{run:?} starts at minute {minute} of the day, under a hold: {is_held}"));
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, is_held: bool, wall: Timestamp, awake: Duration) -> Result<(), Violation> {
+        if (is_held || !self.contains(wall)) && !self.running.is_empty() {
+            return violated(format!("{} runs continue outside the window or under a hold", self.running.len()));
         }
         if self.running.len() > self.ceilings.at_once as usize {
             return violated(format!("{} runs at once", self.running.len()));
@@ -111,7 +156,7 @@ mod tests {
 
     /// Steps the probes of some seeds for a day; returns the first violation.
     fn first_violation(change: impl Fn(&mut Probes)) -> Option<Violation> {
-        (0..20).find_map(|seed| {
+        (0..40).find_map(|seed| {
             let mut probes = Probes::new(seed);
             change(&mut probes);
             (0..24 * 60_u64).find_map(|minute| {
@@ -136,5 +181,11 @@ mod tests {
         let forgetful =
             |probes: &mut Probes| probes.started.extend((0..361).map(|_| (Duration::ZERO, ProbeKind::Download, 0)));
         assert!(first_violation(forgetful).is_some());
+    }
+
+    #[test]
+    fn schedule_outside_its_window_is_noticed() {
+        let widened = |probes: &mut Probes| probes.windows = Windows::new(vec!["hourly :00-:60".parse().unwrap()]);
+        assert!(first_violation(widened).is_some());
     }
 }

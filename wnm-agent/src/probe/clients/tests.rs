@@ -131,3 +131,13 @@ fn dropped_clients_end_their_runs() {
     let pid = fs::read_to_string(pid).unwrap();
     assert!(!Path::new("/proc").join(pid.trim()).exists() || cfg!(not(target_os = "linux")));
 }
+
+#[test]
+fn client_that_quotes_the_key_does_not_give_it_away() {
+    let fixture = Fixture::new(
+        "case \"$3\" in cost) echo '{\"storage_cost_atto\":\"5\"}';; *) echo \"Error: wrong key $SECRET_KEY\" >&2; exit 1;; esac",
+    );
+    let run = fixture.run(ProbeKind::Upload, seeded(), Some(fixture.payment(10)));
+    assert_eq!((run.outcome, run.bytes), (ProbeOutcome::Unknown, Bytes(1000)));
+    assert_eq!(run.cause.as_deref(), Some("wrong key 0x***"));
+}

@@ -78,7 +78,7 @@ fn run_all(
     let probe = &settings.probe;
     let mut ledger = ProbeLedger::default();
     for run in past {
-        ledger.remember(run.kind, run.bytes, started.since(run.started), Duration::ZERO);
+        ledger.remember_run(run, started, Duration::ZERO);
     }
     let payment = probe.key_file.clone().filter(|_| probe.upload).map(|key_file| {
         let spent = spent_on_day(past, started);

@@ -163,7 +163,7 @@ fn pages_of_text() {
         sources: Vec::new(),
         client: None,
         arguments: Vec::new(),
-        window: wnm_core::probe::HourWindow::DEFAULT,
+        windows: wnm_core::Windows::new(vec!["hourly :05-:55 UTC".parse().unwrap()]),
         upload: false,
         key_file: None,
         spend: wnm_core::probe::Atto(0),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::RawSettings;
 use super::problem::{Problem, ProblemCause};
 use super::values::Value;
-use crate::probe::{Atto, HourWindow};
+use crate::model::window::Windows;
+use crate::probe::{Atto, default_windows, ever_opens};
 
 /// The effective settings of probes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub struct ProbeSettings {
     pub client: Option<PathBuf>,
     /// Further arguments of every call of the client.
     pub arguments: Vec<String>,
-    /// The minutes of each hour in which probes run.
-    pub window: HourWindow,
+    /// The times at which probes run.
+    pub windows: Windows,
     /// Whether uploads run.
     pub upload: bool,
     /// The file with the private key of the wallet that pays uploads.
@@ -32,15 +33,15 @@ impl ProbeSettings {
     /// Returns the effective settings, with defaults for those without a value.
     ///
     /// # Errors
-    /// Probes are on without a task, uploads without a key file or without tokens to spend, or a path is relative: the
-    /// daemon has another folder than the shell.
+    /// Probes are on without a task, uploads without a key file or without tokens to spend, no run starts in the
+    /// windows, or a path is relative: the daemon has another folder than the shell.
     pub(super) fn new(raw: &RawSettings) -> Result<Self, Vec<Problem>> {
         let settings = Self {
             on: raw.probe.unwrap_or(false),
             sources: raw.probe_tasks.clone().unwrap_or_default().0,
             client: raw.probe_client.as_ref().map(PathBuf::from),
             arguments: raw.probe_args.clone().unwrap_or_default().0,
-            window: raw.probe_window.unwrap_or(HourWindow::DEFAULT),
+            windows: raw.probe_window.clone().unwrap_or_else(default_windows),
             upload: raw.probe_upload.unwrap_or(false),
             key_file: raw.probe_key.as_ref().map(PathBuf::from),
             spend: raw.probe_spend.unwrap_or_default(),
@@ -54,6 +55,10 @@ impl ProbeSettings {
         for (key, path) in files.chain(client).chain(key_file).filter(|(_, path)| !path.starts_with('/')) {
             problems.push(Problem::new(key, path, ProblemCause::RelativePath { path: path.clone() }));
         }
+        if !ever_opens(&settings.windows) {
+            let text = settings.windows.write();
+            problems.push(Problem::new("probe_window", &text, ProblemCause::NoProbeStarts));
+        }
         if settings.on && settings.sources.is_empty() {
             problems.push(Problem::missing("probe_tasks"));
         }
@@ -64,16 +69,6 @@ impl ProbeSettings {
             problems.push(Problem::missing("probe_spend"));
         }
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
-    }
-}
-
-impl Value for HourWindow {
-    const KIND: &'static str = "minutes of each hour, such as :05-:55";
-    fn read(text: &str) -> Result<Self, ProblemCause> {
-        text.parse().map_err(|_| ProblemCause::NotAWindow)
-    }
-    fn write(&self) -> String {
-        self.to_string()
     }
 }
 
@@ -103,7 +98,7 @@ mod tests {
     #[test]
     fn probes_and_uploads_need_their_settings() {
         let off = read(&[]).unwrap();
-        assert_eq!((off.on, off.upload, off.window), (false, false, HourWindow::DEFAULT));
+        assert_eq!((off.on, off.upload, off.windows), (false, false, default_windows()));
         assert_eq!(read(&[("probe", "true")]), Err(vec!["probe_tasks".to_owned()]));
         let both = Err(vec!["probe_key".to_owned(), "probe_spend".to_owned()]);
         assert_eq!(read(&[("probe_upload", "true")]), both);
@@ -117,6 +112,12 @@ mod tests {
         let all = read(&all).unwrap();
         assert_eq!(all.sources, ["/a/probe.toml", "https://host/list of files.csv"]);
         assert_eq!(all.spend, Atto(500_000_000_000_000_000));
+    }
+
+    #[test]
+    fn window_in_which_no_probe_starts_is_refused() {
+        assert_eq!(read(&[("probe_window", "hourly :05-:07")]), Err(vec!["probe_window".to_owned()]));
+        assert!(read(&[("probe_window", "daily 22:00-06:00 UTC, deny hourly :00-:10")]).is_ok());
     }
 
     #[test]

@@ -105,8 +105,8 @@ pub enum ProblemCause {
     },
     /// The text is neither a number nor a percentage of nodes.
     NotMaxUnavailable,
-    /// The text names no minutes of the hour.
-    NotAWindow,
+    /// The windows of probes close before a run starts.
+    NoProbeStarts,
     /// The text is no amount of tokens.
     NotAnAmount,
     /// A word of an environment is not `NAME=VALUE`.
@@ -274,7 +274,9 @@ impl ProblemCause {
             Self::NotAHost => f.write_str("neither an IP address nor a host name"),
             Self::UnknownNetwork { known } => write!(f, "no network of the node program: not {}", known.join(", ")),
             Self::NotAnAddress => f.write_str("neither off nor an address with a port, such as 127.0.0.1:9910"),
-            Self::NotAWindow => f.write_str("not a window of at least 5 minutes in each hour, such as :05-:55"),
+            Self::NoProbeStarts => {
+                f.write_str("no probe starts in it: none starts in the last two minutes of a window")
+            }
             Self::NotAnAmount => f.write_str("not an amount of tokens, such as 0.5"),
             Self::NotLoopback => f.write_str("not a loopback address, such as 127.0.0.1:9910 or [::1]:9910"),
             Self::NotAUrl => f.write_str("not an address such as https://example.org/path"),

@@ -21,7 +21,7 @@ use crate::model::weight::Weight;
 use crate::model::window::Windows;
 use crate::policy::thresholds::Preset;
 use crate::policy::valves::MaxUnavailable;
-use crate::probe::{Atto, HourWindow};
+use crate::probe::Atto;
 
 /// Declares the settings: a field for each, and access by name for sources that hold texts.
 macro_rules! settings {
@@ -247,8 +247,8 @@ settings! {
     probe_client: String = default("ant in PATH").example("/usr/local/bin/ant").affects(Affects::None).without_old_variable().path(),
     /// Further arguments of every call of the client, quoted as in a shell.
     probe_args: Words = default("none").example("--ipv4-only").affects(Affects::None).without_old_variable(),
-    /// Minutes of each hour in which probes run, such as :05-:55; :00-:60 is the whole hour.
-    probe_window: HourWindow = default(":05-:55").affects(Affects::None).without_old_variable(),
+    /// Times at which probes run, in the form of window; hourly :00-:60 is any time.
+    probe_window: Windows = default("hourly :05-:55").example("daily 22:00-06:00").affects(Affects::None).without_old_variable(),
     /// Run uploads too; each one costs tokens and gas.
     probe_upload: bool = default("false").affects(Affects::None).without_old_variable(),
     /// Path of the file with the private key of the wallet that pays uploads, readable by its owner only.
@@ -393,7 +393,7 @@ mod tests {
                 "docker_image" | "antctl_path" | "antctl_version" | "probe_client" | "probe_key" => &["", "a\nb"],
                 "antnode_path" => &["", "a\nb", "bin/antnode", "/opt/../antnode"],
                 "host" => &["", "a\nb", "999.1.1.1", "a b", "-a", "a..b", "http://a", "127.0.0.1:80", "[::1]"],
-                "probe_window" => &["", "x", "5-55", ":55-:05", ":05-:61"],
+                "probe_window" => &["", "x", "5-55", ":05-:55", "hourly :05-:61"],
                 "probe_spend" => &["", "x", "-1", "1e3", "NaN"],
                 "listen" => &["", "x", "-1", "9910", "0.0.0.0:9910", "127.0.0.1:0", "a\nb"],
                 "cpu_weight" | "io_weight" => &["", "x", "-1", "0", "1.5", "10001", "Idle", "NaN"],

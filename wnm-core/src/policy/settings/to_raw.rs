@@ -96,7 +96,7 @@ impl Settings {
             probe_tasks: Some(Words(self.probe.sources.clone())),
             probe_client: self.probe.client.as_deref().and_then(path),
             probe_args: Some(Words(self.probe.arguments.clone())),
-            probe_window: Some(self.probe.window),
+            probe_window: Some(self.probe.windows.clone()),
             probe_upload: Some(self.probe.upload),
             probe_key: self.probe.key_file.as_deref().and_then(path),
             probe_spend: Some(self.probe.spend),
