@@ -47,7 +47,7 @@ pub use action::decision::{Action, Afterwards, Cancellation, Decision, Planned, 
 pub use action::failure_cause::FailureCause;
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use action::valve::ClosedValve;
-pub use action::verdict::{Anomaly, Blocker, Comparison, RuleVerdict, SkipReason, Verdict};
+pub use action::verdict::{Anomaly, Blocker, Comparison, MoveObstacle, RuleVerdict, SkipReason, Verdict};
 pub use engine::Forecast;
 pub use engine::ceiling::RecentActions;
 pub use engine::change::{check_change, evaluate_changes};
@@ -79,6 +79,7 @@ pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRan
 pub use model::unlisted::UnlistedFolder;
 pub use model::volume::{Volume, VolumeFault};
 pub use model::wallet::{Address, FAUCET, Payee, Rewards, WalletCause, WalletError};
+pub use model::webrtc::WebRtc;
 pub use model::weight::{NotAWeight, Weight, WeightMeans, WeightSample};
 pub use model::window::{Access, NotAWindow, Period, TimeOfDay, Window, WindowState, Windows};
 pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_ids, new_node, storage_with_most_space};

@@ -1,6 +1,7 @@
 //! Access to the host: metrics, probes, process managers, firewalls, node folders, CPU limit and weight.
 
 pub mod binary;
+pub mod chunk_store;
 pub mod cpu_limit;
 mod error;
 pub mod exec;

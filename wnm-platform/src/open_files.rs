@@ -31,6 +31,24 @@ pub fn limit() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
+/// Returns the soft limit of another process; None if it has none, or has ended.
+#[cfg(not(target_os = "macos"))]
+#[must_use]
+pub fn limit_of(pid: u32) -> Option<u64> {
+    let limits = procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?.limits().ok()?;
+    match limits.max_open_files.soft_limit {
+        procfs::process::LimitValue::Value(soft) => Some(soft),
+        procfs::process::LimitValue::Unlimited => None,
+    }
+}
+
+/// Returns None: macOS tells no other process of it.
+#[cfg(target_os = "macos")]
+#[must_use]
+pub const fn limit_of(_pid: u32) -> Option<u64> {
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +62,9 @@ mod tests {
         let before = getrlimit(Resource::Nofile);
         raise();
         assert_eq!(getrlimit(Resource::Nofile), before, "a second time changes nothing");
+        if cfg!(target_os = "linux") {
+            assert_eq!(limit_of(std::process::id()), limit());
+        }
+        assert_eq!(limit_of(u32::MAX), None);
     }
 }

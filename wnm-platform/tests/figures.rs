@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use wnm_core::Clock;
@@ -56,6 +57,20 @@ fn figures_are_those_of_the_kernel() {
         stat.lines().next().unwrap().split_whitespace().skip(1).take(8).map(|n| n.parse::<f64>().unwrap()).sum();
     agree("CPU time", reading.cpu.unwrap().total as f64, ticks);
 
+    // It changes every five seconds.
+    let load =
+        || fs::read_to_string("/proc/loadavg").unwrap().split(' ').take(3).map(str::to_owned).collect::<Vec<_>>();
+    let (before, ours, after) = std::iter::repeat_with(|| (load(), host.sample(&reading.counters(), &reading), load()))
+        .find(|(before, _, after)| before == after)
+        .unwrap();
+    match ours.load {
+        Some(ours) => {
+            let theirs: Vec<f64> = before.iter().map(|word| word.parse().unwrap()).collect();
+            assert_eq!(theirs, [ours.one.get(), ours.five.get(), ours.fifteen.get()]);
+        }
+        None => assert_eq!(ours.load_scope, wnm_core::LoadScope::Container, "{after:?}"),
+    }
+
     let folder = tempfile::tempdir().unwrap();
     let storage = Storage::read(&[folder.path().to_owned()], [], &BTreeMap::new(), &BTreeSet::new());
     let volume = &storage.volumes[0];
@@ -65,11 +80,60 @@ fn figures_are_those_of_the_kernel() {
     agree("free space", volume.available.unwrap().0 as f64, free);
     agree("used space", volume.used.unwrap().get(), 100.0 * used / (used + free));
 
-    // Larger than the memory that the test takes and frees meanwhile.
-    let held = vec![1_u8; 64 << 20];
+    // Larger than the memory that the test takes and frees meanwhile. Its pages take CPU time as well.
+    let mut held = vec![1_u8; 64 << 20];
+    let used = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        time.tv_sec as f64 * 1000.0 + time.tv_nsec as f64 / 1e6
+    };
+    // The kernel counts the time of a process in steps of 10 ms.
+    while used() < 1000.0 {
+        let next = held[0].wrapping_add(1);
+        held.fill(next);
+    }
     let own = Processes::of_host().identify(std::process::id()).unwrap();
-    let memory = host.usage([&own])[&own.pid].memory.0 as f64;
+    let usage = host.usage([&own])[&own.pid];
+    agree("CPU time of a process", usage.cpu_millis as f64, used());
+    let memory = usage.memory.0 as f64;
     let [resident] = numbers("ps", &["-o", "rss=", "-p", &own.pid.to_string()])[..] else { panic!("ps") };
     agree("memory of a process", memory, resident * 1024.0);
     drop(held);
+}
+
+/// Returns the sum of a counter over the folders of devices with hardware.
+fn hardware(folder: &str, counter: impl Fn(&Path) -> u64) -> u64 {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let hardware = entries.filter(|device| device.join("device").exists() && !device.join("master").exists());
+    hardware.map(|device| counter(&device)).sum()
+}
+
+fn sectors(disk: &Path, column: usize) -> u64 {
+    let text = fs::read_to_string(disk.join("stat")).unwrap();
+    text.split_whitespace().nth(column).unwrap().parse().unwrap()
+}
+
+/// Compares with the counters that sysfs has of each device, where the host has hardware at all.
+#[test]
+fn traffic_is_that_of_the_hardware() {
+    let host = Host::real();
+    let clock = Clock::start(read_clock().unwrap());
+    let nodes = Placement::Apart(ColonyProcesses { group: "", pids: &[] });
+    let is_plain = |disk: &Path| !disk.to_string_lossy().contains("/sr");
+    let read = || hardware("/sys/block", |disk| if is_plain(disk) { 512 * sectors(disk, 2) } else { 0 });
+    let received = || {
+        let bytes = |interface: &Path| fs::read_to_string(interface.join("statistics/rx_bytes")).unwrap();
+        hardware("/sys/class/net", |interface| bytes(interface).trim().parse().unwrap())
+    };
+    let before = (read(), received());
+    let reading = host.read(&clock, nodes);
+    let after = (read(), received());
+    for (name, before, ours, after) in [
+        ("bytes read from disks", before.0, reading.disk.unwrap().read, after.0),
+        ("bytes received", before.1, reading.net.unwrap().read, after.1),
+    ] {
+        // Without hardware of its own, as in a container, others lead out of the host.
+        if after > 0 {
+            assert!((before..=after).contains(&ours), "{name}: got {ours}, want {before} to {after}");
+        }
+    }
 }

@@ -44,6 +44,7 @@ impl Heading {
             Blocker::OperationLimit { .. } => ("operation limit", None),
             Blocker::OperationInProgress => ("operation in progress", None),
             Blocker::ReliefInProgress { .. } => ("relief in progress", None),
+            Blocker::MoveInProgress => ("move in progress", None),
             Blocker::NoCandidate => ("no node to stop", None),
             Blocker::Cooldown { .. } => ("cooldown", None),
             Blocker::RestartDelay { .. } => ("restart delay", None),

@@ -267,6 +267,46 @@ fn pending_removal_is_cancelled_when_the_cap_is_raised() {
     assert_eq!(answers[4]["actions"], json!([["start", 3]]));
 }
 
+/// Returns a situation in which the first of two volumes is full, and the second one is as full as given.
+fn two_volumes(now: f64, used: [f64; 2], node: (&str, &str)) -> Value {
+    let volume =
+        |folder: &str, used: f64| json!({"folder": folder, "used_percent": used, "total_bytes": 100_000_000_000_u64});
+    let mut case = case(now, 10.0, &[(1, "RUNNING"), (2, node.0)]);
+    case["metrics"]["volumes"] = json!([volume("/a", used[0]), volume("/b", used[1])]);
+    for (i, folder) in ["/a", node.1].into_iter().enumerate() {
+        case["nodes"][i]["volume"] = json!(folder);
+        case["nodes"][i]["disk_bytes"] = json!((20 - 10 * i as u64) * 1_000_000_000);
+    }
+    case
+}
+
+#[test]
+fn node_moves_to_the_volume_with_space() {
+    for preset in ["classic", "steady"] {
+        let first = |used| {
+            let mut case = first(two_volumes(1000.0, used, ("RUNNING", "/a")));
+            case["config"]["preset"] = json!(preset);
+            case
+        };
+        let answers = converse(&[
+            first([95.0, 5.0]),
+            json!({"outcomes": ["pending"]}),
+            two_volumes(1060.0, [95.0, 8.0], ("MIGRATING", "/a")),
+            two_volumes(1120.0, [85.0, 15.0], ("RUNNING", "/b")),
+            json!({"reset": true}),
+            first([95.0, 74.0]),
+        ]);
+        assert_eq!(answers[0]["actions"], json!([["move", 2]]), "{preset}");
+        assert_eq!(answers[0]["move_to"], json!({"2": "/b"}), "{preset}");
+        assert_eq!(answers[2]["actions"], json!([["survey", null]]), "{preset}");
+        let after = answers[3]["actions"].to_string();
+        assert!(!after.contains("move") && !after.contains("remove"), "{preset}: {after}");
+        // With the node the second volume would be over its low threshold.
+        assert_eq!(answers[5]["actions"][0], json!(["remove", 2]), "{preset}");
+        assert_eq!(answers[5].get("move_to"), None, "{preset}");
+    }
+}
+
 #[test]
 fn outcomes_must_fit_the_answer_and_invalid_lines_change_nothing() {
     let three = [(1, "RUNNING"), (2, "RUNNING"), (3, "RUNNING")];

@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4069, with 37 nodes on average
-    actions  add 78 disable 1 remove 310 restart 1 start 412 stop 60 update 3 upgrade 7; 817 done, 45 failed, 10 cancelled
+    cycles   4073, with 37 nodes on average
+    actions  add 71 disable 1 move 18 remove 302 restart 1 start 411 stop 60 update 3 upgrade 9; 822 done, 45 failed, 9 cancelled
     crashes  12 at 3 points; 20 reboots
-    digest   f2003e87cdda9b23
+    digest   f0899da974c9a034
     no violation
     "#);
 }
@@ -76,6 +76,30 @@ fn violation_is_reported_shrunk_and_repeated() {
 }
 
 #[test]
+fn folder_that_a_failed_addition_leaves_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let explore_with = |remnant: &str| {
+        let scenario = format!(
+            r#"{{"wnm_scenario": 1, "seed": 3, "cycles": 60, "interval": 60, "nodes": 2,
+                "host": {{"cpus": 4, "memory_mb": 8000, "volumes_mb": [300000]}}, "settings": {{"node_cap": "3"}},
+                "events": [{{"cycle": 0, "event": "release", "patch": 9, "works": false}}{remnant}]}}"#
+        );
+        std::fs::write(folder.path().join("written.json"), scenario).unwrap();
+        explore(folder.path(), &["--scenario", "written.json", "--output", "shrunk.json"])
+    };
+    let calm = explore_with("");
+    let printed = text(&calm.stdout);
+    assert!(calm.status.success() && printed.contains("failed"), "{printed}");
+
+    let found = explore_with(r#", {"cycle": 0, "event": "remnant", "node": 3}"#);
+    let printed = text(&found.stdout);
+    assert_eq!(found.status.code(), Some(3), "{printed}");
+    let sentence = "violation of property 24, a repeated failure costs a bounded number of folders and bytes";
+    assert!(printed.starts_with(sentence), "{printed}");
+    assert!(printed.contains("failed add of 0003 leaves 1 folders and 7"), "{printed}");
+}
+
+#[test]
 fn invalid_scenario_is_rejected_with_its_position() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |content: &str| {
@@ -99,7 +123,7 @@ fn invalid_scenario_is_rejected_with_its_position() {
     insta::assert_snapshot!(printed.join("\n"), @r#"
     error: bad.json: EOF while parsing a value at line 1 column 0
     error: bad.json: invalid type: string "one", expected u64 at line 2 column 15
-    error: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `move`, `update`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `hold`, `sabotage` at line 3 column 56
+    error: bad.json: unknown variant `rain`, expected one of `die`, `hang`, `stubborn`, `fail`, `slow`, `lose`, `blind`, `overlook`, `unreachable`, `lie`, `deny`, `stray`, `jump`, `sleep`, `reboot`, `lose_folder`, `mass_death`, `mass_loss`, `unmount`, `ask`, `ask_some`, `move`, `update`, `cap`, `release`, `self_upgrade`, `surge`, `crash`, `journal_fails`, `hold`, `sabotage`, `remnant` at line 3 column 56
     error: bad.json: unknown format version 9: this wnm-sim reads versions up to 1
     error: bad.json: volumes_mb is empty, or cpus or interval is 0
     error: bad.json: settings: cpu_less_than (50.0 %) must be below cpu_remove (10.0 %)

@@ -73,7 +73,9 @@ fn policy() -> impl Strategy<Value = Policy> {
     let limits = (limit(), limit(), limit(), limit());
     let delays = (delay(), delay(), delay(), delay());
     let used = prop::option::weighted(0.2, 0..100_u32);
-    (thresholds, (cap, used), limits, delays, any::<bool>()).prop_map(|(thresholds, cap, limits, delays, upgrades)| {
+    let switches = (any::<bool>(), any::<bool>());
+    (thresholds, (cap, used), limits, delays, switches).prop_map(|(thresholds, cap, limits, delays, switches)| {
+        let (upgrades, move_nodes) = switches;
         let (node_cap, highest_node_id_used) = cap;
         let (cpu, memory, disk, load, disk_io, net_io) = thresholds;
         Policy {
@@ -84,6 +86,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             memory,
             disk,
             crisis: Bytes(0),
+            move_nodes,
             load,
             disk_io,
             net_io,

@@ -1,13 +1,13 @@
-//! Properties 21 to 25 find wrong decisions: each holds for the decision of the engine, and fails for a changed one.
+//! Properties 21 to 25, 33 and 34 find wrong decisions: each holds for the decision of the engine, and fails for a changed one.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
 use std::time::Duration;
 
 use wnm_core::steps::Step;
 use wnm_core::{
-    Action, Bytes, Cores, CpuLimitSample, Decision, EngineState, FailedAction, FailureCause, HostSample, Load,
-    LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Planned, Policy, Presence, RawSettings, Reason,
-    Signal, StopCause, Timestamp, Version, Volume, evaluate,
+    Action, Afterwards, Bytes, Cores, CpuLimitSample, Decision, EngineState, FailedAction, FailureCause, HostSample,
+    Load, LoadAverages, NodeId, NodeSample, NodeState, Observation, Percent, Planned, Policy, Presence, RawSettings,
+    Reason, Signal, StopCause, Timestamp, Version, Volume, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check};
 
@@ -142,6 +142,50 @@ fn addition_within_the_delay_of_a_failed_one_is_found() {
         colony.fails(Property::Bounded, |decision| {
             let reason = Reason::HeadroomToAdd { total: 4, cap: 9 };
             decision.actions = vec![Planned { action: Action::Add { node: id(6) }, reason }];
+        });
+    }
+}
+
+#[test]
+fn wrong_moves_are_found() {
+    for preset in ["classic", "steady"] {
+        let mut colony = Colony::new(&[("preset", preset), ("node_cap", "4"), ("max_concurrent_operations", "9")]);
+        let gigabytes = |n: u64| Some(Bytes(n * 1_000_000_000));
+        let volume = |root: &str, used: u64| Volume {
+            root: root.into(),
+            used: Percent::clamped(used as f64),
+            total: gigabytes(100),
+            available: gigabytes(100 - used),
+            ..Volume::default()
+        };
+        colony.observation.host.volumes = vec![volume("/a", 95), volume("/b", 5), volume("/c", 70)];
+        for (number, size) in [(1, 20), (2, 10), (3, 20), (4, 20)] {
+            colony.observation.nodes.get_mut(&id(number)).unwrap().disk = gigabytes(size);
+        }
+        let to = |node: u32, to: &str| Action::Move { node: id(node), to: to.into(), then: Afterwards::Running };
+        let move_of = |decision: &mut Decision| -> Planned {
+            assert!(matches!(decision.actions[..], [Planned { action: Action::Move { .. }, .. }]), "{decision:?}");
+            decision.actions.remove(0)
+        };
+        for target in ["/c", "/a", "/d"] {
+            colony.fails(Property::Moved, |decision| {
+                let planned = move_of(decision);
+                decision.actions = vec![Planned { action: to(2, target), ..planned }];
+            });
+        }
+        colony.fails(Property::Moved, |decision| {
+            let planned = move_of(decision);
+            decision.actions = vec![planned.clone(), Planned { action: to(3, "/b"), ..planned }];
+        });
+        colony.fails(Property::MovedFirst, |decision| {
+            let planned = move_of(decision);
+            decision.actions = vec![removal(4, planned.reason)];
+        });
+        // A node does not move off a volume with space.
+        let reason = colony.decided().actions[0].reason.clone();
+        colony.observation.host.volumes[0] = volume("/a", 40);
+        colony.fails(Property::Moved, |decision| {
+            decision.actions = vec![Planned { action: to(2, "/b"), reason }];
         });
     }
 }

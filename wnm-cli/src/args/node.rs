@@ -47,7 +47,7 @@ pub(crate) enum Node {
     Reset(Removed),
     /// Give existing nodes other settings, and restart the running ones
     #[command(
-        after_help = "Settings: rewards_address, network, start_args, environment, no_upnp, log_dir, port, metrics_port, rpc_port.\nNodes restart in groups of max_concurrent_operations. A node that does not start with the new settings gets the old ones back.\n\nExamples:\n  wnm node update --all --dry-run\n  wnm node update 3 --set start_args='--verbose' --set port=56003\n  wnm node update --state RUNNING --set environment=RUST_LOG=info"
+        after_help = "Settings: rewards_address, network, start_args, environment, no_upnp, webrtc, log_dir, port, metrics_port, rpc_port.\nNodes restart in groups of max_concurrent_operations. A node that does not start with the new settings gets the old ones back.\n\nExamples:\n  wnm node update --all --dry-run\n  wnm node update 3 --set start_args='--verbose' --set port=56003\n  wnm node update --state RUNNING --set environment=RUST_LOG=info"
     )]
     Update(Update),
     /// Move nodes to another storage folder

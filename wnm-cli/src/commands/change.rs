@@ -36,7 +36,7 @@ pub(super) fn update(db: &Path, args: &Update, output: &mut Output) -> Result<Ex
             log_dir: given.log_dir.as_ref().map(|folder| folder.join(node.service_name())),
             port: given.port,
             metrics_port: given.metrics_port,
-            rpc_port: given.rpc_port,
+            rpc_port: given.rpc_port.or(update.rpc_port),
             ..update
         };
         requests.push(ChangeRequest { node: id, change: NodeChange::Update(Box::new(update)) });

@@ -5,6 +5,7 @@ mod boot;
 mod colony;
 mod config_file;
 mod cpu_limit;
+mod earlier_stores;
 mod firewall;
 mod host;
 mod identities;
@@ -21,6 +22,7 @@ mod tries;
 mod unlisted;
 mod valves;
 mod volumes;
+mod webrtc;
 mod weight;
 
 use std::path::Path;
@@ -143,6 +145,8 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(instances::check(settings, snapshot));
     checks.extend(identities::check(snapshot, &storage));
     checks.extend(moves::check(snapshot, &storage));
+    checks.extend(earlier_stores::check(snapshot, &storage));
+    checks.extend(webrtc::check(settings, snapshot));
     if let Ok(platform) = &platform {
         checks.extend(colony::restarts(platform, snapshot, &storage));
         checks.push(colony::down(platform, snapshot, &storage));

@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, Outcome, Percent, Presence, Reason, ReasonGone, Relief,
-    SkipReason, Timestamp, Verdict,
+    Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, MoveObstacle, Outcome, Percent, Presence, Reason,
+    ReasonGone, Relief, SkipReason, Timestamp, Verdict,
 };
 
 pub(crate) use super::action::action;
@@ -60,6 +60,15 @@ fn relief(relief: Relief, measure: &Measure) -> String {
     }
 }
 
+const fn hindrance(obstacle: MoveObstacle) -> &'static str {
+    match obstacle {
+        MoveObstacle::NoSpace => "none stays below hd_less_than with it",
+        MoveObstacle::NoCandidate => "no node on the full volume is free and has a known size",
+        MoveObstacle::Failures => "moves failed shortly before",
+        MoveObstacle::NearlyFull => "less than crisis_bytes are free",
+    }
+}
+
 fn anomaly(anomaly: &Anomaly) -> String {
     match anomaly {
         Anomaly::MassDisappearance { vanished, total } => {
@@ -82,7 +91,7 @@ pub(crate) fn no_action(ended_by: Option<&Blocker>, measures: &[Measure], now: T
         Blocker::NoCandidate if !exceeded.is_empty() => {
             format!("over threshold: {}; no node runs, so wnm waits until the load falls", exceeded.join(", "))
         }
-        Blocker::ReliefInProgress { .. } if !exceeded.is_empty() => {
+        Blocker::ReliefInProgress { .. } | Blocker::MoveInProgress if !exceeded.is_empty() => {
             format!("over threshold: {}; {sentence}", exceeded.join(", "))
         }
         _ => sentence,
@@ -133,6 +142,10 @@ pub(crate) fn skip(reason: &SkipReason, now: Timestamp) -> String {
         SkipReason::BelowReliefTarget { expected, target } => {
             format!("below relief target: cpu {expected} of {target}, expected once young nodes are mature")
         }
+        SkipReason::MovesDisabled => {
+            "no rule moves nodes (move_nodes is false, or antctl decides their folders)".to_owned()
+        }
+        SkipReason::NoMove { obstacle } => format!("no node can move to another volume: {}", hindrance(*obstacle)),
         SkipReason::UpgradesByNodes => "nodes upgrade themselves (enable_upgrade is false)".to_owned(),
         SkipReason::TargetUnknown => "the version of the node program is unknown".to_owned(),
         SkipReason::TargetRefused { version } => format!("upgrades to {version} failed too often"),
@@ -159,6 +172,7 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         }
         Blocker::OperationInProgress => "an operation is in progress; nodes are added only when none is".to_owned(),
         Blocker::ReliefInProgress { removing: 1 } => "1 node is being removed".to_owned(),
+        Blocker::MoveInProgress => "a node moves to another volume".to_owned(),
         Blocker::ReliefInProgress { removing } => format!("{removing} nodes are being removed"),
         Blocker::NoCandidate => "no running node to stop".to_owned(),
         Blocker::Cooldown { until } => format!("cooldown after the last change: {} left", duration(until.since(now))),
@@ -348,6 +362,7 @@ mod tests {
             Blocker::OperationInProgress,
             Blocker::ReliefInProgress { removing: 1 },
             Blocker::ReliefInProgress { removing: 2 },
+            Blocker::MoveInProgress,
             Blocker::NoCandidate,
             Blocker::Cooldown { until: NOW.after(minutes(3)) },
             Blocker::RestartDelay { node: NodeId::FIRST, until: NOW.after(minutes(125)) },
@@ -396,6 +411,11 @@ mod tests {
             below(Some(comparison(Signal::Disk(0), 80.0, 89.7, None))),
             below(None),
             SkipReason::BelowReliefTarget { expected: percent(61.0), target: percent(64.0) },
+            SkipReason::MovesDisabled,
+            SkipReason::NoMove { obstacle: MoveObstacle::NoSpace },
+            SkipReason::NoMove { obstacle: MoveObstacle::NoCandidate },
+            SkipReason::NoMove { obstacle: MoveObstacle::Failures },
+            SkipReason::NoMove { obstacle: MoveObstacle::NearlyFull },
             SkipReason::UpgradesByNodes,
             SkipReason::TargetUnknown,
             SkipReason::TargetRefused { version: Version::new(0, 4, 17) },

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use crate::daemon;
 use crate::host::{Host, OtherVolume, states};
 
+/// Settings with which no other signal keeps a rule from its turn.
+const QUIET: &str = "mem_less_than=99.9 mem_remove=100 cpu_less_than=99.9 cpu_remove=100";
+
 fn folder(node: &Value) -> PathBuf {
     PathBuf::from(node["folder"].as_str().unwrap())
 }
@@ -114,6 +117,52 @@ fn daemon_changes_and_moves_nodes_for_commands() {
         assert_eq!(new["uuid"], old["uuid"]);
     }
     assert!(daemon::running(&host)["cycles"].as_u64().unwrap() >= cycles + 5, "the daemon ran the cycles");
+}
+
+#[test]
+fn node_moves_off_a_full_volume() {
+    let host = Host::with_colony();
+    let other = OtherVolume::new();
+    host.expect(0, &format!("config set node_cap=1 crisis_bytes=1MB hd_remove=100 hd_less_than=99.9 {QUIET}"));
+    host.expect(0, "node add");
+    let before = running(&host, 1);
+    let home = folder(&before[0]).parent().unwrap().to_owned();
+    host.expect(0, &format!("storage add {}", other.path().display()));
+    host.expect(0, "run");
+    let list = host.expect(0, "--json storage list").json();
+    let used = |folder: &Path| {
+        let view = list.as_array().unwrap().iter().find(|view| view["folder"] == json!(folder)).unwrap();
+        view["used"].as_f64().unwrap()
+    };
+    // The volumes of the test host are never equally full: the thresholds lie between them.
+    let (mut from, mut to) = (home.as_path(), other.path());
+    if used(from) < used(to) {
+        (from, to) = (to, from);
+        host.expect(0, &format!("node move 1 --to {}", from.display()));
+    }
+    let (low, high) = (used(to), used(from));
+    assert!(high - low > 3.0, "volumes with {low} and {high} % in use");
+    let between = |share: f64| low + (high - low) * share;
+    host.expect(0, &format!("config set hd_less_than={:.2} hd_remove={:.2}", between(0.5), between(0.8)));
+    let is_there = |nodes: &[Value]| folder(&nodes[0]).parent() == Some(to) && states(nodes) == ["RUNNING"];
+    let mut after = host.nodes();
+    for _ in 0..100 {
+        if is_there(&after) {
+            break;
+        }
+        host.expect(0, "run");
+        after = host.nodes();
+    }
+    assert!(is_there(&after), "{after:#?}");
+    for key in ["uuid", "ports", "created_at"] {
+        assert_eq!(after[0][key], before[0][key], "{key}");
+    }
+    assert!(!from.join("antnode0001").exists());
+    // The old folder is deleted before another node could move.
+    assert_eq!(fs::read_dir(from.join(".trash")).map_or(0, Iterator::count), 0);
+    let events = host.expect(0, "history").out;
+    assert!(events.contains("move antnode0001"), "{events}");
+    host.expect(0, "teardown --yes");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
 mod alert;
+mod ant_node;
 mod bad_input;
 mod changes;
 mod completions;

@@ -52,6 +52,8 @@ pub enum Blocker {
         /// Nodes that are being removed.
         removing: u32,
     },
+    /// A volume is over its threshold, and the move of a node in progress, or the next one, will relieve it.
+    MoveInProgress,
     /// A threshold is exceeded, and no node is left whose stop or removal would help.
     NoCandidate,
     /// The nodes hold less than the use over the threshold: without all of them it would still be exceeded.
@@ -265,6 +267,13 @@ pub enum SkipReason {
         /// The relief target.
         target: Percent,
     },
+    /// Nodes do not move between volumes: `move_nodes` is false, or antctl decides their folders.
+    MovesDisabled,
+    /// A volume is over its threshold, and no node on it can move.
+    NoMove {
+        /// The obstacle.
+        obstacle: MoveObstacle,
+    },
     /// Nodes upgrade themselves: `enable_upgrade` is false.
     UpgradesByNodes,
     /// The version of the node binary is unknown.
@@ -280,6 +289,21 @@ pub enum SkipReason {
     TargetIsOlder,
     /// The rule would act, and a blocker prevents it.
     Blocked(Blocker),
+}
+
+/// A condition that keeps all nodes on a volume that is over its threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum MoveObstacle {
+    /// No other usable volume stays below its low threshold with the smallest node.
+    NoSpace,
+    /// No node on the volume can be chosen, or the sizes of those that can are unknown.
+    NoCandidate,
+    /// Moves failed, and the delays after them run.
+    Failures,
+    /// Less than `crisis_bytes` are free, so that the volume cannot wait for a copy.
+    NearlyFull,
 }
 
 impl SkipReason {

@@ -2,8 +2,11 @@
 //!
 //! `{"config": {…}, "metrics": {…}, "nodes": [{"id", "status", "version", "age"}], "enable_upgrade": false}`
 
+mod volumes;
+
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::{MapAccess, Visitor};
@@ -22,6 +25,8 @@ use crate::model::volume::Volume;
 use crate::model::weight::{WeightMeans, WeightSample};
 use crate::policy::settings::{Problems, RawSettings};
 use crate::policy::thresholds::{Policy, Preset};
+
+pub use volumes::{CaseVolume, case_moves};
 
 /// Time for which a node has run that the first line shows as running: longer than any time that a rule looks back.
 const LONG_AGO: Duration = Duration::from_secs(86_400);
@@ -108,6 +113,9 @@ pub struct CaseMetrics {
     /// Size of the volume with the nodes, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hd_total_bytes: Option<u64>,
+    /// The volumes with nodes, in place of `used_hd_percent` and `hd_total_bytes`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<CaseVolume>,
     /// The CPU limit; absent on a host without support for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<CaseCpuLimit>,
@@ -157,11 +165,7 @@ impl CaseMetrics {
             memory: percent(self.used_mem_percent),
             cpus: self.cpus,
             memory_total: self.memory_total_bytes.map(Bytes),
-            volumes: vec![Volume {
-                used: percent(self.used_hd_percent),
-                total: self.hd_total_bytes.map(Bytes),
-                ..Volume::default()
-            }],
+            volumes: self.volumes(),
             cpu_limit: self.cpu_limit.map(CaseCpuLimit::sample),
             weight: self.yields_cpu.map(|yields| WeightSample { cpu: yields.then_some(WeightMeans::Group), io: None }),
             psi: self.psi(),
@@ -179,6 +183,14 @@ impl CaseMetrics {
 }
 
 impl CaseMetrics {
+    fn volumes(&self) -> Vec<Volume> {
+        if !self.volumes.is_empty() {
+            return self.volumes.iter().map(CaseVolume::volume).collect();
+        }
+        let used = self.used_hd_percent.and_then(|share| Percent::new(share).ok());
+        vec![Volume { used, total: self.hd_total_bytes.map(Bytes), ..Volume::default() }]
+    }
+
     /// Returns the stalls; those of the nodes are the difference, which no rule needs.
     fn psi(&self) -> Option<Psi> {
         let stalls = |share: Option<f64>| {
@@ -195,16 +207,21 @@ impl CaseMetrics {
     #[must_use]
     pub fn missing(&self, policy: &Policy) -> Vec<&'static str> {
         let host = self.host();
-        let disk = host.volumes.first().and_then(|volume| volume.used);
+        let known = |value: fn(&Volume) -> bool| host.volumes.iter().any(value);
+        let (disk, size) = if self.volumes.is_empty() {
+            ("used_hd_percent", "hd_total_bytes")
+        } else {
+            ("volumes.used_percent", "volumes.total_bytes")
+        };
         let load = |value: Option<f64>| policy.load.is_none() || value.is_some_and(|value| Load::new(value).is_ok());
         let above_0 = |value: Option<u64>| value.is_some_and(|value| value > 0);
         let needed = [
             ("used_cpu_percent", host.cpu.is_some()),
             ("used_mem_percent", host.memory.is_some()),
-            ("used_hd_percent", disk.is_some()),
+            (disk, known(|volume| volume.used.is_some())),
             ("cpus", above_0(self.cpus.map(u64::from))),
             ("memory_total_bytes", above_0(self.memory_total_bytes)),
-            ("hd_total_bytes", above_0(self.hd_total_bytes)),
+            (size, known(|volume| volume.total.is_some_and(|total| total.0 > 0))),
             ("load_average_1", load(self.load_average_1)),
             ("load_average_5", load(self.load_average_5)),
             ("load_average_15", load(self.load_average_15)),
@@ -263,6 +280,9 @@ pub struct CaseNode {
     /// Disk space of the node's folder, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_bytes: Option<u64>,
+    /// The storage folder of the node, one of [`CaseMetrics::volumes`]; the first one when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<PathBuf>,
 }
 
 impl CaseNode {
@@ -287,13 +307,14 @@ impl CaseNode {
         }
     }
 
-    /// Returns the case as a sample of the node.
+    /// Returns the case as a sample of the node on these volumes. A folder that is none of them is an unknown volume.
     #[must_use]
-    pub fn sample(&self) -> NodeSample {
+    pub fn sample(&self, volumes: &[CaseVolume]) -> NodeSample {
+        let place = |folder: &PathBuf| volumes.iter().position(|volume| volume.folder == *folder);
         NodeSample {
             born: Timestamp::from_secs(self.age),
             version: self.version.clone(),
-            volume: Some(0),
+            volume: self.volume.as_ref().map_or(Some(0), place),
             cpu: self.cpu.and_then(|cpu| Cores::new(cpu).ok()),
             memory: self.memory_bytes.map(Bytes),
             disk: self.disk_bytes.map(Bytes),
@@ -449,7 +470,7 @@ impl Case {
         for node in &self.nodes {
             let next = node.state(state.nodes.get(&node.id), now, target.as_ref());
             state.nodes.insert(node.id, next);
-            observation.nodes.insert(node.id, node.sample());
+            observation.nodes.insert(node.id, node.sample(&self.metrics.volumes));
         }
         // A case lists all nodes: those of the previous case that it does not list no longer exist.
         if state.nodes.len() > self.nodes.len() || observation.nodes.len() > self.nodes.len() {

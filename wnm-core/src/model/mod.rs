@@ -20,5 +20,6 @@ pub(crate) mod units;
 pub(crate) mod unlisted;
 pub(crate) mod volume;
 pub(crate) mod wallet;
+pub(crate) mod webrtc;
 pub(crate) mod weight;
 pub(crate) mod window;

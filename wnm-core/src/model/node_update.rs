@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::node::{Node, NodeId, Upnp};
 use crate::model::wallet::Address;
+use crate::model::webrtc::WebRtc;
 
 /// New settings of an existing node; None leaves a setting as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -57,6 +58,9 @@ impl NodeUpdate {
         }
         if let Some(arguments) = &self.arguments {
             node.arguments.clone_from(arguments);
+        }
+        if WebRtc::of(&node.flavor, &node.arguments) == Some(WebRtc::Off) {
+            node.ports.rpc = None;
         }
         if let Some(environment) = &self.environment {
             node.environment.clone_from(environment);

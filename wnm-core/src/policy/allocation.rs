@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::node::{Node, NodeId, Ports};
 use crate::model::units::{Bytes, Timestamp};
 use crate::model::volume::Volume;
+use crate::model::webrtc::WebRtc;
 use crate::policy::settings::{Problem, ProblemCause, RawSettings, Settings, Thousands};
 use crate::policy::thresholds::Policy;
 
@@ -156,7 +157,11 @@ pub fn new_node<'a>(
     inputs: NewNodeInputs,
     others: impl IntoIterator<Item = &'a Node>,
 ) -> Result<Node, AllocationError> {
-    let ports = settings.ports.of(id).ok_or(AllocationError::PortsExhausted { id })?;
+    let mut ports = settings.ports.of(id).ok_or(AllocationError::PortsExhausted { id })?;
+    let arguments = settings.arguments_for(&settings.flavor);
+    if WebRtc::of(&settings.flavor, &arguments) == Some(WebRtc::Off) {
+        ports.rpc = None;
+    }
     for other in others {
         if let Some(port) = ports.all().find(|port| other.ports.all().any(|taken| taken == *port)) {
             return Err(AllocationError::PortTaken { id, port, other: other.id });
@@ -176,7 +181,7 @@ pub fn new_node<'a>(
         ports,
         wallet: settings.rewards.draw(inputs.roll, settings.donate),
         network: settings.network.clone(),
-        arguments: settings.arguments.clone(),
+        arguments,
         environment: settings.environment.clone(),
         upnp: settings.upnp,
         born: inputs.now,

@@ -150,6 +150,9 @@ pub(crate) const HORIZON: f64 = 1.4 * 86_400.0;
 /// Share of the gap between the disk thresholds, below the high one, from which nodes are removed; docs/steady.md,
 /// "Disk".
 pub(crate) const DISK_MARGIN: f64 = 0.02;
+/// Failures of moves after which nodes are removed instead, while the delays after them run; chosen: the smallest nodes
+/// have been tried.
+pub(crate) const MOST_FAILED_MOVES: u32 = 3;
 /// Nodes that one cycle removes at most for full volumes; docs/steady.md, "Disk".
 pub(crate) const MOST_DISK_REMOVALS: usize = 4;
 

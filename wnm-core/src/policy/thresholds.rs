@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::manager::Program;
 use crate::model::observation::HostSample;
 use crate::model::units::{Bytes, BytesPerSecond, Load, Percent};
 use crate::policy::constants::{DESIRED_LOAD_PER_CPU, MAX_LOAD_PER_CPU, YIELDING_CPU};
@@ -128,6 +129,9 @@ pub struct Policy {
     /// Space that must be free on a volume for one more node.
     #[serde(default)]
     pub crisis: Bytes,
+    /// Whether nodes move off a full volume before any of them is removed.
+    #[serde(default)]
+    pub move_nodes: bool,
     /// Thresholds of the load averages; None when neither they are set nor the number of processors is known.
     pub load: Option<Threshold<Load>>,
     /// Thresholds of disk traffic; None when they are not set.
@@ -213,6 +217,9 @@ impl Policy {
             memory,
             disk,
             crisis: Bytes(raw.crisis_bytes.unwrap_or(Self::DEFAULT_CRISIS)),
+            // antctl decides the folders of its nodes.
+            move_nodes: raw.move_nodes.unwrap_or(true)
+                && raw.process_manager.is_none_or(|manager| manager.program != Program::Antctl),
             load: load(raw, cpus, &mut problems),
             disk_io: io(
                 ["hdio_read_less_than", "hdio_read_remove", "hdio_write_less_than", "hdio_write_remove"],

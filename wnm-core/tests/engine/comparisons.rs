@@ -79,7 +79,7 @@ fn is_about(rule: &str, signal: Signal) -> bool {
         "relieve_pressure" => !matches!(signal, Signal::Disk(_) | Signal::Load1 | Signal::Load5 | Signal::Load15),
         "relieve_cpu" => signal == Signal::Cpu,
         "relieve_memory" => signal == Signal::Memory,
-        "relieve_disk" => matches!(signal, Signal::Disk(_)),
+        "move_nodes" | "relieve_disk" => matches!(signal, Signal::Disk(_)),
         "relieve_traffic" => {
             matches!(signal, Signal::DiskRead | Signal::DiskWrite | Signal::NetRead | Signal::NetWrite)
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wnm_core::VolumeFault;
 
-use super::{EngineProblem, NameHolder, ParsedFile, PlatformError, Refusal};
+use super::{AntctlLimit, EngineProblem, NameHolder, ParsedFile, PlatformError, Refusal};
 
 impl PlatformError {
     /// Returns how the operator can fix the cause; None when there is no specific advice.
@@ -62,6 +62,9 @@ impl PlatformError {
             }
             Self::BinaryOtherMachine { .. } => "install the node program for this processor and C library",
             Self::StorageUnusable { .. } => "make the folder writable, or set another one with --node-storage FOLDER",
+            Self::Antctl { limit: AntctlLimit::Word(_), .. } => {
+                "use paths and arguments without blanks, quotes, backslashes, % and $, or another process manager"
+            }
             Self::Unparsable { file: ParsedFile::AntctlRegistry, .. } => {
                 "restore the registry from a backup; antctl cannot read it either, and nothing was changed"
             }

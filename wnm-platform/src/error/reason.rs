@@ -260,7 +260,7 @@ impl fmt::Display for RegistryProblem {
 }
 
 /// A property of a node that antctl does not support.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AntctlLimit {
     /// The program is not `antnode`.
     Program,
@@ -268,15 +268,20 @@ pub enum AntctlLimit {
     FolderName,
     /// A value of the environment contains a comma, which separates variables in `--env`.
     CommaInEnvironment,
+    /// systemd would read a path or an argument differently, because antctl does not quote it in the unit.
+    Word(String),
 }
 
 impl fmt::Display for AntctlLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Program => "it supports only antnode",
-            Self::FolderName => "the folder does not have the name of the service",
-            Self::CommaInEnvironment => "a value in the environment contains a comma",
-        })
+        match self {
+            Self::Program => f.write_str("it supports only antnode"),
+            Self::FolderName => f.write_str("the folder does not have the name of the service"),
+            Self::CommaInEnvironment => f.write_str("a value in the environment contains a comma"),
+            Self::Word(word) => {
+                write!(f, "it does not quote \"{word}\" in its unit, and systemd reads that differently")
+            }
+        }
     }
 }
 

@@ -21,9 +21,10 @@ const NOEXEC: StatVfsMountFlags = StatVfsMountFlags::NOEXEC;
 const NOEXEC: StatVfsMountFlags = StatVfsMountFlags::empty();
 
 impl HostExecutor<'_> {
-    /// Checks ports, folder, program and volume of a new node, and creates its folders.
+    /// Checks process manager, ports, folder, program and volume for a new node, and creates its folders.
     pub(super) fn folder(&self, record: &ActionRecord, now: Timestamp, node: &Node) -> Performed {
         check_owner(node)?;
+        self.manager.supports(node)?;
         if let Some(wait) = self.check_unused(node, now.since(record.waiting_since()))? {
             return Ok(wait);
         }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
-use wnm_core::{Action, Node, Timestamp};
+use wnm_core::{Action, Flavor, Node, Timestamp};
 
 use super::{DONE, HostExecutor, Performed, evidence};
+use crate::chunk_store;
 use crate::manager::{Service, StopSignal};
 use crate::node_dir;
 
@@ -46,8 +47,23 @@ impl HostExecutor<'_> {
         Ok(Effect::NotYet(format!("process {} is exiting", running.pid)))
     }
 
+    /// Waits while a process that the process manager does not know holds the chunk store of the node: neither a removal nor
+    /// a move may take the files from under it.
+    pub(super) fn wait_for_store(&self, node: &Node) -> Performed {
+        if node.flavor != Flavor::AntNode {
+            return DONE;
+        }
+        self.on_volume(node, |node| match chunk_store::held_lock(&node.root_dir, &node.flavor) {
+            Some(lock) => Ok(Effect::NotYet(format!("a process holds the lock {}", lock.display()))),
+            None => DONE,
+        })
+    }
+
     pub(super) fn trash(&self, record: &ActionRecord, node: &Node) -> Performed {
         if let Some(wait) = self.wait_while_running(node) {
+            return Ok(wait);
+        }
+        if let wait @ Effect::NotYet(_) = self.wait_for_store(node)? {
             return Ok(wait);
         }
         let storage = self.settings.storage.clone();

@@ -137,7 +137,7 @@ impl<'a> HostExecutor<'a> {
             | Step::Switch
             | Step::SwitchBack
             | Step::DropCopy
-            | Step::DropSource => self.relocate(record, step),
+            | Step::DropSource => self.relocate(record, now, step),
         }
     }
 

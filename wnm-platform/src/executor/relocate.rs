@@ -1,15 +1,20 @@
 //! Steps that change the description of a node, and move its folder.
 
+use std::time::Duration;
+
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
-use wnm_core::{Action, Node};
+use wnm_core::{Action, Node, Reason, Timestamp};
 
 use super::{DONE, HostExecutor, Performed, check_owner};
 use crate::error::PlatformError;
 use crate::node_dir;
 use crate::transfer::{self, Polled, Remaining, Work};
 
+/// The time that a move off a full volume waits until its old folder is deleted; chosen: less than a step may take.
+const DELETION_PATIENCE: Duration = Duration::from_secs(240);
+
 impl HostExecutor<'_> {
-    pub(super) fn relocate(&self, record: &ActionRecord, step: Step) -> Performed {
+    pub(super) fn relocate(&self, record: &ActionRecord, now: Timestamp, step: Step) -> Performed {
         let Some(old) = self.nodes.get(&record.node()) else {
             return Err(PlatformError::UnknownNode { node: record.node() });
         };
@@ -19,6 +24,9 @@ impl HostExecutor<'_> {
             Step::Copy | Step::CopyRest | Step::Verify => self.copy(record, step, old, &new),
             Step::Switch if is_move => {
                 self.check_places(old, &new)?;
+                if let wait @ Effect::NotYet(_) = self.wait_for_store(old)? {
+                    return Ok(wait);
+                }
                 let from = old.clone();
                 self.on_volume(&new, move |new| transfer::switch(&from, new).and(DONE))?;
                 self.manager.release(old)?;
@@ -47,8 +55,14 @@ impl HostExecutor<'_> {
             Step::DropSource => {
                 self.check_volume(old)?;
                 let storage = self.settings.storage.clone();
+                // The next move must not begin for space that the deletion of this folder frees.
+                let awaits_deletion =
+                    record.planned.reason != Reason::Requested && now.since(record.waiting_since()) < DELETION_PATIENCE;
                 self.on_volume(old, move |old| {
                     let moved = transfer::drop_source(old, &new, &storage)?;
+                    if awaits_deletion && transfer::delete_source(old) == Remaining::Files {
+                        return Ok(Effect::NotYet("the old folder is being deleted".to_owned()));
+                    }
                     Ok(Effect::Done(moved.map_or(Evidence::Nothing, |to| Evidence::Moved { to })))
                 })
             }

@@ -1,10 +1,13 @@
 //! `ant-node` 0.23, seen from outside.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fmt, fs, io};
+
+use rustix::fs::{FlockOperation, flock};
 
 use super::arguments::{Arguments, Grammar, Kind, Opt, Stop, Takes};
 use super::behaviour::{self, Behaviour, End};
@@ -75,9 +78,9 @@ fn run(script: &Script, arguments: &Arguments, line: Vec<OsString>) -> io::Resul
     loop {
         match ended.recv() {
             Ok(End::Upgraded) => {
-                let Node { log, sockets } = node;
+                let Node { log, sockets, store } = node;
                 log.line("Successfully upgraded! Restarting...", &[]);
-                drop(sockets);
+                drop((sockets, store));
                 if !arguments.has("stop-on-upgrade") {
                     restart(line);
                 }
@@ -98,6 +101,8 @@ struct Node {
     log: Log,
     /// The sockets of its ports, kept open while it runs.
     sockets: Vec<UdpSocket>,
+    /// The locked file of its chunk store.
+    store: File,
 }
 
 impl Node {
@@ -114,8 +119,12 @@ impl Node {
         for folder in ["chunks", "pointers"] {
             fs::create_dir_all(root.join(folder))?;
         }
+        let store = File::create(root.join("chunks/.lock"))?;
+        if flock(&store, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(io::Error::other("the chunk store is locked by another process"));
+        }
         log.line("Node is running", &[]);
-        Ok(Self { log, sockets })
+        Ok(Self { log, sockets, store })
     }
 }
 

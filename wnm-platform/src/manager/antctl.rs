@@ -3,6 +3,9 @@
 //! wnm reads the registry of antctl before and after each call and never parses its output for people. antctl has no
 //! lock, so wnm calls it one at a time, under a lock file beside the registry. antctl assigns each number once and
 //! chooses the next one: wnm does not add a node whose number would differ.
+//!
+//! Where the services are units of systemd, wnm starts and stops these: a start by antctl takes 3.5 s and asks the RPC
+//! server of the node without a deadline, and antctl finds the processes by the paths of their programs.
 
 mod add;
 mod registry;
@@ -17,19 +20,21 @@ use rustix::fs::{FlockOperation, flock};
 use wnm_core::{Flavor, ManagerKind, Node, NodeId, Ports, Scope};
 
 use super::{
-    Described, ExternalUnit, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, Verbosity,
-    adopt, definition, signal,
+    Described, ExternalUnit, ExternalUnits, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal,
+    Verbosity, adopt, definition, signal,
 };
 use crate::error::{FileOperation, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
-use crate::observe::process::{ProcessInfo, Processes};
+use crate::observe::process::Processes;
 use crate::places::home;
 use registry::{Entry, Registry, Status};
 
 /// The time to wait for another call by wnm.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
-/// The pause between two attempts to lock.
+/// The time in which a process of systemd becomes that of its node. One whose program cannot be run never does.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(1);
+/// The pause between two attempts to lock, and between two checks for a process.
 const PAUSE: Duration = Duration::from_millis(20);
 /// The lock file beside the registry.
 const LOCK: &str = ".wnm-antctl-lock";
@@ -40,6 +45,8 @@ pub(super) struct Antctl {
     processes: Processes,
     options: Options,
     registry: PathBuf,
+    /// The units of the nodes; None for another antctl than that of this host, as in tests, and without systemd.
+    units: Option<ExternalUnits>,
 }
 
 impl Antctl {
@@ -56,7 +63,9 @@ impl Antctl {
             Scope::User | Scope::Zen => home().join(".local/share/autonomi/node/node_registry.json"),
         };
         let registry = options.antctl_registry.clone().unwrap_or_else(usual);
-        Self { kind, exec, processes: Processes::of_host(), options: options.clone(), registry }
+        let is_usual = options.antctl_registry.is_none();
+        let units = is_usual.then(|| ExternalUnits::of_host(kind.scope)).flatten();
+        Self { kind, exec, processes: Processes::of_host(), options: options.clone(), registry, units }
     }
 
     /// Returns a manager whose tools `exec` runs, and whose files and processes are in a folder.
@@ -105,10 +114,9 @@ impl Antctl {
         }
     }
 
-    /// Returns the unit of an entry; None for another antctl than that of this host, as in tests, and without systemd.
+    /// Returns the unit of an entry; None where the services are not units.
     fn unit(&self, entry: &Entry) -> Option<ExternalUnit> {
-        let is_usual = self.options.antctl_registry.is_none();
-        is_usual.then(|| ExternalUnit::of(&entry.service_name, self.kind.scope))?
+        self.units.as_ref()?.unit(&entry.service_name)
     }
 
     /// Returns the unit of a node.
@@ -129,7 +137,8 @@ impl Antctl {
     fn upgrade(&self, node: &Node, entry: &Entry) -> Result<(), PlatformError> {
         let Some(known) = entry.version() else { return Ok(()) };
         let is_source = node_dir::digest(&node_dir::resolved(&self.options.binary))? == node_dir::digest(&node.binary)?;
-        if !is_source || entry.status == Status::Running {
+        // Not by the registry, which may be older than the last stop.
+        if !is_source || !self.processes.running(node).is_empty() {
             return Ok(());
         }
         // The configured program, which is equal: the node can replace its own one, which may run as another user.
@@ -142,40 +151,38 @@ impl Antctl {
         self.exec.succeed(&call.arg(&self.options.binary)).map(drop)
     }
 
-    /// Does by systemd what antctl failed to do, or did not do in time: a start asks the RPC server of the node, and one
-    /// entry that it cannot read fails the calls for all nodes.
-    ///
-    /// # Errors
-    /// The service is not one of systemd on this host, or systemd fails too. The error is that of antctl.
-    fn or_by_systemd(
-        &self,
-        node: &Node,
-        error: PlatformError,
-        change: impl FnOnce(&ExternalUnit) -> Result<(), PlatformError>,
-    ) -> Result<(), PlatformError> {
-        let Some(unit) = self.unit_of(node) else { return Err(error) };
-        tracing::warn!(node = %node.id, %error, "antctl failed, so systemd changes its service");
-        change(&unit).map_err(|_| error)
+    /// Waits until a started node has its program: systemd returns after the fork, in which the process is still one of
+    /// systemd and would count as missing.
+    fn await_program(&self, node: &Node) {
+        let deadline = Instant::now() + EXEC_TIMEOUT;
+        while self.processes.running(node).is_empty() && Instant::now() < deadline {
+            thread::sleep(PAUSE);
+        }
     }
 
-    fn look(&self, node: &Node, registry: &Registry, now: Option<&Registry>, all: &[ProcessInfo]) -> Service {
-        let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid));
-        if let Some(facts) = newest {
-            return Service::Running(self.processes.identity(facts));
-        }
-        let status = |registry: &Registry| registry.of(node).map(|entry| entry.status.clone());
-        match (status(registry), now) {
-            (None | Some(Status::Added | Status::Stopped | Status::Removed), _) => Service::Stopped,
-            (Some(Status::Running), Some(now)) if status(now) != Some(Status::Running) => Service::Stopped,
-            // The registry stays behind when systemd stopped the service.
-            (Some(Status::Running), _) => match self.unit_of(node).and_then(|unit| unit.is_active()) {
-                Some(false) => Service::Stopped,
-                Some(true) | None => Service::Unknown("antctl reports it as running, but no process exists".to_owned()),
-            },
-            (Some(Status::Other(word)), _) => {
-                Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
-            }
-        }
+    /// Returns the processes of nodes.
+    fn running(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
+        let all = self.processes.all();
+        let process = |node: &Node| {
+            let newest = all.iter().filter(|facts| facts.runs(node)).max_by_key(|facts| (facts.start, facts.pid))?;
+            Some((node.id, Service::Running(self.processes.identity(newest))))
+        };
+        nodes.iter().filter_map(|node| process(node)).collect()
+    }
+
+    /// Returns the states of nodes without a process, as systemd knows them: of no node, when it does not tell.
+    ///
+    /// The registry does not know what happened since the last command of antctl, such as the end of a node that upgrades
+    /// itself, which systemd restarts in a moment.
+    fn by_systemd(&self, nodes: &[&Node], registry: &Registry) -> BTreeMap<NodeId, Service> {
+        let Some(units) = &self.units else { return BTreeMap::new() };
+        let named = |node: &&Node| registry.of(node).map(|entry| (node.id, entry.service_name.as_str()));
+        let (ids, names): (Vec<NodeId>, Vec<&str>) = nodes.iter().filter_map(named).unzip();
+        let service = |is_active| match is_active {
+            true => Service::Unknown("systemd reports it as active, but no process exists".to_owned()),
+            false => Service::Stopped,
+        };
+        ids.into_iter().zip(units.are_active(&names).into_iter().map(service)).collect()
     }
 
     /// Returns the node of a registry entry.
@@ -236,6 +243,10 @@ impl ProcessManager for Antctl {
         self.exec.succeed(&Call::new(&self.options.antctl).arg("--version")).map(drop)
     }
 
+    fn supports(&self, node: &Node) -> Result<(), PlatformError> {
+        self.addition(node).map(drop)
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         let _turn = self.turn()?;
         let registry = self.read()?;
@@ -271,10 +282,14 @@ impl ProcessManager for Antctl {
             path: self.registry.clone(),
             problem: RegistryProblem::NoEntry,
         })?;
-        // Without --interval, antctl waits minutes for the connection to the network.
-        match self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])) {
-            Ok(_) => Ok(()),
-            Err(error) => self.or_by_systemd(node, error, ExternalUnit::start),
+        match self.unit(entry) {
+            Some(unit) => {
+                unit.start()?;
+                self.await_program(node);
+                Ok(())
+            }
+            // Without --interval, antctl waits minutes for the connection to the network.
+            None => self.exec.succeed(&self.named("start", entry).args(["--interval", "1"])).map(drop),
         }
     }
 
@@ -283,20 +298,18 @@ impl ProcessManager for Antctl {
         let registry = self.read()?;
         let unit = registry.of(node).and_then(|entry| self.unit(entry));
         let is_signalled = match (registry.of(node), &unit) {
-            (Some(entry), _) if entry.status == Status::Running => {
+            // systemd starts the node again after a signal of another program that ends it well.
+            (Some(_), Some(unit)) => {
+                unit.stop()?;
+                unit.is_active() != Some(false)
+            }
+            (Some(entry), None) if entry.status == Status::Running => {
                 match self.exec.succeed(&self.named("stop", entry)) {
                     // antctl waits for the exit of the process. It sent the signal, and the step "wait for exit" handles a
                     // process that takes longer.
-                    Err(PlatformError::Hung { .. }) if unit.is_none() => {}
-                    Err(error) => self.or_by_systemd(node, error, ExternalUnit::stop)?,
-                    Ok(_) => {}
+                    Ok(_) | Err(PlatformError::Hung { .. }) => true,
+                    Err(error) => return Err(error),
                 }
-                true
-            }
-            // The registry has no start by systemd, which starts the node again after a signal of another program.
-            (Some(_), Some(unit)) if unit.is_active() == Some(true) => {
-                unit.stop()?;
-                true
             }
             (Some(_) | None, _) => false,
         };
@@ -330,19 +343,22 @@ impl ProcessManager for Antctl {
             Ok(registry) => registry,
             Err(error) => return nodes.iter().map(|node| (node.id, Service::from(&error))).collect(),
         };
-        let all = self.processes.all();
-        let first: BTreeMap<_, _> =
-            nodes.iter().map(|node| (node.id, self.look(node, &registry, None, &all))).collect();
-        let is_unknown = |service: &Service| matches!(service, Service::Unknown(_));
-        if !first.values().any(is_unknown) {
-            return first;
+        let mut seen = self.running(nodes);
+        let rest: Vec<&Node> = nodes.iter().copied().filter(|node| !seen.contains_key(&node.id)).collect();
+        seen.extend(self.by_systemd(&rest, &registry));
+        let rest: Vec<&Node> = rest.into_iter().filter(|node| !seen.contains_key(&node.id)).collect();
+        if !rest.iter().any(|node| recorded(node, &registry) != Service::Stopped) {
+            seen.extend(rest.iter().map(|node| (node.id, Service::Stopped)));
+            return seen;
         }
         // The registry is only as new as the last antctl command. `status` refreshes it but is slow, so it runs only when
         // processes and registry disagree.
         let asked = self.turn().and_then(|_turn| self.exec.succeed(&self.call().args(["status", "--json"])));
-        let now = asked.ok().and_then(|output| Registry::parse(&output.stdout).ok());
-        let all = self.processes.all();
-        nodes.iter().map(|node| (node.id, self.look(node, &registry, now.as_ref(), &all))).collect()
+        let now = asked.ok().and_then(|output| Registry::parse(&output.stdout).ok()).unwrap_or(registry);
+        let started = self.running(&rest);
+        let state = |node: &Node| started.get(&node.id).cloned().unwrap_or_else(|| recorded(node, &now));
+        seen.extend(rest.iter().map(|node| (node.id, state(node))));
+        seen
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
@@ -408,6 +424,17 @@ impl ProcessManager for Antctl {
 
     fn highest_number(&self) -> Result<Option<u32>, PlatformError> {
         Ok(u32::try_from(self.read()?.len()).ok())
+    }
+}
+
+/// Returns the state of a node without a process, as a registry has it.
+fn recorded(node: &Node, registry: &Registry) -> Service {
+    match registry.of(node).map(|entry| &entry.status) {
+        None | Some(Status::Added | Status::Stopped | Status::Removed) => Service::Stopped,
+        Some(Status::Running) => Service::Unknown("antctl reports it as running, but no process exists".to_owned()),
+        Some(Status::Other(word)) => {
+            Service::Unknown(format!("antctl reports the status {word}, which wnm does not know"))
+        }
     }
 }
 

@@ -31,8 +31,8 @@ const PREFIX: &str = "com.autonomi.";
 /// Exit codes of `bootstrap` while the service is loaded or still being removed: EIO, EINPROGRESS, EALREADY of macOS.
 /// EIO (5) is also the code of unrelated errors.
 const IN_THE_WAY: [i32; 3] = [5, 36, 37];
-/// The number of attempts to `bootstrap` while launchd removes the old service.
-const TRIES: u32 = 10;
+/// The number of attempts to `bootstrap` while launchd removes the old service, which takes up to a second.
+const TRIES: u32 = 30;
 const PAUSE: Duration = Duration::from_millis(50);
 /// The exit code of `bootout` while the process is still exiting: EINPROGRESS of macOS.
 const IN_PROGRESS: i32 = 36;
@@ -165,7 +165,7 @@ impl Launchd {
         let call = self.call("bootstrap").arg(domain).arg(self.file(node));
         let mut output = self.exec.run(&call)?;
         for _ in 0..TRIES {
-            if !output.code.is_some_and(|code| IN_THE_WAY.contains(&code)) {
+            if !output::failed_with(&output, &IN_THE_WAY) {
                 break;
             }
             thread::sleep(PAUSE);
@@ -177,15 +177,13 @@ impl Launchd {
     /// Checks the answer of `bootstrap`.
     fn booted(&self, domain: &str, node: &Node, output: &Output) -> Result<(), PlatformError> {
         let failure = || output.failure_of(format!("launchctl bootstrap {domain} {}", self.file(node).display()));
-        match output.code {
-            Some(0) => Ok(()),
-            // The service may have been loaded meanwhile. `kickstart` fails when the cause is another one.
-            Some(code) if IN_THE_WAY.contains(&code) => {
-                let kick = self.exec.run(&self.call("kickstart").arg(target(domain, node)))?;
-                if kick.is_success() { Ok(()) } else { Err(failure()) }
-            }
-            _ => Err(failure()),
+        if output.is_success() {
+            return Ok(());
         }
+        // The service may have been loaded meanwhile. `kickstart` fails when the cause is another one.
+        let is_started = output::failed_with(output, &IN_THE_WAY)
+            && self.exec.run(&self.call("kickstart").arg(target(domain, node)))?.is_success();
+        if is_started { Ok(()) } else { Err(failure()) }
     }
 
     /// Prevents the start of a service at a login, in the domain where it is loaded or else in the first that exists.

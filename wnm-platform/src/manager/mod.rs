@@ -27,7 +27,7 @@ pub use options::{Options, Verbosity};
 pub use systemd::ManagerWarning;
 pub(crate) use systemd::command_line as systemd_command_line;
 pub(crate) use systemd::runtime_folder;
-pub(crate) use systemd::{ExternalUnit, Slice, has_systemd, slice_name};
+pub(crate) use systemd::{ExternalUnit, ExternalUnits, Slice, has_systemd, is_bare_word, slice_name};
 pub(crate) use systemd::{LINGERING_USERS, lingering_told};
 pub use unlisted::ProvenNode;
 pub(crate) use unlisted::settle as settle_unlisted;
@@ -53,6 +53,14 @@ pub trait ProcessManager: Send + Sync {
     /// processes without a service, or whose [`check`](Self::check) tries all that a node needs.
     fn try_service(&self) -> Option<Result<(), PlatformError>> {
         None
+    }
+
+    /// Checks, before an addition writes a file, that this manager can run a node with these paths and values.
+    ///
+    /// # Errors
+    /// The manager does not support a property of the node.
+    fn supports(&self, _node: &Node) -> Result<(), PlatformError> {
+        Ok(())
     }
 
     /// Writes or updates the definition of a node.

@@ -35,7 +35,7 @@ use crate::guarded;
 use crate::node_dir;
 use crate::node_log::Follow;
 use crate::observe::process::Processes;
-pub(crate) use external::{ExternalUnit, has_systemd};
+pub(crate) use external::{ExternalUnit, ExternalUnits, has_systemd};
 pub use lingering::ManagerWarning;
 pub(super) use lingering::warning;
 pub(crate) use lingering::{USERS as LINGERING_USERS, told as lingering_told};
@@ -46,6 +46,7 @@ use rights::{Access, Bus, Rights};
 pub(crate) use slice::{Slice, slice_name};
 use unit::Unit;
 pub(crate) use unit::command_line;
+pub(crate) use unit::is_bare_word;
 use version::{StandardError, Version};
 
 /// The folder that exists exactly when systemd is the init process, as `sd_booted(3)` tests it.

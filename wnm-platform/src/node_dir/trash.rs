@@ -251,6 +251,25 @@ pub fn delete_trashed(moved: &Path, budget: Duration) {
     }
 }
 
+/// Deletes the folders with this UUID from the trash of a storage folder while time is left. Returns whether files are
+/// left that a further call may delete.
+pub(crate) fn delete_trashed_of(uuid: &str, root: &Path, budget: Duration) -> bool {
+    let deadline = Instant::now() + budget;
+    let is_of_it = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.split('.').next() == Some(uuid) && check(path).is_ok()
+    };
+    let mut is_left = false;
+    for path in root.canonicalize().iter().flat_map(|root| list(&root.join(TRASH))).filter(is_of_it) {
+        match begin(&path).and_then(|path| delete_folder(&path, deadline)) {
+            Ok(Progress::Complete) => {}
+            Ok(Progress::OutOfTime) => is_left = true,
+            Err(error) => tracing::debug!(path = %path.display(), %error, "the trash keeps a folder"),
+        }
+    }
+    is_left
+}
+
 /// Marks a folder in its name as being deleted. Its age is its ctime, which each deletion in it resets, so that without
 /// the mark an interrupted deletion would wait for the whole age again.
 fn begin(path: &Path) -> io::Result<PathBuf> {

@@ -240,7 +240,8 @@ impl Host {
         let zfs = self.text("proc/spl/kstat/zfs/arcstats").unwrap_or_default();
         let host = self.text("proc/meminfo").and_then(|text| memory::memory(&text, &zfs));
         let Some(host) = host else { return (None, None) };
-        let limits = limits.iter().filter(|limit| limit.total < host.total);
+        // A group without any memory would run no process: its file is malformed.
+        let limits = limits.iter().filter(|limit| limit.total > 0 && limit.total < host.total);
         let (mut used, mut total) = (host.used_share(), host.total);
         for limit in limits {
             used = used.max(limit.used_share());

@@ -15,7 +15,8 @@ pub use mover::Movers;
 pub(crate) use mover::{Polled, Work};
 pub use place::interrupted_copies;
 pub(crate) use place::{
-    Remaining, can_rename, drop_copy, drop_source, holds_copy, is_moved_away, prepare, switch, switch_back,
+    Remaining, can_rename, delete_source, drop_copy, drop_source, holds_copy, is_moved_away, prepare, switch,
+    switch_back,
 };
 
 #[cfg(test)]

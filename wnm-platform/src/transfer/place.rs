@@ -188,6 +188,13 @@ pub(crate) fn drop_source(from: &Node, to: &Node, roots: &[PathBuf]) -> Result<O
     Ok(moved)
 }
 
+/// Deletes the folders of a node in the trash of its old storage folder while time is left: the node lives on at another
+/// place. The sweeps of the trash delete, and report, what cannot be deleted here.
+pub(crate) fn delete_source(from: &Node) -> Remaining {
+    let trash = from.root_dir.parent().unwrap_or(Path::new("/"));
+    if node_dir::delete_trashed_of(&from.uuid, trash, DROP_BUDGET) { Remaining::Files } else { Remaining::Nothing }
+}
+
 /// Removes the lock file, and the folder of unfinished copies when it is empty.
 fn tidy(to: &Node) {
     let _ = guarded::remove(&lock_file(to));

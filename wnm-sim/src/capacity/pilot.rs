@@ -239,6 +239,8 @@ pub(crate) struct Pilot {
 
 impl Pilot {
     fn new(policy: Policy, has_cpu_limit: bool, baseline: Option<Baseline>) -> Self {
+        // The nodes of the model do not move between its volumes: a planned move would relieve nothing.
+        let policy = Policy { move_nodes: false, ..policy };
         let baseline = baseline.map(|baseline| {
             // Baselines return actions only; the other fields of their decision stay those of an empty one.
             let mut empty = evaluate(&policy, EngineState::default(), &Observation::default()).decision;

@@ -52,6 +52,7 @@ impl ChaosModel {
             }
             Event::Surge { permille, seconds } => self.surge = (i64::from(permille), until(seconds)),
             Event::Sabotage { node } => self.node(node).folder = None,
+            Event::Remnant { node } => self.node(node).keeps_remnant = true,
             Event::Ask { .. }
             | Event::AskSome { .. }
             | Event::Move { .. }

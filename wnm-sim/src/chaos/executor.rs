@@ -4,8 +4,8 @@ use wnm_core::steps::{ActionRecord, Effect, Evidence, Step, StepError};
 use wnm_core::{Action, NodeId, ProcessIdentity, Reason, Timestamp};
 
 use super::ChaosModel;
-use super::node::{Folder, Process};
-use crate::chaos::invariants::{Property, Violation};
+use super::node::{Folder, PROGRAM_MB, Process};
+use crate::chaos::invariants::{Cost, Property, Violation};
 use crate::chaos::ledger::{StoredNode, volume_of};
 
 fn done() -> Effect {
@@ -14,6 +14,11 @@ fn done() -> Effect {
 
 fn failed(cause: &str) -> Effect {
     Effect::Failed(StepError::new(cause))
+}
+
+/// Copies a program to its place unless it is there. Returns the number of copies.
+fn copied(place: &mut Option<u64>, program: u64) -> u64 {
+    u64::from(place.replace(program) != Some(program))
 }
 
 fn not_yet(cause: &str) -> Effect {
@@ -35,7 +40,7 @@ impl ChaosModel {
         }
         match step {
             Step::Folder => self.make_folder(id, stored),
-            Step::Binary => self.with_folder(id, stored, |folder, binary| folder.program = Some(binary)),
+            Step::Binary => self.with_folder(id, stored, |folder, binary| copied(&mut folder.program, binary)),
             Step::Define => {
                 node.is_defined = true;
                 done()
@@ -90,6 +95,8 @@ impl ChaosModel {
             Some(folder) if folder.marker == stored.uuid => done(),
             Some(folder) if !folder.has_tombstone => failed("the folder belongs to another node"),
             _ => {
+                node.written.folders += 1;
+                node.made = Some(stored.uuid);
                 node.folder = Some(Folder::new(stored, created, None));
                 node.is_lost = false;
                 done()
@@ -97,13 +104,15 @@ impl ChaosModel {
         }
     }
 
-    /// Changes the folder of the node. Fails when the folder is not visible or belongs to another node.
-    fn with_folder(&mut self, id: NodeId, stored: &StoredNode, change: impl FnOnce(&mut Folder, u64)) -> Effect {
+    /// Changes the folder of the node; `change` returns the number of programs that it copies. Fails when the folder is
+    /// not visible or belongs to another node.
+    fn with_folder(&mut self, id: NodeId, stored: &StoredNode, change: impl FnOnce(&mut Folder, u64) -> u64) -> Effect {
         let binary = self.binary;
         let is_visible = self.is_visible(id, stored);
-        match &mut self.node(id).folder {
+        let node = self.node(id);
+        match &mut node.folder {
             Some(folder) if is_visible && folder.marker == stored.uuid => {
-                change(folder, binary);
+                node.written.megabytes += change(folder, binary) * PROGRAM_MB;
                 done()
             }
             _ => failed("the folder is missing"),
@@ -223,36 +232,72 @@ impl ChaosModel {
     }
 
     fn trash(&mut self, id: NodeId, stored: &StoredNode, record: &ActionRecord) -> Effect {
-        if !self.is_visible(id, stored) {
+        let is_unborn = matches!(record.planned.action, Action::Add { .. });
+        let is_visible = self.is_visible(id, stored);
+        if is_unborn && !self.is_mounted(stored.volume) && self.node(id).made.is_some() {
+            return failed("the storage is not mounted");
+        }
+        let node = self.node(id);
+        if !is_visible {
+            // A folder that only its fault hides seems to be gone.
+            node.made = None;
+            return done();
+        }
+        if is_unborn && std::mem::take(&mut node.keeps_remnant) {
             return done();
         }
         let has_record = record.evidence(Step::Tombstone).is_some() || record.failure.is_some();
-        let node = self.node(id);
         if let Some(folder) = node.folder.take_if(|folder| folder.marker == stored.uuid) {
             let (volume, size) = (folder.volume, node.disk_mb);
             if !has_record || node.process.is_some() {
                 let text = format!("{id} lost its folder while it ran or without a tombstone");
                 self.violation = Some(Violation::new(Property::Tombstone, text));
             }
-            self.disks[volume].trash_mb += size;
+            // The folder of a node that was never up is deleted at once.
+            self.disks[volume].trash_mb += if is_unborn { 0 } else { size };
         }
         done()
     }
 
+    /// Ends the count of an action, and returns the folders and bytes that it wrote, and those of them that are left.
+    pub(crate) fn take_cost(&mut self, record: &ActionRecord) -> (Cost, Cost) {
+        let node = self.node(record.node());
+        let (written, made) = (std::mem::take(&mut node.written), node.made.take());
+        let mut left = Cost::default();
+        match (&record.planned.action, &node.folder) {
+            (Action::Add { .. }, Some(folder)) if made == Some(folder.marker) => {
+                left.folders = 1;
+                left.megabytes = node.disk_mb.max(0).unsigned_abs() + folder.programs() * PROGRAM_MB;
+            }
+            // A program that an earlier action staged is not of this one.
+            (Action::Upgrade { .. } | Action::Start { .. }, Some(folder))
+                if folder.staged.is_some() && written.megabytes > 0 =>
+            {
+                left.megabytes = PROGRAM_MB;
+            }
+            (Action::Move { .. }, _) if node.copy.is_some() => left.folders = 1,
+            _ => {}
+        }
+        (written, left)
+    }
+
     fn change_program(&mut self, id: NodeId, stored: &StoredNode, record: &ActionRecord, step: Step) -> Effect {
-        self.with_folder(id, stored, |folder, binary| match step {
-            Step::Stage => folder.staged = Some(binary),
-            Step::Swap => {
-                // Without a staged program an earlier try already swapped.
-                if let Some(staged) = folder.staged.take() {
-                    folder.retained = folder.program.replace(staged);
+        self.with_folder(id, stored, |folder, binary| {
+            match step {
+                Step::Stage => return copied(&mut folder.staged, binary),
+                Step::Swap => {
+                    // Without a staged program an earlier try already swapped.
+                    if let Some(staged) = folder.staged.take() {
+                        folder.retained = folder.program.replace(staged);
+                    }
                 }
+                Step::SwapBack => {
+                    folder.staged = None;
+                    folder.program = folder.retained.take().or(folder.program);
+                }
+                _ => folder.retained = record.failure.as_ref().and(folder.retained),
             }
-            Step::SwapBack => {
-                folder.staged = None;
-                folder.program = folder.retained.take().or(folder.program);
-            }
-            _ => folder.retained = record.failure.as_ref().and(folder.retained),
+            0
         })
     }
 }

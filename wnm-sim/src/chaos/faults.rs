@@ -42,10 +42,14 @@ pub(crate) enum Fault {
     Holds,
     /// A folder is deleted without a trace. No manager could prevent that: the fault tests the explorer itself.
     Sabotage,
+    /// The undo of a failed addition leaves the folder of the node: this fault tests the explorer, too.
+    Remnants,
 }
 
 impl Fault {
-    const NAMES: [(&'static str, Self); 16] = [
+    /// The faults at the end of the names that no manager could survive.
+    const FATAL: [Self; 2] = [Self::Sabotage, Self::Remnants];
+    const NAMES: [(&'static str, Self); 17] = [
         ("nodes", Self::Nodes),
         ("failures", Self::Failures),
         ("slowness", Self::Slowness),
@@ -62,6 +66,7 @@ impl Fault {
         ("journal", Self::Journal),
         ("holds", Self::Holds),
         ("sabotage", Self::Sabotage),
+        ("remnants", Self::Remnants),
     ];
 }
 
@@ -70,9 +75,9 @@ impl Fault {
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Returns every kind that the manager must survive, which is all but sabotage.
+    /// Returns every kind that the manager must survive.
     pub(crate) fn all() -> Self {
-        Self(Fault::NAMES.iter().map(|(_, fault)| *fault).filter(|fault| *fault != Fault::Sabotage).collect())
+        Self(Fault::NAMES.iter().map(|(_, fault)| *fault).filter(|fault| !Fault::FATAL.contains(fault)).collect())
     }
 }
 
@@ -96,7 +101,7 @@ impl FromStr for Faults {
         let fault = |name: &str| {
             let known = Fault::NAMES.iter().find(|(known, _)| *known == name.trim());
             known.map(|(_, fault)| *fault).ok_or_else(|| UnknownFault {
-                allowed: Fault::NAMES[..Fault::NAMES.len() - 1]
+                allowed: Fault::NAMES[..Fault::NAMES.len() - Fault::FATAL.len()]
                     .iter()
                     .map(|(name, _)| *name)
                     .collect::<Vec<_>>()
@@ -190,6 +195,8 @@ pub(crate) enum Event {
     Hold { seconds: u32, drain: bool },
     /// A folder is deleted without a trace.
     Sabotage { node: NodeId },
+    /// The undo of the next failed addition leaves the folder of the node.
+    Remnant { node: NodeId },
 }
 
 /// The average number of cycles from one with events to the next.
@@ -265,6 +272,7 @@ fn event(fault: Fault, nodes: u32, chance: &mut Chance) -> Event {
         Fault::Journal => Event::JournalFails { writes: chance.within(1..=3) },
         Fault::Holds => Event::Hold { seconds, drain: chance.once_in(2) },
         Fault::Sabotage => Event::Sabotage { node },
+        Fault::Remnants => Event::Remnant { node },
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) mod probes;
 pub(crate) mod store;
 
 pub(crate) use model::ChaosModel;
-pub(crate) use node::HostNode;
+pub(crate) use node::{HostNode, PROGRAM_MB};
 pub(crate) use observe::version;
 
 /// Milliseconds since the start of the scenario; negative before it.

@@ -1,7 +1,11 @@
 //! One node of the chaos model: its folder, its process, and the faults that it suffers.
 
 use super::Millis;
+use crate::chaos::invariants::Cost;
 use crate::chaos::ledger::StoredNode;
+
+/// The size of a node program in MB.
+pub(crate) const PROGRAM_MB: u64 = 60;
 
 /// The folder of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,11 @@ impl Folder {
             retained: None,
             has_tombstone: false,
         }
+    }
+
+    /// Returns the number of programs in the folder.
+    pub(crate) fn programs(&self) -> u64 {
+        [self.program, self.staged, self.retained].iter().flatten().count() as u64
     }
 }
 
@@ -86,6 +95,12 @@ pub(crate) struct HostNode {
     pub(crate) disk_mb: i64,
     /// The patch number in the last observation; the outer None before the first one.
     pub(super) observed_version: Option<Option<u64>>,
+    /// The folders and bytes that the action in progress has written.
+    pub(crate) written: Cost,
+    /// The marker of the folder that the action in progress has made.
+    pub(crate) made: Option<u64>,
+    /// The undo of the next failed addition leaves the folder of the node.
+    pub(crate) keeps_remnant: bool,
     /// The number of steps that fail from now on.
     pub(crate) failing: u32,
     /// The end of each fault; a past time means no fault.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use wnm_core::case::{Case, CaseNode, CaseStatus, case_actions};
+use wnm_core::case::{Case, CaseNode, CaseStatus, case_actions, case_moves};
 use wnm_core::{
     Blocker, Decision, EngineState, Evaluation, Features, NodeState, Observation, Policy, Preset, Reason, StopCause,
     evaluate, evaluate_parity,
@@ -187,6 +187,13 @@ pub(crate) fn write_answer(
     answer: &mut Vec<u8>,
 ) {
     write_decision(&evaluation.decision, answer);
+    let moves = case_moves(&evaluation.decision);
+    if !moves.is_empty() {
+        answer.pop();
+        answer.extend_from_slice(b",\"move_to\":");
+        write_json(&moves, answer);
+        answer.push(b'}');
+    }
     let cancelled = &evaluation.decision.cancelled;
     if !cancelled.is_empty() {
         answer.pop();

@@ -1,6 +1,7 @@
 //! A stateful session of `wnm-sim decide`: the engine state continues from one situation to the next.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use wnm_core::case::{Case, CaseConfig, CaseNode, CaseStatus};
@@ -30,17 +31,22 @@ struct Answered {
     actions: Vec<Planned>,
     cancelled: Vec<(Planned, Outcome)>,
     outcomes: Vec<ReportedOutcome>,
-    /// The status and version of each action's node in the situation.
-    nodes: BTreeMap<NodeId, (CaseStatus, Option<Version>)>,
+    /// The condition of each action's node in the situation.
+    nodes: BTreeMap<NodeId, Condition>,
 }
 
 /// An action that has begun and not ended.
 struct Pending {
     planned: Planned,
     begun: Timestamp,
-    /// Status and version of the node when the action began; None for a node to be created.
-    before: Option<(CaseStatus, Option<Version>)>,
+    /// Condition of the node when the action began; None for a node to be created.
+    before: Option<Condition>,
+    /// Whether a line has shown the node in the status of the action, so that the former status means its end.
+    was_shown: bool,
 }
+
+/// Status, version and volume of a node: an action ends when a line shows another one.
+type Condition = (CaseStatus, Option<Version>, Option<PathBuf>);
 
 /// A line that controls the session.
 #[derive(Deserialize)]
@@ -141,7 +147,8 @@ impl Session {
                 ReportedOutcome::Failed => Outcome::Failed(failure(&planned.action, observation.now)),
                 ReportedOutcome::Pending => {
                     let (begun, before) = (observation.now, nodes.remove(&id));
-                    self.pending.insert(id, Pending { planned: planned.clone(), begun, before });
+                    let begun = Pending { planned: planned.clone(), begun, before, was_shown: false };
+                    self.pending.insert(id, begun);
                     pending(&planned.action, observation.now)
                 }
             };
@@ -155,8 +162,14 @@ impl Session {
         let now = observation.now;
         self.pending.retain(|id, pending| match (find(case, *id), &pending.before) {
             (Some(node), Some(before)) => {
-                let is_removal = matches!(pending.planned.action, Action::Remove { .. });
-                condition(node) == *before || (is_removal && node.status == CaseStatus::Removing)
+                let of_action = match pending.planned.action {
+                    Action::Remove { .. } => Some(CaseStatus::Removing),
+                    Action::Move { .. } => Some(CaseStatus::Migrating),
+                    _ => None,
+                };
+                let is_shown = of_action == Some(node.status);
+                pending.was_shown |= is_shown;
+                is_shown || (!pending.was_shown && condition(node) == *before)
             }
             // An add that no line ever shows must not block the session for ever.
             (None, None) => now.since(pending.begun) < policy.delays.start,
@@ -182,8 +195,8 @@ fn find(case: &Case, id: NodeId) -> Option<&CaseNode> {
     case.nodes.iter().find(|node| node.id == id)
 }
 
-fn condition(node: &CaseNode) -> (CaseStatus, Option<Version>) {
-    (node.status, node.version.clone())
+fn condition(node: &CaseNode) -> Condition {
+    (node.status, node.version.clone(), node.volume.clone())
 }
 
 /// Returns the step at which a pending or failed action is taken to be: the protocol reports no steps.

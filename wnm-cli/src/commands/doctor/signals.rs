@@ -1,7 +1,8 @@
 //! The signals of the host: which of them wnm cannot judge, and which limits of the host hold for the nodes.
 
-use wnm_core::{HostSample, LoadScope, NodeMap, NodeSample, Program, Settings, WrongAnswer};
+use wnm_core::{HostSample, LoadScope, NodeId, NodeMap, NodeSample, ProcessIdentity, Program, Settings, WrongAnswer};
 use wnm_platform::observe::host::Host;
+use wnm_platform::observe::process::Processes;
 use wnm_platform::open_files;
 use wnm_store::Snapshot;
 
@@ -14,7 +15,7 @@ pub(super) fn check(settings: &Settings, snapshot: Option<&Snapshot>) -> Vec<Che
     let answers = samples.map(wrong_answers).unwrap_or_default();
     load.into_iter()
         .chain(host.and_then(cpu_quota))
-        .chain(open_files(settings, open_files::limit()))
+        .chain(open_files(settings, open_files::limit(), &samples.map(short_of_files).unwrap_or_default()))
         .chain(answers)
         .collect()
 }
@@ -44,14 +45,40 @@ const CPU_QUOTA: &str = "cpu_quota";
 /// Share of throttled time, in percent, from which it is reported: below it, throttling comes from short bursts.
 const THROTTLED: f64 = 10.0;
 
-/// Compares the limit on open files with that of units. Nodes under other managers than setsid get theirs from a
-/// service.
-fn open_files(settings: &Settings, limit: Option<u64>) -> Option<Check> {
-    let limit = limit.filter(|limit| *limit < open_files::WANTED && settings.manager.program == Program::Setsid)?;
-    let message = format!("a node may open {limit} files at once, fewer than {}", open_files::WANTED);
-    let hint = format!("allow more in /etc/security/limits.conf: `{} hard nofile {}`", user(), open_files::WANTED);
+/// Returns the running nodes that may open fewer files than those under units of wnm, with their limit.
+fn short_of_files(samples: &NodeMap<NodeSample>) -> Vec<(NodeId, u64)> {
+    let processes = Processes::of_host();
+    let limit = |process: &ProcessIdentity| {
+        processes.look_up(process)?;
+        open_files::limit_of(process.pid).filter(|limit| *limit < open_files::WANTED)
+    };
+    samples.iter().filter_map(|(id, sample)| Some((*id, limit(sample.process.as_ref()?)?))).collect()
+}
+
+/// Reports limits on open files below that of units: of running nodes, or of this process, from which nodes under setsid
+/// inherit it.
+fn open_files(settings: &Settings, own: Option<u64>, nodes: &[(NodeId, u64)]) -> Option<Check> {
+    const WANTED: u64 = open_files::WANTED;
+    let own = own.filter(|limit| *limit < WANTED && settings.manager.program == Program::Setsid);
+    let message = match (nodes, own) {
+        ([], None) => return None,
+        ([], Some(limit)) => format!("a node may open {limit} files at once, fewer than {WANTED}"),
+        (nodes, _) => {
+            let few = first_few(nodes.iter().map(|(id, limit)| format!("{} ({limit})", id.name())));
+            format!("{} may open fewer than {WANTED} files at once: {few}", counted(nodes.len(), "node", "nodes"))
+        }
+    };
+    let hint = match settings.manager.program {
+        // A shell that allows more passes it on.
+        Program::Setsid if own.is_none() => RESTART.to_owned(),
+        Program::Setsid => format!("allow more in /etc/security/limits.conf: `{} hard nofile {WANTED}`", user()),
+        Program::Docker => format!("set nofile to {WANTED} in `default-ulimits` of the engine, then {RESTART}"),
+        Program::Systemd | Program::Launchd | Program::Antctl => RESTART.to_owned(),
+    };
     Some(Check::warning("open_files", message, hint))
 }
+
+const RESTART: &str = "run `wnm node restart --all`";
 
 fn user() -> String {
     std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "*".to_owned())
@@ -105,11 +132,6 @@ mod tests {
         let setsid = settings("setsid+user", "1.2");
         assert_eq!(load(&setsid, LoadScope::Own), None);
         assert_eq!(load(&setsid, LoadScope::Container).unwrap().level, Level::Ok);
-        assert_eq!(open_files(&setsid, None), None);
-        assert_eq!(open_files(&setsid, Some(open_files::WANTED)), None);
-        assert_eq!(open_files(&settings("systemd+user", "1.2"), Some(1024)), None);
-        let few = open_files(&setsid, Some(1024)).unwrap();
-        assert_eq!(few.message, "a node may open 1024 files at once, fewer than 65536");
         let quota = |throttled| HostSample {
             cpu_quota: Some(CpuLimitSample { limit: Cores::new(1.5).ok(), throttled: Percent::new(throttled).ok() }),
             ..HostSample::default()
@@ -120,6 +142,34 @@ mod tests {
             cpu_quota(&quota(42.0)).unwrap().message,
             "a control group limits the nodes to 1.50 cores: CPU use counts against it; it throttled them 42 % of the time"
         );
+    }
+
+    #[test]
+    fn limits_on_open_files_are_named() {
+        let setsid = settings("setsid+user", "1.2");
+        let systemd = settings("systemd+user", "1.2");
+        assert_eq!(open_files(&setsid, None, &[]), None);
+        assert_eq!(open_files(&setsid, Some(open_files::WANTED), &[]), None);
+        assert_eq!(open_files(&systemd, Some(1024), &[]), None);
+        let few = open_files(&setsid, Some(1024), &[]).unwrap();
+        assert_eq!(few.message, "a node may open 1024 files at once, fewer than 65536");
+        let nodes: Vec<_> = (1..=2).filter_map(NodeId::new).zip([1024, 4096]).collect();
+        let said = "2 nodes may open fewer than 65536 files at once: antnode0001 (1024), antnode0002 (4096)";
+        for (settings, own, hint) in [
+            (&setsid, Some(1024), "limits.conf"),
+            (&setsid, None, "`wnm node restart --all`"),
+            (&systemd, Some(1024), "`wnm node restart --all`"),
+            (&settings("docker", "1.2"), None, "`default-ulimits`"),
+        ] {
+            let check = open_files(settings, own, &nodes).unwrap();
+            assert_eq!((check.level, check.message.as_str()), (Level::Warning, said));
+            assert!(check.hint.as_ref().unwrap().contains(hint), "{check:?}");
+        }
+        // This process, by another start: the limit of an ended one says nothing.
+        let process = Processes::of_host().identify(std::process::id()).unwrap();
+        let other = ProcessIdentity { start: process.start + 1, ..process };
+        let sample = NodeSample { process: Some(other), ..NodeSample::default() };
+        assert_eq!(short_of_files(&[(NodeId::FIRST, sample)].into_iter().collect()), []);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod clear_dead;
 mod enforce_node_cap;
 mod grow;
 mod grow_steadily;
+mod move_nodes;
 mod observe_after_reboot;
 mod parity;
 mod pause_on_anomaly;
@@ -59,25 +60,27 @@ const PARITY: [Rule; 7] = [
     Rule { name: "grow", evaluate: grow::evaluate },
 ];
 
-const CLASSIC: [Rule; 10] = [
+const CLASSIC: [Rule; 11] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
     Rule { name: "recover", evaluate: recover::evaluate },
     Rule { name: "await_operations", evaluate: await_operations::evaluate },
     Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
+    Rule { name: "move_nodes", evaluate: move_nodes::evaluate },
     Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
     Rule { name: "relieve_pressure", evaluate: relieve_pressure::evaluate },
     Rule { name: "upgrade", evaluate: upgrade::evaluate },
     Rule { name: "grow", evaluate: grow::evaluate },
 ];
 
-const STEADY: [Rule; 12] = [
+const STEADY: [Rule; 13] = [
     Rule { name: "observe_after_reboot", evaluate: observe_after_reboot::evaluate },
     Rule { name: "pause_on_anomaly", evaluate: pause_on_anomaly::evaluate },
     Rule { name: "clear_dead", evaluate: clear_dead::evaluate },
     Rule { name: "recover", evaluate: recover::evaluate },
     Rule { name: "enforce_node_cap", evaluate: enforce_node_cap::evaluate },
+    Rule { name: "move_nodes", evaluate: move_nodes::evaluate },
     Rule { name: "relieve_disk", evaluate: relieve_disk::evaluate },
     Rule { name: "relieve_memory", evaluate: relieve_memory::evaluate },
     Rule { name: "relieve_cpu", evaluate: relieve_cpu::evaluate },

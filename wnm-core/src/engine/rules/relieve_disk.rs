@@ -1,11 +1,12 @@
-//! Removes nodes from a volume that is over its high threshold, or under steady near it: a stopped node frees no space.
+//! Removes nodes from a volume that is over its high threshold, or under steady near it, and that no move relieves: a
+//! stopped node frees no space.
 
 use std::time::Duration;
 
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::node_status::NodeStatus;
-use crate::engine::rules::{First, Plan, choose};
+use crate::engine::rules::{First, Plan, choose, move_nodes};
 use crate::engine::situation::Situation;
 use crate::model::node::NodeState;
 use crate::model::units::{Bytes, Percent};
@@ -17,17 +18,21 @@ use crate::policy::thresholds::{Policy, Preset};
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let Situation { policy, census, observation, .. } = situation;
     let threshold = level(policy);
+    let mut awaits_move = false;
     let mut allowance = plan.allowance(policy.limits.removals, census.removing).min(MOST_DISK_REMOVALS);
     let mut is_over = false;
     let mut external = None;
-    for (i, volume) in observation.host.volumes.iter().enumerate() {
-        let used = volume.fullness().filter(|used| volume.fault.is_none() && used.get() > threshold);
-        let Some(used) = used else { continue };
+    for (i, used) in over(situation) {
+        let volume = &observation.host.volumes[i];
+        if move_nodes::relieves(situation, i) {
+            awaits_move = true;
+            continue;
+        }
         // A node on an unknown volume counts as one of the first volume over its level.
         let is_lost = |seen: &NodeStatus<'_>| seen.sample.volume.is_none() && !is_over;
         let on_it = |seen: &NodeStatus<'_>| seen.sample.volume == Some(i) || is_lost(seen);
         let over = bytes_over(volume, used, threshold);
-        // What is over may be bytes of other programs: then identities would go, and the volume would stay full.
+        // The bytes over the level may belong to other programs: then identities would go, and the volume would stay full.
         let all = held(situation, |seen| on_it(seen) && (is_removing(seen) || is_removable(seen)));
         if over > all as f64 {
             let (signal, over) = (Signal::Disk(i), Bytes(over as u64));
@@ -56,14 +61,25 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
             Verdict::blocked(Blocker::ReliefInProgress { removing: census.removing })
         }
         (false, true) => Verdict::blocked(external.unwrap_or(Blocker::NoCandidate)),
-        (false, false) => {
-            let level = Percent::clamped(threshold).unwrap_or_default().into();
-            let used =
-                observation.host.volumes.iter().enumerate().filter_map(|(i, volume)| Some((i, volume.fullness()?)));
-            let disks = used.map(|(i, used)| Comparison::latest(Signal::Disk(i), used.into(), level));
-            Verdict::Skip(SkipReason::below(disks))
-        }
+        (false, false) if awaits_move => Verdict::blocked(Blocker::MoveInProgress),
+        (false, false) => Verdict::Skip(below(situation)),
     }
+}
+
+/// Returns the volumes without a fault whose use is above the level, with their use.
+pub(super) fn over(situation: &Situation<'_>) -> impl Iterator<Item = (usize, Percent)> {
+    let threshold = level(situation.policy);
+    let volumes = situation.observation.host.volumes.iter().enumerate();
+    let usable = volumes.filter(|(_, volume)| volume.fault.is_none());
+    usable.filter_map(|(i, volume)| Some((i, volume.fullness()?))).filter(move |(_, used)| used.get() > threshold)
+}
+
+/// Returns the reason of a rule for which no volume is above its level.
+pub(super) fn below(situation: &Situation<'_>) -> SkipReason {
+    let level = Percent::clamped(level(situation.policy)).unwrap_or_default().into();
+    let volumes = situation.observation.host.volumes.iter().enumerate();
+    let used = volumes.filter_map(|(i, volume)| Some((i, volume.fullness()?)));
+    SkipReason::below(used.map(|(i, used)| Comparison::latest(Signal::Disk(i), used.into(), level)))
 }
 
 /// Returns the use of a volume above which nodes leave it, in percent.
@@ -74,7 +90,8 @@ pub(crate) fn level(policy: &Policy) -> f64 {
     }
 }
 
-fn reason(policy: &Policy, measure: Measure) -> Reason {
+/// Returns the reason of an action that relieves a volume.
+pub(super) fn reason(policy: &Policy, measure: Measure) -> Reason {
     match policy.preset {
         Preset::Classic => Reason::Pressure { measure },
         Preset::Steady => Reason::Relief { relief: Relief::Disk, measure },

@@ -21,6 +21,7 @@ use crate::model::manager::ManagerKind;
 use crate::model::node::Upnp;
 use crate::model::units::Bytes;
 use crate::model::wallet::{Address, FAUCET, Rewards};
+use crate::model::webrtc::WebRtc;
 use crate::model::weight::Weight;
 use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
@@ -81,6 +82,8 @@ pub struct Settings {
     pub environment: Vec<(String, String)>,
     /// Whether nodes ask the router to open their port.
     pub upnp: Upnp,
+    /// Whether nodes of `ant-node` serve browsers.
+    pub webrtc: WebRtc,
     /// Whether wnm may limit the CPU of all nodes together.
     pub cpu_limit: bool,
     /// The weight of all nodes together for CPU time.
@@ -174,6 +177,7 @@ impl Settings {
             arguments: raw.start_args.clone().unwrap_or_default().0,
             environment,
             upnp: if raw.no_upnp.unwrap_or(true) { Upnp::Off } else { Upnp::On },
+            webrtc: if raw.webrtc.unwrap_or(true) { WebRtc::On } else { WebRtc::Off },
             cpu_limit: raw.cpu_limit.unwrap_or(true),
             cpu_weight: raw.cpu_weight.unwrap_or(Weight::BEHIND),
             io_weight: raw.io_weight.unwrap_or(Weight::BEHIND),

@@ -199,8 +199,12 @@ settings! {
     environment: Words = default("empty").example("RUST_LOG=info").for_new_nodes().without_old_variable(),
     /// Start new nodes with --no-upnp, so that they do not ask the router for a port.
     no_upnp: bool = default("true").for_new_nodes(),
+    /// Let new nodes of ant-node serve browsers over WebRTC; without it a node has no third port, and needs less memory.
+    webrtc: bool = default("true").for_new_nodes().without_old_variable(),
     /// Disk space that a full node may use.
     crisis_bytes: u64 = default("2 GB").unit(Unit::Bytes),
+    /// Move nodes off a full volume to a volume with space, before any of them is removed.
+    move_nodes: bool = default("true").without_old_variable(),
     /// Bytes per second with which the folder of a node moves to another volume.
     move_rate: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond).affects(Affects::None).without_old_variable(),
     /// Set of rules: classic or steady. wnm init stores steady in a new colony.
@@ -386,9 +390,8 @@ mod tests {
                 "log_dir" => &["", "relative", "/a/../b", "/a\nb"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
                 "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
-                "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" | "probe" | "probe_upload" => {
-                    &["maybe", "2", ""]
-                }
+                "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" | "move_nodes" | "probe"
+                | "probe_upload" | "webrtc" => &["maybe", "2", ""],
                 "network" | "start_args" | "environment" | "probe_tasks" | "probe_args" => &["'unclosed"],
                 "docker_image" | "antctl_path" | "antctl_version" | "probe_client" | "probe_key" => &["", "a\nb"],
                 "antnode_path" => &["", "a\nb", "bin/antnode", "/opt/../antnode"],

@@ -9,6 +9,7 @@ use super::Antctl;
 use super::registry::Registry;
 use crate::error::{AntctlLimit, NameHolder, PlatformError, RegistryProblem};
 use crate::exec::Call;
+use crate::manager::is_bare_word;
 
 /// The deadline of an addition for which antctl downloads the program.
 const DOWNLOAD: Duration = Duration::from_secs(60);
@@ -19,11 +20,10 @@ impl Antctl {
     /// # Errors
     /// antctl would choose another number or folder, or does not support an option of the node.
     pub(super) fn add(&self, node: &Node, before: &Registry) -> Result<(), PlatformError> {
-        let name = self.kind.folder_name(node.id);
         if before.next() != node.id.get() as usize {
             return Err(self.not_next(node, before.next()));
         }
-        self.exec.succeed(&self.addition(node, &name)?)?;
+        self.exec.succeed(&self.addition(node)?)?;
         let after = self.read()?;
         let new = after.nodes.get(before.nodes.len()..).unwrap_or_default();
         if let [entry] = new
@@ -50,13 +50,20 @@ impl Antctl {
     }
 
     /// Returns the call that adds a node. The payment network is a subcommand, so it comes last.
-    fn addition(&self, node: &Node, name: &str) -> Result<Call, PlatformError> {
+    ///
+    /// # Errors
+    /// antctl does not support a property of the node.
+    pub(super) fn addition(&self, node: &Node) -> Result<Call, PlatformError> {
+        let name = self.kind.folder_name(node.id);
         let unsupported = |limit| PlatformError::Antctl { node: node.id, limit };
+        if let Some(word) = self.units.as_ref().and_then(|_| split_word(node)) {
+            return Err(unsupported(AntctlLimit::Word(word)));
+        }
         if node.flavor != Flavor::Antnode {
             return Err(unsupported(AntctlLimit::Program));
         }
         let prefix = |path: &Path| match (path.parent(), path.file_name()) {
-            (Some(prefix), Some(last)) if last == name => Ok(prefix.to_owned()),
+            (Some(prefix), Some(last)) if last == name.as_str() => Ok(prefix.to_owned()),
             _ => Err(unsupported(AntctlLimit::FolderName)),
         };
         let chooses = self.kind.scope == Scope::Zen;
@@ -98,4 +105,11 @@ impl Antctl {
         let words = node.arguments.iter().map(|word| if word == "--ip" { "--node-ip" } else { word });
         Ok(call.args(words).args(&node.network))
     }
+}
+
+/// Returns a word of the command line of a node that systemd would read differently: antctl quotes none in its units.
+fn split_word(node: &Node) -> Option<String> {
+    let paths = [&node.root_dir, &node.binary, &node.log_dir].map(|path| path.to_string_lossy());
+    let words = paths.iter().map(AsRef::as_ref).chain(node.arguments.iter().map(String::as_str));
+    words.chain(node.network.iter().map(String::as_str)).find(|word| !is_bare_word(word)).map(str::to_owned)
 }

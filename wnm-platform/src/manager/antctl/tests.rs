@@ -145,6 +145,46 @@ fn unclear_state_is_queried_once() {
 }
 
 #[test]
+fn systemd_knows_more_than_the_registry() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = first(Path::new("/var/antctl/services/antnode1"));
+    for (recorded, active, state) in [
+        // A start and a stop by systemd, neither of which antctl knows.
+        ("Added", "activating", None),
+        ("Stopped", "deactivating", None),
+        ("Running", "inactive", Some(Service::Stopped)),
+        ("Running", "failed", Some(Service::Stopped)),
+        ("Running", "active", None),
+    ] {
+        let text = RECORDED.replacen("\"Added\"", &format!("\"{recorded}\""), 1);
+        fs::write(folder.path().join("node_registry.json"), text).unwrap();
+        let (antctl, calls) = scripted(folder.path(), |_| ());
+        let exec = Exec::scripted(move |_| Ok(Output::success(format!("{active}\n"))));
+        let antctl = Antctl { units: Some(ExternalUnits::below(folder.path(), Scope::User, exec)), ..antctl };
+        let seen = antctl.survey(&[&node]).remove(&node.id).unwrap();
+        let is_same = state.map_or_else(|| matches!(seen, Service::Unknown(_)), |state| seen == state);
+        assert!(is_same && calls.lock().unwrap().is_empty(), "{recorded} {active}: {seen:?}");
+    }
+}
+
+#[test]
+fn words_that_antctl_does_not_quote_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (antctl, _) = scripted(folder.path(), |_| ());
+    let unable = Exec::scripted(|_| Ok(Output::success("")));
+    let units = Antctl { units: Some(ExternalUnits::below(folder.path(), Scope::User, unable)), ..antctl };
+    let plain = first(Path::new("/srv/nodes (old)/antnode1"));
+    let (antctl, _) = scripted(folder.path(), |_| ());
+    antctl.supports(&plain).unwrap();
+    insta::assert_snapshot!(units.supports(&plain).unwrap_err(), @r#"antctl cannot manage node 0001: it does not quote "/srv/nodes (old)/antnode1" in its unit, and systemd reads that differently"#);
+    units.supports(&first(Path::new("/srv/--root-dir=x/(deleted)/antnode1"))).unwrap();
+    for word in ["50%", "$HOME", "a\"b", "it's", "a\\b", ";", "tab\there", ""] {
+        let node = Node { arguments: vec![word.to_owned()], ..first(Path::new("/srv/antnode1")) };
+        assert!(units.supports(&node).is_err(), "{word}");
+    }
+}
+
+#[test]
 fn recorded_nodes_are_discovered() {
     let folder = tempfile::tempdir().unwrap();
     let storage = folder.path().to_str().unwrap();

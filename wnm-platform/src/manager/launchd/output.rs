@@ -37,16 +37,24 @@ pub(super) fn says_no_domain(output: &Output) -> bool {
     }
 }
 
+/// Tells whether `bootstrap` failed with one of these errors. macOS 14 also exits with 1 and names the error only in the
+/// message.
+pub(super) fn failed_with(output: &Output, errors: &[i32]) -> bool {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let named = said.split_once("Bootstrap failed: ").and_then(|(_, rest)| rest.split(':').next()?.trim().parse().ok());
+    let code = if output.code == Some(1) { named.or(output.code) } else { output.code };
+    code.is_some_and(|code| errors.contains(&code))
+}
+
 /// Parses `print SERVICE`: lines of `key = value`, those of the service itself indented by one tab.
 pub(super) fn service(text: &str) -> Loaded {
     let own = text.lines().filter_map(|line| line.strip_prefix('\t').filter(|rest| !rest.starts_with('\t')));
     let entries: BTreeMap<&str, &str> = own.filter_map(|line| line.split_once(" = ")).collect();
     let number = |key: &str| entries.get(key).and_then(|value| value.split(':').next()?.trim().parse::<u32>().ok());
-    Loaded {
-        pid: number("pid").filter(|pid| *pid != 0),
-        // "(never exited)" is not a number.
-        exit: number("last exit code").and_then(|code| i32::try_from(code).ok()).map(ExitStatus::Code),
-    }
+    // "(never exited)" is not a number, and a process that a signal ended has no exit code: "Killed: 9".
+    let code = number("last exit code").and_then(|code| i32::try_from(code).ok()).map(ExitStatus::Code);
+    let signal = entries.get("last terminating signal").and_then(|value| value.rsplit(':').next()?.trim().parse().ok());
+    Loaded { pid: number("pid").filter(|pid| *pid != 0), exit: code.or_else(|| signal.map(ExitStatus::Signal)) }
 }
 
 /// Parses `print DOMAIN`: a line with PID, last exit code and label for each service. None without such a list.

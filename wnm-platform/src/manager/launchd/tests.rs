@@ -135,13 +135,24 @@ fn bootout_in_progress_is_success() {
 fn loaded_service_is_kickstarted() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(&folder.path().join("antnode0001"));
-    let there = Output::failure(5, "Bootstrap failed: 5: Input/output error");
-    let (launchd, calls) = scripted(Scope::User, folder.path(), missing(), "bootstrap", there);
-    launchd.start(&node).unwrap();
-    assert!(calls.lock().unwrap().last().unwrap().starts_with("kickstart gui/501/com.autonomi."));
-    let broken = Output::failure(109, "Bootstrap failed: 109: Invalid property list");
-    let (launchd, _) = scripted(Scope::User, folder.path(), missing(), "bootstrap", broken);
-    assert!(launchd.start(&node).unwrap_err().to_string().contains("Invalid property list"));
+    for (code, said) in [
+        (5, "Bootstrap failed: 5: Input/output error\nTry re-running the command as root for richer errors."),
+        (37, "Bootstrap failed: 37: Operation already in progress"),
+        (1, "Bootstrap failed: 5: Input/output error"),
+        (5, ""),
+    ] {
+        let there = Output::failure(code, said);
+        let (launchd, calls) = scripted(Scope::User, folder.path(), missing(), "bootstrap", there);
+        launchd.start(&node).unwrap();
+        assert!(calls.lock().unwrap().last().unwrap().starts_with("kickstart gui/501/com.autonomi."), "{said}");
+    }
+    for (code, said) in [(109, "Bootstrap failed: 109: Invalid property list"), (1, "Could not read 5: x"), (1, "")] {
+        let (launchd, calls) =
+            scripted(Scope::User, folder.path(), missing(), "bootstrap", Output::failure(code, said));
+        let error = launchd.start(&node).unwrap_err().to_string();
+        assert!(error.contains(said.rsplit(':').next().unwrap()), "{error}");
+        assert_eq!(calls.lock().unwrap().iter().filter(|call| call.starts_with("bootstrap ")).count(), 1, "{said}");
+    }
 }
 
 #[test]
@@ -149,6 +160,21 @@ fn launchctl_output_is_parsed() {
     assert_eq!(output::service(&running().text()), Loaded { pid: Some(4711), exit: None });
     let ended = "x = {\n\tstate = not running\n\n\tlast exit code = 78: EX_CONFIG\n}\n";
     assert_eq!(output::service(ended), Loaded { pid: None, exit: Some(ExitStatus::Code(78)) });
+    // One of macOS 14, after an upgrade of the node and after a kill.
+    for (end, exit) in [
+        ("last exit code = 0", Some(ExitStatus::Code(0))),
+        ("last terminating signal = Killed: 9", Some(ExitStatus::Signal(9))),
+        ("last terminating signal = 15", Some(ExitStatus::Signal(15))),
+        ("last terminating signal = ?", None),
+        ("last exit code = (never exited)", None),
+    ] {
+        let text = format!(
+            "user/501/c.n = {{\n\tactive count = 0\n\tpath = /x.plist\n\tstate = spawn scheduled\n\n\tdomain = user/501 [100005]\n\
+             \tasid = 100005\n\tminimum runtime = 10\n\texit timeout = 30\n\truns = 105\n\tsuccessive crashes = 98\n\t{end}\n\n\
+             \tresource coalition = {{\n\t\tpid = 9\n\t\tlast exit code = 3\n\t}}\n\tproperties = keepalive | runatload\n}}\n"
+        );
+        assert_eq!(output::service(&text), Loaded { pid: None, exit }, "{end}");
+    }
     let domain = "gui/501 = {\n\ttype = gui\n\tservices = {\n\t       0      - \tcom.apple.a\n\t     549      0 \tc.b\n\
                   \t       0   (pe) \tc.c\n\t       0     78 \tc.d\n\t       0     -9 \tc.f\n\t}\n\tunmanaged processes = {\n\t\tc.e = {\n\t}\n}\n";
     let services = output::services(domain).unwrap();

@@ -1,5 +1,5 @@
-//! The units that another manager writes for its nodes: a drop-in puts them into the slice of the colony, creates their log
-//! folder, and lets them start at boot.
+//! The units that another manager writes for its nodes: a drop-in puts them into the slice of the colony, raises their limit
+//! on open files, creates their log folder, and lets them start at boot.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::unit::WordContext;
 use super::{BOOTED, SYSTEM_UNITS, lingering, slice_name, unit, user_units};
 use crate::error::PlatformError;
 use crate::exec::Exec;
+use crate::open_files;
 
 /// The name of the drop-in.
 const DROP_IN: &str = "50-wnm-slice.conf";
@@ -21,15 +22,16 @@ pub(crate) fn has_systemd() -> bool {
     Path::new(BOOTED).is_dir()
 }
 
-/// The unit of a node that another program writes.
-pub(crate) struct ExternalUnit {
+/// The units that another program writes for the nodes of a scope.
+#[derive(Debug, Clone)]
+pub(crate) struct ExternalUnits {
     bus: Bus,
-    path: PathBuf,
+    folder: PathBuf,
 }
 
-impl ExternalUnit {
-    /// Returns the unit of a service; None without systemd, or if the service has no unit.
-    pub(crate) fn of(service: &str, scope: Scope) -> Option<Self> {
+impl ExternalUnits {
+    /// Returns the units of this host; None without systemd.
+    pub(crate) fn of_host(scope: Scope) -> Option<Self> {
         if !has_systemd() {
             return None;
         }
@@ -37,14 +39,50 @@ impl ExternalUnit {
             Scope::Sudo => (PathBuf::from(SYSTEM_UNITS), None),
             Scope::User | Scope::Zen => (user_units(), Some(rights::runtime_folder()?)),
         };
-        let bus = Bus { exec: Exec::real(), scope, rights: Rights::here(scope), runtime };
-        Self::at(folder.join(format!("{service}.service")), bus)
+        Some(Self { bus: Bus { exec: Exec::real(), scope, rights: Rights::here(scope), runtime }, folder })
     }
 
-    fn at(path: PathBuf, bus: Bus) -> Option<Self> {
-        path.exists().then_some(Self { bus, path })
+    /// Returns the units in a folder, for a systemctl that `exec` runs.
+    #[cfg(test)]
+    pub(crate) fn below(folder: &Path, scope: Scope, exec: Exec) -> Self {
+        Self { bus: Bus { exec, scope, rights: Rights::Own, runtime: None }, folder: folder.to_owned() }
     }
 
+    /// Returns the unit of a service; None if the service has no unit.
+    pub(crate) fn unit(&self, service: &str) -> Option<ExternalUnit> {
+        let path = self.folder.join(format!("{service}.service"));
+        path.exists().then(|| ExternalUnit { bus: self.bus.clone(), path })
+    }
+
+    /// Tells for each service, in one call, whether systemd runs it or is about to. Empty when systemd does not tell.
+    pub(crate) fn are_active(&self, services: &[&str]) -> Vec<bool> {
+        if services.is_empty() {
+            return Vec::new();
+        }
+        let names: Vec<String> = services.iter().map(|service| format!("{service}.service")).collect();
+        let words = ["is-active", "--"].into_iter().chain(names.iter().map(String::as_str));
+        let Ok(output) = self.bus.systemctl(Access::Query, words) else { return Vec::new() };
+        let states: Option<Vec<bool>> = output.text().lines().map(|line| is_active(line.trim())).collect();
+        states.filter(|states| states.len() == services.len()).unwrap_or_default()
+    }
+}
+
+/// Tells whether systemd runs a unit in this state, or is about to; None for a state that does not tell.
+fn is_active(state: &str) -> Option<bool> {
+    match state {
+        "active" | "activating" | "reloading" | "deactivating" => Some(true),
+        "inactive" | "failed" => Some(false),
+        _ => None,
+    }
+}
+
+/// The unit of a node that another program writes.
+pub(crate) struct ExternalUnit {
+    bus: Bus,
+    path: PathBuf,
+}
+
+impl ExternalUnit {
     fn drop_in(&self) -> PathBuf {
         unit::drop_in_folder(&self.path).join(DROP_IN)
     }
@@ -65,7 +103,8 @@ impl ExternalUnit {
         if self.bus.scope == Scope::Sudo {
             text.push_str("[Unit]\nWants=network-online.target\nAfter=network-online.target\n");
         }
-        let mut service = String::new();
+        // antctl sets none, and the default of systemd is 1024.
+        let mut service = format!("LimitNOFILE={}\n", open_files::WANTED);
         if let Some(group) = group {
             // With version 1 of control groups, a weight on the slice applies only to units with a CPU group of their own.
             let _ = write!(service, "Slice={}\nCPUAccounting=yes\n", slice_name(group));
@@ -77,10 +116,7 @@ impl ExternalUnit {
             let folder = unit::quote(&logs.display().to_string(), WordContext::Other);
             let _ = write!(service, "LogsDirectory={folder}\nLogsDirectoryMode=0755\n");
         }
-        if !service.is_empty() {
-            let _ = write!(text, "[Service]\n{service}");
-        }
-        let _ = write!(text, "[Install]\nWantedBy={}\n", self.target());
+        let _ = write!(text, "[Service]\n{service}[Install]\nWantedBy={}\n", self.target());
         text
     }
 
@@ -134,11 +170,7 @@ impl ExternalUnit {
     /// Tells whether systemd runs the node, or is about to; None when systemd does not tell.
     pub(crate) fn is_active(&self) -> Option<bool> {
         let output = self.bus.systemctl(Access::Query, ["is-active", "--", &self.name()]).ok()?;
-        match output.text().trim() {
-            "active" | "activating" | "reloading" | "deactivating" => Some(true),
-            "inactive" | "failed" => Some(false),
-            _ => None,
-        }
+        is_active(output.text().trim())
     }
 
     /// Removes the drop-in and the link.
@@ -161,10 +193,10 @@ mod tests {
 
     /// Returns the unit `antnode1` of antctl in a folder; every tool succeeds.
     fn unit_in(folder: &Path, scope: Scope) -> ExternalUnit {
-        let path = folder.join("antnode1.service");
-        std::fs::write(&path, "[Unit]\nDescription=antnode1\n[Service]\nRestart=on-success\nUser=ant").unwrap();
+        let text = "[Unit]\nDescription=antnode1\n[Service]\nRestart=on-success\nUser=ant";
+        std::fs::write(folder.join("antnode1.service"), text).unwrap();
         let exec = Exec::scripted(|_| Ok(Output::success("")));
-        ExternalUnit::at(path, Bus { exec, scope, rights: Rights::Own, runtime: None }).unwrap()
+        ExternalUnits::below(folder, scope, exec).unit("antnode1").unwrap()
     }
 
     fn node() -> Node {
@@ -184,6 +216,7 @@ mod tests {
         Wants=network-online.target
         After=network-online.target
         [Service]
+        LimitNOFILE=65536
         Slice=wnm.slice
         CPUAccounting=yes
         LogsDirectory=antnode/antnode1
@@ -193,9 +226,9 @@ mod tests {
         ");
         // A folder that several nodes share is left to antctl: systemd would give it to the user of one node.
         let shared = Node { log_dir: "/var/log/antnode".into(), ..node() };
-        assert!(!unit.text(&shared, None).contains("[Service]"));
+        assert!(!unit.text(&shared, None).contains("LogsDirectory"));
         let user = unit_in(folder.path(), Scope::User).text(&node(), None);
-        assert_eq!(user, "# Written by wnm.\n[Install]\nWantedBy=default.target\n");
+        assert_eq!(user, "# Written by wnm.\n[Service]\nLimitNOFILE=65536\n[Install]\nWantedBy=default.target\n");
     }
 
     #[test]
@@ -226,6 +259,21 @@ mod tests {
                 calls,
                 ["is-active -- antnode1.service", "start -- antnode1.service", "stop --no-block -- antnode1.service"]
             );
+        }
+    }
+
+    #[test]
+    fn states_of_many_units_are_one_call() {
+        let states = |answer: &'static str| {
+            let exec = Exec::scripted(move |call| {
+                assert!(call.summary().ends_with("is-active -- a.service b.service"), "{}", call.summary());
+                Ok(Output::success(answer))
+            });
+            ExternalUnits::below(Path::new("/"), Scope::Sudo, exec).are_active(&["a", "b"])
+        };
+        assert_eq!(states("activating\ninactive\n"), [true, false]);
+        for unclear in ["", "active\n", "active\nunknown\n", "active\nfailed\nfailed\n", "\n\n"] {
+            assert!(states(unclear).is_empty(), "{unclear:?}");
         }
     }
 

@@ -47,7 +47,7 @@ impl Rights {
 }
 
 /// The connection to one systemd instance.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Bus {
     pub(super) exec: Exec,
     pub(super) scope: Scope,

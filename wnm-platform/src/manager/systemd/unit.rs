@@ -47,6 +47,12 @@ pub(super) fn quote(word: &str, place: WordContext) -> String {
     quoted
 }
 
+/// Tells whether systemd reads a word of a command line back unchanged although it is not quoted.
+pub(crate) fn is_bare_word(word: &str) -> bool {
+    let is_special = |c: char| c.is_ascii_whitespace() || c.is_control() || "\"'\\%$".contains(c);
+    !word.is_empty() && word != ";" && !word.contains(is_special)
+}
+
 /// Returns a command line for `ExecStart=`. systemd rejects a program whose path contains quotes or backslashes, so such
 /// a program is started through a shell that replaces itself.
 pub(crate) fn command_line<'a>(program: &'a str, arguments: impl IntoIterator<Item = &'a str>) -> String {

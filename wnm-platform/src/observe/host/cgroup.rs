@@ -64,7 +64,11 @@ impl Groups {
         let lines = || own.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
         let first = lines().find(|(controllers, _)| controllers.split(',').any(|name| name == controller));
         let (version, mount, path) = match first {
-            Some((_, path)) => (Version::One, mounts.join(controller), path),
+            // Controllers that share a hierarchy, as in `cpu,cpuacct`, need not have a link for each of them.
+            Some((controllers, path)) => {
+                let own = mounts.join(controller);
+                (Version::One, if own.is_dir() { own } else { mounts.join(controllers) }, path)
+            }
             None => (Version::Two, mounts, lines().find(|(controllers, _)| controllers.is_empty())?.1),
         };
         // A path with `..` is outside the cgroup namespace of this process.
@@ -137,8 +141,8 @@ impl Groups {
         let path = folder.strip_prefix(&self.mount).ok()?.to_string_lossy().into_owned();
         let used_micros = match self.version {
             Version::One => {
-                let accounting = self.mount.with_file_name("cpuacct").join(&path);
-                number(&accounting.join("cpuacct.usage"))? / 1000
+                let beside = self.mount.with_file_name("cpuacct").join(&path);
+                [folder, &beside].iter().find_map(|group| number(&group.join("cpuacct.usage")))? / 1000
             }
             Version::Two => stat.count("usage_usec")?,
         };

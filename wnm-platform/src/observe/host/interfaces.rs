@@ -33,15 +33,17 @@ fn row(line: &str) -> Option<(&str, Traffic)> {
 fn by_topology<'a>(names: &[&'a str], class: &Path, routes: &str) -> Vec<&'a str> {
     let has_hardware = |name: &str| class.join(name).join("device").exists();
     // The virtual function below the interface of Hyper-V is hardware too, and both count its traffic.
-    let is_below_hardware = |name: &str| {
-        let master = fs::read_link(class.join(name).join("master")).ok();
-        master.and_then(|path| Some(has_hardware(path.file_name()?.to_str()?))).unwrap_or(false)
+    let is_below_hardware = |name: &str| master(&class.join(name)).is_some_and(|master| has_hardware(&master));
+    // So are the ports of a switch chip, on top of the interface that leads to the processor.
+    let is_switch_port = |name: &str| {
+        let mut lower = lower(&class.join(name)).into_iter();
+        lower.any(|below| has_hardware(&below) && master(&class.join(&below)).is_none_or(|master| master != name))
     };
-    let physical = pick(names, |name| has_hardware(name) && !is_below_hardware(name));
+    let physical = pick(names, |name| has_hardware(name) && !is_below_hardware(name) && !is_switch_port(name));
     if !physical.is_empty() {
         return physical;
     }
-    let is_layer = |name: &str| class.join(name).join("master").exists() || has_lower(&class.join(name));
+    let is_layer = |name: &str| class.join(name).join("master").exists() || !lower(&class.join(name)).is_empty();
     let outer = pick(names, |name| !is_layer(name));
     let routed = pick(&outer, |name| has_default_route(name, routes));
     if routed.is_empty() { outer } else { routed }
@@ -51,10 +53,15 @@ fn pick<'a>(names: &[&'a str], matches: impl Fn(&str) -> bool) -> Vec<&'a str> {
     names.iter().copied().filter(|name| matches(name)).collect()
 }
 
-/// Tells whether an interface is on others, such as a bridge or a VLAN.
-fn has_lower(interface: &Path) -> bool {
+/// Returns the interfaces below one such as a bridge or a VLAN.
+fn lower(interface: &Path) -> Vec<String> {
     let entries = fs::read_dir(interface).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"lower_"))
+    entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_prefix("lower_")?.to_owned())).collect()
+}
+
+/// Returns the interface that an interface is a part of.
+fn master(interface: &Path) -> Option<String> {
+    fs::read_link(interface.join("master")).ok()?.file_name()?.to_str().map(str::to_owned)
 }
 
 /// Tells whether a default route of IPv4 or IPv6 leaves through an interface.
@@ -138,6 +145,20 @@ mod tests {
         ]);
         let seen = [("uplink", 1), ("spare", 2), ("team", 99), ("office", 99), ("tunnel", 99), ("azure", 4), ("vf", 4)];
         assert_eq!(bytes(&seen, host.path(), ""), 7);
+    }
+
+    #[test]
+    fn ports_of_a_switch_chip_are_counted_once() {
+        let router = class(&[
+            ("eth0", &["device"]),
+            ("lan1", &["device", "lower_eth0", "master=br-lan"]),
+            ("lan2", &["device", "lower_eth0"]),
+            ("br-lan", &["lower_lan1"]),
+            ("eth0.7", &["lower_eth0"]),
+            ("wwan0", &["device"]),
+        ]);
+        let seen = [("eth0", 9), ("lan1", 4), ("lan2", 5), ("br-lan", 4), ("eth0.7", 3), ("wwan0", 2)];
+        assert_eq!(bytes(&seen, router.path(), ""), 11);
     }
 
     #[test]

@@ -11,6 +11,7 @@ struct Tally {
     starts: u32,
     reliefs: u32,
     upgrades: u32,
+    moves: u32,
 }
 
 fn tally<'a>(planned: impl Iterator<Item = &'a Planned>) -> Tally {
@@ -18,9 +19,8 @@ fn tally<'a>(planned: impl Iterator<Item = &'a Planned>) -> Tally {
     for planned in planned.filter(|planned| planned.reason != Reason::Dead) {
         match planned.action {
             Action::Add { .. } | Action::Start { .. } | Action::Restart { .. } => tally.starts += 1,
-            Action::Stop { .. } | Action::Remove { .. } | Action::Disable { .. } | Action::Move { .. } => {
-                tally.reliefs += 1;
-            }
+            Action::Stop { .. } | Action::Remove { .. } | Action::Disable { .. } => tally.reliefs += 1,
+            Action::Move { .. } => tally.moves += 1,
             Action::Upgrade { .. } => tally.upgrades += 1,
             Action::Enable { .. } | Action::Update { .. } => {}
         }
@@ -37,14 +37,14 @@ pub(super) fn limits(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let limits = &trial.policy.limits;
     let is_steady_stop =
         |planned: &&Planned| matches!((&planned.action, &planned.reason), (Action::Stop { .. }, Reason::Relief { .. }));
-    let Tally { starts, reliefs, upgrades } = tally(trial.decided().filter(|planned| !is_steady_stop(planned)));
+    let Tally { starts, reliefs, upgrades, moves } = tally(trial.decided().filter(|planned| !is_steady_stop(planned)));
     // A started node that is seen up holds back no restart of another one.
     let settled = if trial.recovers() { facts.settled } else { 0 };
     for (kind, planned, under_way, limit) in [
         ("starts", starts, facts.restarting - settled, limits.starts),
         ("stops and removals", reliefs, facts.removing, limits.removals),
         ("upgrades", upgrades, facts.upgrading, limits.upgrades),
-        ("operations", starts + reliefs + upgrades, facts.under_way - settled, limits.operations),
+        ("operations", starts + reliefs + upgrades + moves, facts.under_way - settled, limits.operations),
     ] {
         if planned > 0 && planned.saturating_add(under_way) > limit {
             return Err(format!("{planned} {kind} planned beside {under_way} in progress, and {limit} allowed"));
@@ -71,9 +71,9 @@ pub(super) fn excess(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
 
 /// Property 5: a decision either relieves the host or uses its headroom.
 pub(super) fn one_way(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
-    let Tally { starts, reliefs, .. } = tally(trial.decided());
-    if starts > 0 && reliefs > 0 {
-        return Err(format!("{starts} starts beside {reliefs} stops and removals"));
+    let Tally { starts, reliefs, moves, .. } = tally(trial.decided());
+    if starts > 0 && reliefs + moves > 0 {
+        return Err(format!("{starts} starts beside {reliefs} stops and removals, and {moves} moves"));
     }
     Ok(())
 }

@@ -5,9 +5,11 @@
 
 mod choices;
 mod costly;
+mod costs;
 mod facts;
 pub(crate) mod host;
 mod limits;
+mod moves;
 mod signals;
 mod steady;
 mod valves;
@@ -16,6 +18,7 @@ use std::fmt;
 
 use wnm_core::{Clock, ClockReading, Decision, EngineState, Observation, Planned, Policy, Preset, Reason, Timestamp};
 
+pub use costs::{Cost, Costs, Ended};
 use facts::Facts;
 pub(crate) use host::limits_of_time;
 pub(crate) use valves::pace;
@@ -75,6 +78,10 @@ pub enum Property {
     Unavailable,
     /// The ceiling bounds the actions of the rules, whatever is configured.
     Ceiling,
+    /// A rule moves one node at a time, off a volume near its high threshold, to one that stays below its low threshold.
+    Moved,
+    /// No node is removed for disk that another volume could take.
+    MovedFirst,
     /// The youngest are stopped, the oldest upgraded and started, in that order.
     Order,
     /// Pressure leads to a relief when a node is available for it.
@@ -125,6 +132,8 @@ impl Property {
             Self::Bounded => Some(24),
             Self::Fleet => Some(29),
             Self::Probes => Some(32),
+            Self::Moved => Some(33),
+            Self::MovedFirst => Some(34),
             _ => (self <= Self::Vanished).then_some(self as u8 + 1),
         }
     }
@@ -152,13 +161,17 @@ impl Property {
             Self::Predicted => "growth leaves every signal under its ceiling",
             Self::Rested => "no node starts within half an hour of its stop for pressure",
             Self::Floor => "no CPU limit is below the floor at which the nodes still serve",
-            Self::Bounded => "a failed addition is repeated after a delay",
+            Self::Bounded => "a repeated failure costs a bounded number of folders and bytes",
             Self::Recovers => "a node that should run and can run is started again",
             Self::Kept => "nothing is removed for CPU, memory, load or traffic",
             Self::Excess => "no more removals for the cap than nodes are over it",
             Self::Voluntary => "no voluntary action under a hold, outside its window, or while most nodes are silent",
             Self::Unavailable => "voluntary actions make no more nodes unavailable than allowed",
             Self::Ceiling => "the ceiling bounds the actions of the rules",
+            Self::Moved => {
+                "a rule moves one node at a time off a filling volume, to one that stays below its low threshold"
+            }
+            Self::MovedFirst => "nothing is removed for disk that another volume could take",
             Self::Order => "the youngest are stopped, the oldest started and upgraded",
             Self::Relief => "pressure is relieved",
             Self::Growth => "headroom is used",
@@ -241,7 +254,7 @@ type Finding = Result<(), String>;
 type Check = fn(&Trial<'_>, &Facts<'_>) -> Finding;
 
 /// The properties that are checked on every cycle, under every preset.
-const EVERY_CYCLE: [(Property, Check); 19] = [
+const EVERY_CYCLE: [(Property, Check); 21] = [
     (Property::Limits, limits::limits),
     (Property::OneWay, limits::one_way),
     (Property::LeftAlone, choices::left_alone),
@@ -261,6 +274,8 @@ const EVERY_CYCLE: [(Property, Check); 19] = [
     (Property::Unavailable, valves::unavailable),
     (Property::Ceiling, valves::ceiling),
     (Property::Fleet, valves::fleet),
+    (Property::Moved, moves::moved),
+    (Property::MovedFirst, moves::moved_first),
 ];
 
 /// The properties of one preset only.

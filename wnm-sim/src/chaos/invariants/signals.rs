@@ -11,7 +11,8 @@ fn is_growth(planned: &Planned) -> bool {
     matches!(planned.action, Action::Add { .. } | Action::Start { .. })
 }
 
-/// Property 10: a full disk, a removable node and no operation in progress lead to a removal in the same cycle.
+/// Property 10: a full disk, a removable node and no operation in progress lead to a removal in the same cycle, or to a
+/// move in its place.
 ///
 /// A removable node is eligible, runs or is stopped, and lies on a full volume whose nodes together hold more than is
 /// over (or on any volume, when the colony exceeds the node cap). Cycles of a reboot, of dead nodes and of an anomaly are
@@ -24,8 +25,12 @@ pub(super) fn full_disk(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let over_cap = facts.total() > trial.policy.node_cap && facts.may_volunteer(trial);
     let helps = |node: &&Believed<'_>| node.is_free() && (over_cap || is_on_relievable_volume(trial, facts, node));
     let Some(removable) = facts.nodes.iter().find(helps) else { return Ok(()) };
-    let removes = trial.decided().any(|planned| matches!(planned.action, Action::Remove { .. }));
-    if removes { Ok(()) } else { Err(format!("nothing is removed, and {} could be", removable.id)) }
+    let relieves = |planned: &Planned| matches!(planned.action, Action::Remove { .. } | Action::Move { .. });
+    if trial.decided().any(relieves) {
+        Ok(())
+    } else {
+        Err(format!("nothing is removed, and {} could be", removable.id))
+    }
 }
 
 /// Tells whether a node lies on a full volume that the removal of all its nodes would relieve.
@@ -91,8 +96,8 @@ fn failed_addition<'a>(trial: &Trial<'a>) -> Option<&'a FailedAction> {
     trial.state.failures.iter().find(|entry| entry.verb == "add" && entry.retry_at > trial.observation.now)
 }
 
-/// Property 24: while the delay after a failed addition runs, no node is added. The delay grows to half an hour, and a
-/// failed addition leaves no folder, so that a repeated failure costs a bounded number of folders and bytes.
+/// Property 24 of one decision: while the delay after a failed addition runs, no node is added. The delay grows to half an
+/// hour. [`Costs`](super::Costs) counts the folders and bytes of a whole run.
 pub(super) fn bounded(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
     let Some(failed) = failed_addition(trial) else { return Ok(()) };
     match trial.decided().find(|planned| matches!(planned.action, Action::Add { .. })) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use wnm_agent::valves::{ReadHold, Reading};
 use wnm_agent::{Agent, AgentError, Mode, Trigger};
 use wnm_core::{
-    ChangeRequest, Hold, HoldSource, Limits, NewNodeInputs, NodeChange, NodeId, NodeState, NodeUpdate, Selection,
-    Settings, Timestamp, Upgrades, Valves, new_node,
+    ChangeRequest, Hold, HoldSource, Limits, NewNodeInputs, NodeChange, NodeId, NodeState, NodeUpdate, Outcome,
+    Selection, Settings, Timestamp, Upgrades, Valves, new_node,
 };
 
 use super::checks::DecisionChecks;
@@ -17,12 +17,12 @@ use super::tally::Tally;
 use crate::chance::Chance;
 use crate::chaos::crash::CrashCountdown;
 use crate::chaos::faults::Event;
-use crate::chaos::invariants::{Property, Violation, host, limits_of_time, pace};
+use crate::chaos::invariants::{Cost, Costs, Ended, Property, Violation, host, limits_of_time, pace};
 use crate::chaos::ledger::{Ledger, StoredNode, storage_folder};
 use crate::chaos::platform::ChaosPlatform;
 use crate::chaos::probes::Probes;
 use crate::chaos::store::{FakeStore, StoreFault};
-use crate::chaos::{ChaosModel, HostNode};
+use crate::chaos::{ChaosModel, HostNode, PROGRAM_MB};
 use crate::scenario::chaos::Scenario;
 
 /// A violation, and the cycle that showed it.
@@ -44,6 +44,7 @@ pub(super) struct Run<'a> {
     /// Milliseconds from cycle to cycle.
     interval: i64,
     tally: Tally,
+    costs: Costs,
     probes: Probes,
 }
 
@@ -125,6 +126,7 @@ impl<'a> Run<'a> {
             cycle: 0,
             interval: i64::from(scenario.interval) * 1000,
             tally: Tally::default(),
+            costs: Costs::new(Cost { folders: 1, megabytes: PROGRAM_MB }),
             probes: Probes::new(scenario.seed),
         })
     }
@@ -197,7 +199,15 @@ impl<'a> Run<'a> {
         checks.result?;
         match ended {
             Ok(report) => {
-                report.worked.iter().for_each(|(_, outcome)| self.tally.count_outcome(outcome));
+                let (starts, now) = (self.agent.settings.policy.limits.starts, report.observation.now);
+                for (record, outcome) in &report.worked {
+                    self.tally.count_outcome(outcome);
+                    if !matches!(outcome, Outcome::Pending { .. }) {
+                        let (written, left) = self.agent.platform.model.take_cost(record);
+                        let ended = Ended { planned: &record.planned, outcome, written, left };
+                        self.costs.count(&ended, starts, now)?;
+                    }
+                }
                 self.agent.store.loaded = Some(report.colony);
                 self.agent.platform.observed = report.observation;
                 Ok(End::Finished)

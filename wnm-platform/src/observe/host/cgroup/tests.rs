@@ -98,6 +98,23 @@ fn cpu_quotas_of_version_1_have_counters_beside_them() {
 }
 
 #[test]
+fn cpu_quotas_of_version_1_are_nested() {
+    let files = [
+        ("proc/self/cgroup", "4:cpu,cpuacct:/lxc/box/system.slice/wnm.service\n1:name=systemd:/x\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/lxc/box/cpu.cfs_quota_us", "200000\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/lxc/box/cpu.cfs_period_us", "100000\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/lxc/box/cpu.stat", "nr_periods 9\nnr_throttled 1\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/lxc/box/cpuacct.usage", "5000000\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/lxc/box/system.slice/wnm.service/cpu.cfs_quota_us", "25000\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/lxc/box/system.slice/wnm.service/cpu.cfs_period_us", "50000\n"),
+        ("sys/fs/cgroup/cpu,cpuacct/lxc/box/system.slice/wnm.service/cpuacct.usage", "3000000\n"),
+    ];
+    let service = ("lxc/box/system.slice/wnm.service".to_owned(), 0.5, 3000, None);
+    assert_eq!(quotas(&files, HERE), [("lxc/box".to_owned(), 2.0, 5000, Some(1)), service]);
+}
+
+#[test]
 fn quota_of_one_node_and_of_the_colony_are_not_those_of_the_host() {
     let files = [
         ("proc/self/cgroup", "0::/user.slice\n"),
