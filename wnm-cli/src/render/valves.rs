@@ -247,8 +247,7 @@ pub(crate) mod tests {
         let program = Program { version: "0.4.18".parse().unwrap(), sha256: "ab".repeat(32).parse().unwrap() };
         let shown = |fleet: Option<&str>, standing| {
             let fleet = fleet.map(|fleet| fleet.parse().unwrap());
-            let rollout =
-                ShownRollout { fleet, program: program.clone(), issued: now, until: after(43_200), standing };
+            let rollout = ShownRollout { fleet, program: program.clone(), issued: now, until: after(43_200), standing };
             let (settings, sample) = (Valves::default(), ValveSample::default());
             let valves = ValvesNow { now: after(3), settings, sample, rollout: Some(rollout) };
             let json = serde_json::to_string(&ValvesView::from(&valves)).unwrap();

@@ -122,7 +122,13 @@ impl Data {
                     wnm_agent::fleet::operator::HostRecord { state, ..host.record }
                 });
                 let records: Vec<_> = current.collect();
-                document(&FleetStatusView::new(&self.operator, &records, &watched.carried, watched.rollout.as_ref(), now))
+                document(&FleetStatusView::new(
+                    &self.operator,
+                    &records,
+                    &watched.carried,
+                    watched.rollout.as_ref(),
+                    now,
+                ))
             }
             FleetQuestion::Hosts => document(&self.snapshot().hosts.values().map(view).collect::<Vec<_>>()),
             FleetQuestion::HostsByName => {
