@@ -42,6 +42,8 @@ mod platform;
 pub mod private_file;
 #[cfg(feature = "probe")]
 pub mod probe;
+#[cfg(feature = "host")]
+mod program;
 mod report;
 mod request;
 #[cfg(feature = "serve")]

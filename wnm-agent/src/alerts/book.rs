@@ -73,7 +73,7 @@ pub struct Rhythm {
 }
 
 /// The alerts that one message tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Notification {
     /// The alerts that last.
     pub firing: Vec<Alert>,

@@ -7,7 +7,7 @@ use wnm_core::Timestamp;
 
 use super::book::{Alert, Notification};
 use super::condition::{ConditionKind, Severity};
-use super::receivers::{Receiver, ReceiverKind};
+use super::receivers::{Receiver, ReceiverKind, Target};
 
 /// Most alerts in one message. The webhook of Alertmanager counts those that are left out.
 const MOST_ALERTS: usize = 100;
@@ -15,12 +15,28 @@ const MOST_ALERTS: usize = 100;
 const MOST_LINES: usize = 12;
 /// Longest content of a message of Discord, in characters.
 const DISCORD_LENGTH: usize = 2000;
+/// Longest text of a message of Telegram, in characters.
+const TELEGRAM_LENGTH: usize = 4096;
 /// Time after which Alertmanager resolves an alert that is not repeated, as after the end of the daemon.
 const ALERTMANAGER_END: Duration = Duration::from_secs(300);
 
-/// A request to a receiver.
+/// A message to a receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub enum Message {
+    /// A POST request.
+    Post(Post),
+    /// A program and the text on its standard input.
+    Command {
+        /// The program with its arguments.
+        words: Vec<String>,
+        /// The text.
+        input: String,
+    },
+}
+
+/// A POST request to a receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
     /// The address.
     pub url: String,
     /// The headers.
@@ -32,23 +48,42 @@ pub struct Message {
 /// Returns the message that tells alerts of a host to a receiver.
 #[must_use]
 pub fn message(receiver: &Receiver, notification: &Notification, host: &str, now: Timestamp) -> Message {
-    let url = receiver.url.as_str().to_owned();
+    match &receiver.target {
+        Target::Command(words) => {
+            Message::Command { words: words.clone(), input: webhook(receiver, notification, host) }
+        }
+        Target::Chat(url, chat) => Message::Post(telegram(receiver, url.as_str(), chat, notification, host)),
+        Target::Url(url) => Message::Post(post(receiver, url.as_str().to_owned(), notification, host, now)),
+    }
+}
+
+/// Returns the request to the API of Telegram. The text has no markup, so that no name is read as one.
+fn telegram(receiver: &Receiver, url: &str, chat: &str, notification: &Notification, host: &str) -> Post {
+    let text: String = format!("{}\n{}", title(notification, host), lines(notification));
+    let text: String = text.chars().take(TELEGRAM_LENGTH).collect();
+    let token = receiver.token.as_deref().unwrap_or_default();
+    Post {
+        url: format!("{}/bot{token}/sendMessage", url.trim_end_matches('/')),
+        headers: vec![("Content-Type", "application/json".to_owned())],
+        body: json!({ "chat_id": chat, "text": text, "link_preview_options": { "is_disabled": true } }).to_string(),
+    }
+}
+
+fn post(receiver: &Receiver, url: String, notification: &Notification, host: &str, now: Timestamp) -> Post {
     let mut headers = Vec::new();
     headers.extend(receiver.token.as_ref().map(|token| ("Authorization", format!("Bearer {token}"))));
     let is_json = receiver.kind != ReceiverKind::Ntfy;
     let kind = if is_json { "application/json" } else { "text/plain; charset=utf-8" };
     headers.push(("Content-Type", kind.to_owned()));
     match receiver.kind {
-        ReceiverKind::Webhook => Message { url, headers, body: webhook(receiver, notification, host) },
+        ReceiverKind::Webhook | ReceiverKind::Telegram | ReceiverKind::Command => {
+            Post { url, headers, body: webhook(receiver, notification, host) }
+        }
         ReceiverKind::Discord => {
             let text = format!("**{}**\n{}", title(notification, host), lines(notification));
             let content: String = text.chars().take(DISCORD_LENGTH).collect();
             // Names of nodes and folders must not address members.
-            Message {
-                url,
-                headers,
-                body: json!({ "content": content, "allowed_mentions": { "parse": [] } }).to_string(),
-            }
+            Post { url, headers, body: json!({ "content": content, "allowed_mentions": { "parse": [] } }).to_string() }
         }
         ReceiverKind::Ntfy => {
             let is_urgent = notification.firing.iter().any(|alert| alert.kind.severity() == Severity::Critical);
@@ -58,13 +93,13 @@ pub fn message(receiver: &Receiver, notification: &Notification, host: &str, now
             headers.push(("Title", title(notification, host).chars().map(ascii).collect()));
             headers.push(("Priority", if is_urgent { "urgent" } else { "default" }.to_owned()));
             headers.push(("Tags", tag.to_owned()));
-            Message { url, headers, body: lines(notification) }
+            Post { url, headers, body: lines(notification) }
         }
         ReceiverKind::Alertmanager => {
             let url = format!("{}/api/v2/alerts", url.trim_end_matches('/'));
             let all = notification.firing.iter().chain(&notification.resolved).take(MOST_ALERTS);
             let alerts: Vec<Value> = all.map(|alert| posted(alert, host, now)).collect();
-            Message { url, headers, body: Value::Array(alerts).to_string() }
+            Post { url, headers, body: Value::Array(alerts).to_string() }
         }
     }
 }
@@ -201,15 +236,30 @@ mod tests {
         let mixed = Notification { firing, resolved: vec![ended.clone()] };
         let resolved = Notification { firing: Vec::new(), resolved: vec![ended] };
         let mut pages = Vec::new();
-        for kind in [ReceiverKind::Webhook, ReceiverKind::Ntfy, ReceiverKind::Discord, ReceiverKind::Alertmanager] {
+        for kind in [
+            ReceiverKind::Webhook,
+            ReceiverKind::Ntfy,
+            ReceiverKind::Discord,
+            ReceiverKind::Alertmanager,
+            ReceiverKind::Telegram,
+            ReceiverKind::Command,
+        ] {
             let url = HttpUrl::new("https://example.org/base/").unwrap();
-            let token = (kind == ReceiverKind::Ntfy).then(|| "secret".to_owned());
-            let receiver = Receiver { name: "one".to_owned(), kind, url, token, severity: Severity::Warning };
+            let target = match kind {
+                ReceiverKind::Telegram => Target::Chat(url, "-100".to_owned()),
+                ReceiverKind::Command => Target::Command(vec!["/bin/notify".to_owned(), "--loud".to_owned()]),
+                _ => Target::Url(url),
+            };
+            let token = [ReceiverKind::Ntfy, ReceiverKind::Telegram].contains(&kind).then(|| "secret".to_owned());
+            let receiver = Receiver { name: "one".to_owned(), kind, target, token, severity: Severity::Warning };
             for notification in [&mixed, &resolved] {
-                let Message { url, headers, body } = message(&receiver, notification, "hoest-ü", now);
+                let (head, body) = match message(&receiver, notification, "hoest-ü", now) {
+                    Message::Post(Post { url, headers, body }) => (format!("POST {url}\n{headers:?}"), body),
+                    Message::Command { words, input } => (format!("run {words:?}"), input),
+                };
                 let body = serde_json::from_str::<Value>(&body)
                     .map_or(body, |value| serde_json::to_string_pretty(&value).unwrap());
-                pages.push(format!("POST {url}\n{headers:?}\n\n{body}\n"));
+                pages.push(format!("{head}\n\n{body}\n"));
             }
         }
         insta::assert_snapshot!(pages.join("\n"));
@@ -231,9 +281,16 @@ mod tests {
         let all = Notification { firing, resolved: Vec::new() };
         let of = |kind| {
             let url = HttpUrl::new("https://example.org").unwrap();
-            let receiver = Receiver { name: "x".to_owned(), kind, url, token: None, severity: Severity::Warning };
-            message(&receiver, &all, "h", now).body
+            let target =
+                if kind == ReceiverKind::Telegram { Target::Chat(url, "1".to_owned()) } else { Target::Url(url) };
+            let receiver = Receiver { name: "x".to_owned(), kind, target, token: None, severity: Severity::Warning };
+            match message(&receiver, &all, "h", now) {
+                Message::Post(post) => post.body,
+                Message::Command { input, .. } => input,
+            }
         };
+        let telegram: Value = serde_json::from_str(&of(ReceiverKind::Telegram)).unwrap();
+        assert!(telegram["text"].as_str().unwrap().chars().count() <= TELEGRAM_LENGTH);
         let discord: Value = serde_json::from_str(&of(ReceiverKind::Discord)).unwrap();
         assert_eq!(discord["content"].as_str().unwrap().chars().count(), DISCORD_LENGTH);
         let webhook: Value = serde_json::from_str(&of(ReceiverKind::Webhook)).unwrap();

@@ -6,13 +6,17 @@
 //! the database: it is the queue, and its length is bounded by the conditions of a colony.
 
 mod book;
+mod command;
 mod condition;
+mod heartbeat;
 mod message;
 mod receivers;
 mod service;
 
 pub use book::{Alert, Book, Extent, Notification, Rhythm};
+pub use command::CommandError;
 pub use condition::{Condition, ConditionKind, Severity, conditions};
-pub use message::{Message, message, test_notification};
-pub use receivers::{Receiver, ReceiverKind, Receivers};
-pub use service::{AlertService, ReceiverState, Stored, host_name, send, stored};
+pub use heartbeat::{Beat, HEARTBEAT, Heartbeat};
+pub use message::{Message, Post, message, test_notification};
+pub use receivers::{Receiver, ReceiverKind, Receivers, Target};
+pub use service::{AlertService, ReceiverState, SendError, Stored, host_name, send, send_heartbeat, stored};

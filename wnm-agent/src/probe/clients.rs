@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -24,6 +24,7 @@ use wnm_platform::probe::{
 use super::key::read_key;
 use super::prober::{Finished, RunClients};
 use super::spending::Spending;
+use crate::program::is_trusted;
 
 /// What a client may write beside the content: encrypted chunks of it, twice, and its output.
 const BESIDE: u64 = 64 * 1024 * 1024;
@@ -76,23 +77,6 @@ impl ClientProgram {
         let client = recognise(&path)?;
         Ok(Self { path, client, arguments })
     }
-}
-
-/// Tells whether wnm may run a program: any one as an ordinary user; as root only one that root alone can write, in
-/// folders that root alone can write.
-fn is_trusted(path: &Path) -> bool {
-    if !rustix::process::geteuid().is_root() {
-        return true;
-    }
-    let Ok(real) = path.canonicalize() else { return false };
-    // A sticky folder such as /tmp lets other users add files, but not replace those of root.
-    let is_safe = |path: &Path| {
-        fs::symlink_metadata(path).is_ok_and(|facts| {
-            let is_sticky = facts.is_dir() && facts.mode() & 0o1000 != 0;
-            facts.uid() == 0 && (facts.mode() & 0o022 == 0 || is_sticky)
-        })
-    };
-    real.ancestors().all(is_safe)
 }
 
 /// The payment of uploads.

@@ -38,6 +38,8 @@ const NOT_READY: Duration = Duration::from_secs(15);
 /// Serves the address in `wanted`, and follows its changes, without an end.
 pub(super) async fn serve(mut wanted: watch::Receiver<Option<SocketAddr>>, shared: Arc<Shared>) {
     let router = routes(Arc::clone(&shared));
+    // The failure that was logged last: an attempt every few seconds must not fill the log.
+    let mut logged = None;
     loop {
         let address = *wanted.borrow_and_update();
         let Some(address) = address else {
@@ -51,11 +53,12 @@ pub(super) async fn serve(mut wanted: watch::Receiver<Option<SocketAddr>>, share
         shared.set_listening(Some(ListenInfo {
             wanted: address.to_string(),
             address: bound.as_ref().ok().and_then(|listener| Some(listener.local_addr().ok()?.to_string())),
-            error: bound.as_ref().err().map(ToString::to_string),
+            error: bound.as_ref().err().map(|error| cause(address, error)),
         }));
         let ended = match bound {
             Ok(listener) => {
                 tracing::info!(address = ?listener.local_addr().ok(), "the HTTP server listens");
+                logged = None;
                 tokio::select! {
                     changed = wanted.changed() => changed,
                     () = accept(&listener, &router) => Ok(()),
@@ -63,7 +66,11 @@ pub(super) async fn serve(mut wanted: watch::Receiver<Option<SocketAddr>>, share
                 }
             }
             Err(error) => {
-                tracing::warn!(%address, %error, "the HTTP server cannot listen");
+                let failure = Some((address, cause(address, &error)));
+                if failure != logged {
+                    tracing::warn!(%address, error = cause(address, &error), "the HTTP server cannot listen");
+                    logged = failure;
+                }
                 tokio::select! {
                     changed = wanted.changed() => changed,
                     () = tokio::time::sleep(RETRY) => Ok(()),
@@ -87,6 +94,25 @@ pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         }
     }
     Err(taken.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
+}
+
+/// The first port that needs no privilege, where the host does not say another (`ip_unprivileged_port_start`).
+const UNPRIVILEGED: u16 = 1024;
+
+/// Returns the reason for which the server cannot listen, with the way to fix it.
+fn cause(address: SocketAddr, error: &io::Error) -> String {
+    let port = address.port();
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if port < UNPRIVILEGED => format!(
+            "port {port} needs privileges of root; choose another one, such as `wnm config set listen={}`",
+            SocketAddr::new(address.ip(), 9910)
+        ),
+        io::ErrorKind::AddrInUse => {
+            format!("the ports {port} to {} are taken; set listen to another one", port.saturating_add(PORTS - 1))
+        }
+        io::ErrorKind::AddrNotAvailable => format!("no interface of this host has the address {}", address.ip()),
+        _ => error.to_string(),
+    }
 }
 
 pub(super) async fn accept(listener: &TcpListener, router: &Router) {
@@ -298,6 +324,33 @@ mod tests {
         assert_eq!(check(&Method::GET, &[(header::HOST, "evil.example")]), Err(403));
         for origin in ["http://evil.example", "null", "https://127.0.0.1:9910", "http://127.0.0.1:80"] {
             assert_eq!(check(&Method::GET, &[host.clone(), (header::ORIGIN, origin)]), Err(403), "{origin}");
+        }
+    }
+
+    #[test]
+    fn cause_says_how_to_fix_it() {
+        let of = |address: &str, kind: io::ErrorKind| cause(address.parse().unwrap(), &kind.into());
+        for (address, kind, text) in [
+            (
+                "127.0.0.1:80",
+                io::ErrorKind::PermissionDenied,
+                "port 80 needs privileges of root; choose another one, such as `wnm config set listen=127.0.0.1:9910`",
+            ),
+            (
+                "[::1]:443",
+                io::ErrorKind::PermissionDenied,
+                "port 443 needs privileges of root; choose another one, such as `wnm config set listen=[::1]:9910`",
+            ),
+            ("127.0.0.1:9910", io::ErrorKind::PermissionDenied, "permission denied"),
+            ("127.0.0.1:9910", io::ErrorKind::AddrInUse, "the ports 9910 to 9929 are taken; set listen to another one"),
+            (
+                "127.0.0.1:65530",
+                io::ErrorKind::AddrInUse,
+                "the ports 65530 to 65535 are taken; set listen to another one",
+            ),
+            ("[::1]:9910", io::ErrorKind::AddrNotAvailable, "no interface of this host has the address ::1"),
+        ] {
+            assert_eq!(of(address, kind), text);
         }
     }
 }

@@ -241,7 +241,7 @@ fn file_that_turns_bad_keeps_its_receivers() {
     stand.set_problem(Some("x"));
     stand.step(340);
     stand.settle(|stand| stand.accepted("r0"));
-    assert!(stand.service.summary().problem.unwrap().contains("missing field `url`"));
+    assert!(stand.service.summary().problem.unwrap().contains("the url is missing"));
     write_private(&file, &good);
     stand.step(STEP);
     assert_eq!(stand.service.summary().problem, None);

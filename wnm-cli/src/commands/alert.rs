@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wnm_agent::alerts::{self, Receiver, Receivers, test_notification};
+use wnm_agent::alerts::{self, Beat, HEARTBEAT, Heartbeat, Receiver, Receivers, test_notification};
 use wnm_agent::private_file::PrivateFileError;
 use wnm_core::{RawSettings, Settings};
 use wnm_store::Store;
@@ -66,32 +66,41 @@ fn settings(db: &Path) -> Result<Settings, CliError> {
     Ok(config::fold([RawSettings::default(), surroundings, stored], &host)?)
 }
 
-fn receivers(settings: &Settings) -> Result<Vec<Receiver>, CliError> {
+fn receivers(settings: &Settings) -> Result<Receivers, CliError> {
     let path = settings.alerts.as_ref().ok_or(AlertError::Off).map_err(CommandError::Alert)?;
-    let receivers = Receivers::read(path).map_err(|error| CommandError::Alert(error.into()))?.receivers;
-    if receivers.is_empty() {
+    let receivers = Receivers::read(path).map_err(|error| CommandError::Alert(error.into()))?;
+    if receivers.receivers.is_empty() && receivers.heartbeat.is_none() {
         return Err(CommandError::Alert(AlertError::Empty(path.clone())).into());
     }
     Ok(receivers)
 }
 
-/// Sends the test message to all receivers at once.
-fn test(settings: &Settings, receivers: &[Receiver], output: &Output) -> Result<Exit, CliError> {
+/// Sends the test message to all receivers at once, and asks the address of the heartbeat.
+fn test(settings: &Settings, receivers: &Receivers, output: &Output) -> Result<Exit, CliError> {
     let (now, host) = (valves::now(), alerts::host_name());
     let notification = test_notification(now);
     let authorities = settings.ca_file.as_deref();
     let send = |receiver: &Receiver| TestedView {
         name: receiver.name.clone(),
         kind: receiver.kind.word(),
-        address: receiver.url.origin().to_owned(),
+        address: receiver.target.shown().to_owned(),
         error: alerts::send(receiver, &notification, &host, authorities, now).err().map(|error| error.to_string()),
     };
-    let send = &send;
+    let beat = |heartbeat: &Heartbeat| TestedView {
+        name: HEARTBEAT.to_owned(),
+        kind: HEARTBEAT,
+        address: heartbeat.url.origin().to_owned(),
+        error: alerts::send_heartbeat(heartbeat, Beat::Well, authorities).err().map(|error| error.to_string()),
+    };
+    let (send, beat) = (&send, &beat);
     let results: Vec<TestedView> = std::thread::scope(|scope| {
-        let asked: Vec<_> = receivers.iter().map(|receiver| scope.spawn(move || send(receiver))).collect();
+        let asked = receivers.receivers.iter().map(|receiver| scope.spawn(move || send(receiver)));
+        let heartbeat = receivers.heartbeat.iter().map(|heartbeat| scope.spawn(move || beat(heartbeat)));
+        let asked: Vec<_> = asked.chain(heartbeat).collect();
         asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
     });
     output.result(&results, |results| tested(results))?;
-    let is_complete = results.len() == receivers.len() && results.iter().all(|result| result.error.is_none());
+    let is_complete = results.len() == receivers.receivers.len() + receivers.heartbeat.iter().count()
+        && results.iter().all(|result| result.error.is_none());
     Ok(if is_complete { Exit::Done } else { Exit::ActionFailed })
 }

@@ -86,7 +86,7 @@ pub(crate) struct HostView {
     /// Total memory.
     memory_total_bytes: Option<u64>,
     /// The volumes of the storage folders, in the order of the setting.
-    volumes: Vec<VolumeView>,
+    volumes: Vec<StorageVolumeView>,
     /// Load average over one minute.
     load1: Option<f64>,
     /// Load average over five minutes.
@@ -117,7 +117,7 @@ pub(crate) struct HostView {
 /// A volume with a storage folder.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct VolumeView {
+struct StorageVolumeView {
     /// The storage folder.
     folder: PathBuf,
     /// Used share of the volume.
@@ -128,7 +128,7 @@ struct VolumeView {
     available_bytes: Option<u64>,
 }
 
-impl From<&Volume> for VolumeView {
+impl From<&Volume> for StorageVolumeView {
     fn from(volume: &Volume) -> Self {
         Self {
             folder: volume.root.clone(),
@@ -149,7 +149,7 @@ impl From<&HostSample> for HostView {
             io_wait_percent: host.io_wait.map(Percent::get),
             memory_percent: host.memory.map(Percent::get),
             memory_total_bytes: host.memory_total.map(|bytes| bytes.0),
-            volumes: host.volumes.iter().map(VolumeView::from).collect(),
+            volumes: host.volumes.iter().map(StorageVolumeView::from).collect(),
             load1: host.load.map(|load| load.one.get()),
             load5: host.load.map(|load| load.five.get()),
             load15: host.load.map(|load| load.fifteen.get()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wnm_agent::alerts::{Alert, Receiver, Severity, Stored};
+use wnm_agent::alerts::{Alert, HEARTBEAT, Receivers, Severity, Stored};
 use wnm_core::Timestamp;
 
 use super::page::Width;
@@ -52,9 +52,9 @@ pub(crate) struct ReceiverView {
     /// The name.
     name: String,
     /// The protocol.
-    #[cfg_attr(test, schemars(extend("enum" = ["webhook", "ntfy", "discord", "alertmanager"])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["webhook", "ntfy", "discord", "alertmanager", "telegram", "command", "heartbeat"])))]
     kind: &'static str,
-    /// Scheme and host of the address. The path may be a secret.
+    /// Scheme and host of the address, whose path may be a secret; the path of a command.
     address: String,
     /// The least severity of its alerts.
     #[cfg_attr(test, schemars(extend("enum" = ["warning", "critical"])))]
@@ -82,12 +82,37 @@ pub(crate) struct TestedView {
     /// The name of the receiver.
     pub(crate) name: String,
     /// The protocol.
-    #[cfg_attr(test, schemars(extend("enum" = ["webhook", "ntfy", "discord", "alertmanager"])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["webhook", "ntfy", "discord", "alertmanager", "telegram", "command", "heartbeat"])))]
     pub(crate) kind: &'static str,
-    /// Scheme and host of the address.
+    /// Scheme and host of the address, or the path of a command.
     pub(crate) address: String,
     /// Why the receiver did not take the message; null when it did.
     pub(crate) error: Option<String>,
+}
+
+/// A receiver, or the heartbeat.
+struct Row<'a> {
+    name: &'a str,
+    kind: &'static str,
+    address: &'a str,
+    severity: Severity,
+}
+
+/// Returns the receivers in the order of their file, and the heartbeat behind them.
+fn rows(receivers: &Receivers) -> Vec<Row<'_>> {
+    let all = receivers.receivers.iter().map(|receiver| Row {
+        name: &receiver.name,
+        kind: receiver.kind.word(),
+        address: receiver.target.shown(),
+        severity: receiver.severity,
+    });
+    let heartbeat = receivers.heartbeat.iter().map(|heartbeat| Row {
+        name: HEARTBEAT,
+        kind: HEARTBEAT,
+        address: heartbeat.url.origin(),
+        severity: Severity::Critical,
+    });
+    all.chain(heartbeat).collect()
 }
 
 fn state(alert: &Alert) -> AlertState {
@@ -100,7 +125,7 @@ fn state(alert: &Alert) -> AlertState {
 
 impl AlertsView {
     /// Returns the view of the stored alerts and the receivers of the file.
-    pub(crate) fn of(stored: &Stored, receivers: &[Receiver]) -> Self {
+    pub(crate) fn of(stored: &Stored, receivers: &Receivers) -> Self {
         let mut alerts: Vec<&Alert> = stored.alerts.iter().collect();
         alerts.sort_by_key(|alert| (state(alert) != AlertState::Firing, std::cmp::Reverse(alert.kind.severity())));
         let view = |alert: &Alert| AlertView {
@@ -112,23 +137,24 @@ impl AlertsView {
             since: alert.since.into(),
             resolved_at: alert.resolved.map(Time::from),
         };
-        let receiver = |receiver: &Receiver| {
-            let known = stored.receivers.get(&receiver.name);
+        let receiver = |row: Row<'_>| {
+            let known = stored.receivers.get(row.name);
             ReceiverView {
-                name: receiver.name.clone(),
-                kind: receiver.kind.word(),
-                address: receiver.url.origin().to_owned(),
-                severity: receiver.severity.word(),
+                name: row.name.to_owned(),
+                kind: row.kind,
+                address: row.address.to_owned(),
+                severity: row.severity.word(),
                 last_accepted_at: known.and_then(|known| known.last).map(Time::from),
                 error: known.and_then(|known| known.problem.clone()),
             }
         };
-        Self { alerts: alerts.into_iter().map(view).collect(), receivers: receivers.iter().map(receiver).collect() }
+        let receivers = rows(receivers).into_iter().map(receiver).collect();
+        Self { alerts: alerts.into_iter().map(view).collect(), receivers }
     }
 }
 
 /// Returns the page of the alerts and receivers.
-pub(crate) fn page(stored: &Stored, receivers: &[Receiver], now: Timestamp, width: Width) -> String {
+pub(crate) fn page(stored: &Stored, receivers: &Receivers, now: Timestamp, width: Width) -> String {
     let mut alerts: Vec<&Alert> = stored.alerts.iter().collect();
     alerts.sort_by_key(|alert| (state(alert) != AlertState::Firing, std::cmp::Reverse(alert.kind.severity())));
     let row = |alert: &&Alert| {
@@ -147,8 +173,8 @@ pub(crate) fn page(stored: &Stored, receivers: &[Receiver], now: Timestamp, widt
         let rows = alerts.iter().map(row).collect();
         Table { header: &["ALERT", "FOR", "STATE"], right: &[1], optional: &[1], rows }.text(width)
     };
-    let row = |receiver: &Receiver| {
-        let known = stored.receivers.get(&receiver.name);
+    let row = |row: Row<'_>| {
+        let known = stored.receivers.get(row.name);
         let state = match known {
             Some(known) => match (&known.problem, known.last) {
                 (Some(problem), _) => styled(RED, problem),
@@ -157,9 +183,9 @@ pub(crate) fn page(stored: &Stored, receivers: &[Receiver], now: Timestamp, widt
             },
             None => "not used by a daemon yet".to_owned(),
         };
-        vec![receiver.name.clone(), receiver.kind.word().to_owned(), receiver.url.origin().to_owned(), state]
+        vec![row.name.to_owned(), row.kind.to_owned(), row.address.to_owned(), state]
     };
-    let rows: Vec<Vec<String>> = receivers.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = rows(receivers).into_iter().map(row).collect();
     text.push('\n');
     text.push_str(
         &Table { header: &["RECEIVER", "KIND", "ADDRESS", "STATE"], right: &[], optional: &[2, 1], rows }.text(width),
@@ -180,8 +206,8 @@ pub(crate) fn tested(results: &[TestedView]) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use wnm_agent::alerts::{ConditionKind, ReceiverKind, ReceiverState};
-    use wnm_core::HttpUrl;
+    use wnm_agent::alerts::{ConditionKind, Heartbeat, Receiver, ReceiverKind, ReceiverState, Target};
+    use wnm_core::{HttpUrl, Percent};
 
     use super::*;
     use crate::render::tests::at_each_width;
@@ -211,18 +237,26 @@ mod tests {
         let known = [("pager", state(None)), ("ntfy", state(Some("the server answered 429: slow down")))];
         let receivers = BTreeMap::from(known.map(|(name, state)| (name.to_owned(), state)));
         let stored = Stored { alerts, receivers };
+        let url = HttpUrl::new("https://example.org/secret").unwrap();
         let receiver = |name: &str, kind| Receiver {
             name: name.to_owned(),
             kind,
-            url: HttpUrl::new("https://example.org/secret").unwrap(),
+            target: match kind {
+                ReceiverKind::Command => Target::Command(vec!["/usr/bin/notify".to_owned(), "secret".to_owned()]),
+                _ => Target::Url(url.clone()),
+            },
             token: Some("secret".to_owned()),
             severity: Severity::Warning,
         };
-        let all = [
-            receiver("pager", ReceiverKind::Webhook),
-            receiver("ntfy", ReceiverKind::Ntfy),
-            receiver("new", ReceiverKind::Discord),
-        ];
+        let all = Receivers {
+            receivers: vec![
+                receiver("pager", ReceiverKind::Webhook),
+                receiver("ntfy", ReceiverKind::Ntfy),
+                receiver("new", ReceiverKind::Command),
+            ],
+            probe_failures: Percent::new(50.0).unwrap(),
+            heartbeat: Some(Heartbeat { url: url.clone(), every: Duration::from_secs(300) }),
+        };
         let pages = at_each_width(|width| page(&stored, &all, now, width));
         let json = serde_json::to_string_pretty(&AlertsView::of(&stored, &all)).unwrap();
         assert!(!format!("{pages}{json}").contains("secret"));

@@ -1,7 +1,7 @@
 //! The description of the API, `packaging/openapi.json`: its paths are those of the server, its schemas those of the
 //! serialised types.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,18 +22,46 @@ const SELF: &str = "/api/v1/openapi.json";
 struct Writer {
     schemas: SchemaGenerator,
     paths: serde_json::Map<String, Value>,
+    /// The name of each schema of a document, by the name that the generator numbers.
+    documents: BTreeMap<String, &'static str>,
 }
+
+/// The begin of a reference to a schema.
+const SCHEMAS: &str = "#/components/schemas/";
 
 impl Writer {
     fn new() -> Self {
         let settings = SchemaSettings::draft2020_12()
             .for_serialize()
             .with(|settings| settings.definitions_path = "/components/schemas".into());
-        Self { schemas: SchemaGenerator::new(settings), paths: serde_json::Map::new() }
+        Self { schemas: SchemaGenerator::new(settings), paths: serde_json::Map::new(), documents: BTreeMap::new() }
     }
 
     fn schema<T: JsonSchema>(&mut self) -> Value {
         Value::from(self.schemas.subschema_for::<T>())
+    }
+
+    /// Returns the schema of a document of a command. The generator would number the documents in the order of the paths.
+    fn named<T: JsonSchema>(&mut self, name: &'static str) -> Value {
+        let schema = self.schema::<Document<T>>();
+        let numbered = schema["$ref"].as_str().and_then(|path| path.strip_prefix(SCHEMAS)).unwrap();
+        self.documents.insert(numbered.to_owned(), name);
+        schema
+    }
+
+    /// Returns the paths and the schemas with the names of documents.
+    fn finish(mut self) -> (Value, Value) {
+        let mut schemas = self.schemas.take_definitions(true);
+        for (numbered, name) in &self.documents {
+            let schema = schemas.remove(numbered).unwrap();
+            assert!(schemas.insert((*name).to_owned(), schema).is_none(), "{name} is used twice");
+        }
+        let mut text = json!([self.paths, schemas]).to_string();
+        for (numbered, name) in &self.documents {
+            text = text.replace(&format!("\"{SCHEMAS}{numbered}\""), &format!("\"{SCHEMAS}{name}\""));
+        }
+        let both: [Value; 2] = serde_json::from_str(&text).unwrap();
+        both.into()
     }
 
     /// Adds a path with its parameters and answers.
@@ -43,10 +71,10 @@ impl Writer {
     }
 
     /// Adds a path that answers with a document of a command.
-    fn document<T: JsonSchema>(&mut self, path: &str, summary: &str, parameters: Value) {
+    fn document<T: JsonSchema>(&mut self, path: &str, name: &'static str, summary: &str, parameters: Value) {
         let error = self.schema::<ErrorDocument>();
         let mut answers = json!({
-            "200": answer("The document.", "application/json", self.schema::<Document<T>>()),
+            "200": answer("The document.", "application/json", self.named::<T>(name)),
             "503": answer("The data cannot be read now.", "application/json", error.clone()),
         });
         if parameters != json!([]) {
@@ -110,17 +138,42 @@ fn families() -> Value {
 
 fn api(writer: &mut Writer) {
     let none = || json!([]);
-    writer.document::<status::StatusView<'_>>("/api/v1/status", "The host, the colony and the last decision", none());
-    writer.document::<Vec<NodeJson>>("/api/v1/nodes", "All nodes", none());
+    writer.document::<status::StatusView<'_>>(
+        "/api/v1/status",
+        "StatusDocument",
+        "The host, the colony and the last decision",
+        none(),
+    );
+    writer.document::<Vec<NodeJson>>("/api/v1/nodes", "NodesDocument", "All nodes", none());
     let node = json!([{ "name": "node", "in": "path", "required": true, "description": "A number or a name, such as antnode0003.",
         "schema": { "type": "string" } }]);
-    writer.document::<Vec<node_show::NodeDetailsView<'_>>>("/api/v1/nodes/{node}", "A node with its last events", node);
+    writer.document::<Vec<node_show::NodeDetailsView<'_>>>(
+        "/api/v1/nodes/{node}",
+        "NodeDocument",
+        "A node with its last events",
+        node,
+    );
     let limit = number("limit", 1, Some(1000), "The maximum number of cycles; 50 without it.");
-    writer.document::<Vec<history::CycleView>>("/api/v1/history", "The latest cycles that acted, latest first", limit);
-    writer.document::<Vec<config::Entry>>("/api/v1/config", "The effective settings, with secrets as ***", none());
+    writer.document::<Vec<history::CycleView>>(
+        "/api/v1/history",
+        "HistoryDocument",
+        "The latest cycles that acted, latest first",
+        limit,
+    );
+    writer.document::<Vec<config::Entry>>(
+        "/api/v1/config",
+        "ConfigDocument",
+        "The effective settings, with secrets as ***",
+        none(),
+    );
     let cycle = number("cycle", 0, None, "The number of a cycle; the last scheduled one without it.");
-    writer.document::<explain::Explanation>("/api/v1/explain", "The rules of a cycle with their verdicts", cycle);
-    let event = writer.schema::<Document<live_event::LiveEventView>>();
+    writer.document::<explain::Explanation>(
+        "/api/v1/explain",
+        "ExplainDocument",
+        "The rules of a cycle with their verdicts",
+        cycle,
+    );
+    let event = writer.named::<live_event::LiveEventView>("EventDocument");
     let mut stream = answer("Events as they happen.", "text/event-stream", json!({ "type": "string" }));
     stream["content"]["text/event-stream"]["x-event-data"] = event;
     let after = number("after", 0, None, "The number of the last event that the reader has.");
@@ -155,6 +208,7 @@ fn openapi() -> Value {
     writer.text("/updates", "The announcements for the page", none(), &updates);
     let description = answer("The description.", "application/json", json!({ "type": "object" }));
     writer.path(SELF, "This description", none(), json!({ "200": description }));
+    let (paths, schemas) = writer.finish();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -164,8 +218,8 @@ fn openapi() -> Value {
                             another host, or of another origin, has status 403."
         },
         "servers": [{ "url": "http://127.0.0.1:9910" }],
-        "paths": writer.paths,
-        "components": { "schemas": writer.schemas.take_definitions(true) },
+        "paths": paths,
+        "components": { "schemas": schemas },
     })
 }
 
@@ -188,6 +242,8 @@ fn description_has_every_route_and_every_schema() {
     let current = openapi();
     let described: BTreeSet<&str> = current["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(described, paths().chain([SELF]).collect());
+    let mut names = current["components"]["schemas"].as_object().unwrap().keys();
+    assert_eq!(names.find(|name| name.ends_with(|c: char| c.is_ascii_digit())), None, "a name that is numbered");
     for (path, item) in current["paths"].as_object().unwrap() {
         let named = item["get"]["parameters"].as_array().unwrap().iter().filter(|parameter| parameter["in"] == "path");
         assert_eq!(named.count(), path.matches('{').count(), "{path}");

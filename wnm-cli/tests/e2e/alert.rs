@@ -78,3 +78,46 @@ fn test_message_reaches_each_receiver_and_names_those_that_refuse() {
     let doctor = host.wnm(&["doctor"]);
     assert!(doctor.out.contains("alerts are not told"), "{}", doctor.out);
 }
+
+#[test]
+fn chat_command_and_heartbeat_are_tested_too() {
+    let host = Host::with_colony();
+    let (good, requests) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+    let input = host.path("input");
+    let path = receivers(
+        &host,
+        &format!(
+            "heartbeat = '{good}/beat-secret'\n\
+             [[receiver]]\nkind = 'telegram'\ntoken = '1:hush'\nchat = -7\nurl = '{good}'\n\
+             [[receiver]]\nkind = 'command'\ncommand = ['/bin/sh', '-c', 'cat > \"$0\"', '{}']\n\
+             [[receiver]]\nkind = 'command'\nname = 'broken'\ncommand = ['/bin/sh', '-c', 'exit 7']\n",
+            input.display()
+        ),
+    );
+    host.expect(0, &format!("config set alerts={path}"));
+    let ran = host.expect(3, "alert test");
+    for line in [
+        &format!("telegram ({good}) accepted the message"),
+        "command (/bin/sh) accepted the message",
+        "broken (/bin/sh): /bin/sh exited with code 7",
+        &format!("heartbeat ({good}) accepted the message"),
+    ] {
+        assert!(ran.out.contains(line), "{line}\n{}", ran.out);
+    }
+    assert!(!ran.out.contains("secret") && !ran.out.contains("hush"), "{}", ran.out);
+    let mut lines: Vec<String> = (0..2).map(|_| requests.recv().unwrap()).collect();
+    lines.sort();
+    assert!(lines[0].starts_with("GET /beat-secret HTTP/1.1\r\n"), "{}", lines[0]);
+    assert!(lines[1].starts_with("POST /bot1:hush/sendMessage HTTP/1.1\r\n"), "{}", lines[1]);
+    assert!(lines[1].contains("\"chat_id\":\"-7\""), "{}", lines[1]);
+    let document: serde_json::Value = serde_json::from_str(&fs::read_to_string(&input).unwrap()).unwrap();
+    assert_eq!((&document["version"], &document["status"]), (&"4".into(), &"firing".into()));
+    let list = host.expect(0, "alert list").out;
+    assert!(list.contains("heartbeat") && !list.contains("secret") && !list.contains("hush"), "{list}");
+
+    // A heartbeat alone is enough.
+    receivers(&host, &format!("heartbeat = '{good}/x'\n"));
+    host.expect(0, "alert test");
+    receivers(&host, "");
+    assert!(host.expect(1, "alert test").err.contains("contains no receiver"));
+}

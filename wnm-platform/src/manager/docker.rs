@@ -128,7 +128,7 @@ impl Docker {
     }
 
     fn create(&self, node: &Node, words: Vec<String>) -> Result<(), PlatformError> {
-        let call = self.call("create").args(words);
+        let call = create::call(self.call("create"), node, words)?;
         let output = self.exec.run(&call)?;
         if output.is_success() {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wnm_agent::alerts::{self, Receivers};
+use wnm_agent::alerts::{self, HEARTBEAT, Receivers};
 use wnm_core::Settings;
 
 use super::Check;
@@ -14,15 +14,17 @@ const NAME: &str = "alerts";
 pub(super) fn check(db: &Path, settings: &Settings) -> Vec<Check> {
     let Some(path) = &settings.alerts else { return Vec::new() };
     let receivers = match Receivers::read(path) {
-        Ok(read) => read.receivers,
+        Ok(read) => read,
         Err(error) => {
             let error = AlertError::from(error);
             return vec![Check::warning(NAME, format!("alerts are not told: {error}"), error.hint())];
         }
     };
     let stored = alerts::stored(db);
-    let problem = |name: &String| stored.receivers.get(name).and_then(|state| state.problem.clone());
-    let failing = receivers.iter().filter_map(|receiver| Some((&receiver.name, problem(&receiver.name)?)));
+    let problem = |name: &str| stored.receivers.get(name).and_then(|state| state.problem.clone());
+    let names = receivers.receivers.iter().map(|receiver| receiver.name.as_str());
+    let names = names.chain(receivers.heartbeat.as_ref().map(|_| HEARTBEAT));
+    let failing = names.filter_map(|name| Some((name, problem(name)?)));
     let mut checks: Vec<Check> = failing
         .map(|(name, problem)| {
             let message = format!("the receiver {name} did not take the latest alert: {problem}");
@@ -30,7 +32,7 @@ pub(super) fn check(db: &Path, settings: &Settings) -> Vec<Check> {
         })
         .collect();
     if checks.is_empty() {
-        let count = super::counted(receivers.len(), "receiver of alerts", "receivers of alerts");
+        let count = super::counted(receivers.receivers.len(), "receiver of alerts", "receivers of alerts");
         checks.push(Check::ok(NAME, count));
     }
     checks
