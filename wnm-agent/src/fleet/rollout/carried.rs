@@ -51,11 +51,7 @@ impl Fleet {
     ///
     /// # Errors
     /// The engine cannot be used.
-    pub fn rollout(
-        &mut self,
-        records: &[HostRecord],
-        wall: Timestamp,
-    ) -> Result<Option<CarriedRollout>, FleetError> {
+    pub fn rollout(&mut self, records: &[HostRecord], wall: Timestamp) -> Result<Option<CarriedRollout>, FleetError> {
         let Some(order) = current_order(self)?.filter(|order| order.not_after > wall) else { return Ok(None) };
         let (program, reason) = match order.verb {
             RolloutVerb::Rollout { program } => (program, None),
