@@ -224,6 +224,10 @@ impl ProcessManager for Systemd {
         Some(trial::run(&self.bus, &self.folder))
     }
 
+    fn check_name(&self, node: &Node) -> Result<(), PlatformError> {
+        self.check_free(node)
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         self.check_free(node)?;
         let text = render::render(node, self.surroundings())?;

@@ -220,9 +220,10 @@ fn container_of_another_colony_is_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(folder.path());
     let other = || Output::success(line(&node.id.name(), "exited", 0, 0, "/another"));
-    let (docker, asked) = scripted(vec![other(), other(), other()]);
+    let (docker, asked) = scripted(vec![other(), other(), other(), other()]);
     let error = docker.define(&node).unwrap_err().to_string();
     assert!(error.ends_with("is taken by the container of the node at /another"), "{error}");
+    assert_eq!(docker.check_name(&node).unwrap_err().to_string(), error);
     docker.stop(&node, StopSignal::Kill).unwrap();
     docker.undefine(&node).unwrap();
     assert!(asked.lock().unwrap().iter().all(|call| call.starts_with("container inspect ")));

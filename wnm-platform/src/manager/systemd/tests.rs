@@ -307,6 +307,7 @@ fn masked_or_external_unit_is_not_overwritten() {
         fs::write(&path, text).unwrap();
         let error = fake.systemd.define(&node).unwrap_err().to_string();
         assert!(error.contains(found) && error.contains("node 0001"), "{error}");
+        assert_eq!(fake.systemd.check_name(&node).unwrap_err().to_string(), error);
         // It is not stopped or removed in the name of the node either.
         fake.systemd.stop(&node, StopSignal::Kill).unwrap();
         fake.systemd.undefine(&node).unwrap();
@@ -315,6 +316,7 @@ fn masked_or_external_unit_is_not_overwritten() {
     assert_eq!(fake.asked(), Vec::<String>::new());
     // The unit of a node whose folder no longer exists may be replaced.
     fs::write(&path, "[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /gone/antnode0001\n").unwrap();
+    fake.systemd.check_name(&node).unwrap();
     fake.systemd.define(&node).unwrap();
 }
 
