@@ -49,9 +49,14 @@ figures *flags:
     cargo build --release -p wnm-cli
     cargo bench -p wnm-benches --bench daemon -- "$@"
 
-# Kill wnm at random times and at system calls, and write the figures to docs/RELIABILITY.md (needs strace)
+# Kill wnm at random times, at system calls and at failpoints, and write the figures to docs/RELIABILITY.md (needs strace)
 crash:
     cargo test -p wnm-cli --test e2e crash::figures -- --ignored --nocapture
+
+# Fill the volume of the database, and that of the nodes, until each number of KiB from 0 to 200 is free (root on Debian)
+full-volume step="1":
+    cargo build --release -p wnm-cli
+    WNM=$PWD/target/release/wnm .ci/full-volume {{ step }}
 
 # Check words against docs/GLOSSARY.md
 prose *paths:

@@ -8,7 +8,7 @@ use wnm_core::{
 
 use crate::agent::{Agent, Signals};
 use crate::error::AgentError;
-use crate::observer::{Evaluated, ObservedJournal, Observer};
+use crate::observer::{Evaluated, ObservedJournal, Observer, TracedExecutor};
 use crate::platform::{Boot, Platform};
 use crate::report::Report;
 use crate::store::{Begin, Finish, Store};
@@ -69,7 +69,7 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let mut records = std::mem::take(&mut colony.unfinished);
         records.extend(begun);
         observer.executing(&records);
-        let mut executor = self.platform.executor(&colony.settings, &colony.nodes);
+        let mut executor = TracedExecutor(self.platform.executor(&colony.settings, &colony.nodes));
         let mut journal = ObservedJournal { journal: &mut self.store, observer };
         let outcomes =
             carry_out(&mut records, &evaluation.decision.cancelled, &mut executor, &mut journal, observation.now);

@@ -1,7 +1,7 @@
-//! Observers of a cycle: progress bars, checks.
+//! Observers of a cycle: progress bars, checks, trace events.
 
-use wnm_core::steps::{Journal, JournalError, StepFailure};
-use wnm_core::{ActionId, ActionRecord, Colony, Decision, Observation, StepRecord};
+use wnm_core::steps::{Effect, Executor, Journal, JournalError, Step, StepFailure};
+use wnm_core::{ActionId, ActionRecord, Colony, Decision, Observation, StepRecord, Timestamp};
 
 use crate::trigger::Trigger;
 
@@ -53,5 +53,18 @@ impl<J: Journal, O: Observer> Journal for ObservedJournal<'_, J, O> {
 
     fn turned_back(&mut self, action: ActionId, failure: &StepFailure) -> Result<(), JournalError> {
         self.journal.turned_back(action, failure)
+    }
+}
+
+/// An executor with a trace event before and after each step, so that a test can end the process there.
+pub(crate) struct TracedExecutor<E>(pub(crate) E);
+
+impl<E: Executor> Executor for TracedExecutor<E> {
+    fn perform(&mut self, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
+        let node = record.node();
+        tracing::trace!(?step, moment = "before", %node);
+        let effect = self.0.perform(record, step, now);
+        tracing::trace!(?step, moment = "after", %node);
+        effect
     }
 }

@@ -9,6 +9,8 @@ mod context;
 mod cpu_limit;
 mod daemon;
 mod error;
+#[cfg(debug_assertions)]
+mod failpoint;
 mod freshness;
 mod interrupt;
 mod json;

@@ -35,6 +35,10 @@ impl Output {
             Color::Always => anstream::ColorChoice::Always,
             Color::Never => anstream::ColorChoice::Never,
         });
+        #[cfg(debug_assertions)]
+        if crate::failpoint::install() {
+            return Self { json: global.json, quiet: global.quiet, width: Width::of_output() };
+        }
         let level = match (global.quiet, global.verbose) {
             (true, _) => "error",
             (false, 0) => "info",

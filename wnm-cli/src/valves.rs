@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wnm_agent::fleet::shown::ShownRollout;
 use wnm_agent::valves::host::for_display;
 use wnm_core::{RawSettings, Settings, Timestamp};
 
@@ -21,7 +22,8 @@ pub(crate) fn of(db: &Path, settings: &Settings) -> ValvesNow {
     let now = now();
     let mut holds = for_display(db);
     let sample = holds.sample(settings, now);
-    ValvesNow { now, settings: settings.policy.valves.clone(), sample }
+    let rollout = settings.fleet_url.as_ref().and_then(|_| ShownRollout::read(db, now));
+    ValvesNow { now, settings: settings.policy.valves.clone(), sample, rollout }
 }
 
 /// Returns the time of the wall clock, by which windows and holds go.

@@ -13,6 +13,7 @@ use crate::error::{DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, suffixed};
 use crate::nodes::{self, Single};
 use crate::record::{self, Record};
+use crate::write::Write;
 use crate::{Store, open, reserve, schema};
 
 /// The number of copies. Damage that only a person notices is some hours old.
@@ -78,10 +79,10 @@ impl Store {
             }
         }
         let first = place(&self.path, 1);
-        fs::rename(&draft, &first).map_err(file_error(FileOperation::Write, &first))?;
+        Write::Copy.run(|| fs::rename(&draft, &first)).map_err(file_error(FileOperation::Write, &first))?;
         file::sync_folder(&first)?;
         let text = record::to_json(&Copied { at: now, settings }, Record::Copied)?;
-        self.write(|tx| nodes::write_single(tx, Single::Copied, &text))
+        self.write(Write::Copied, |tx| nodes::write_single(tx, Single::Copied, &text))
     }
 
     /// Returns a digest of the table of settings, in which the digests of its rows count.

@@ -14,6 +14,7 @@ use crate::history::{self, CycleAction, CycleId, CycleKind, CycleRecord};
 use crate::nodes::{self, JsonRows, Single, Unreadable};
 use crate::record::{Record, optional, required, to_json, verified};
 use crate::volatile::Volatile;
+use crate::write::Write;
 use crate::{Store, reserve};
 
 /// The time after which an unchanged state is written to the database again: the state after a loss of power is not older.
@@ -85,7 +86,7 @@ impl Store {
             .map(|planned| Ok((planned, to_json(planned, Record::NewCycle)?)))
             .collect::<Result<_, StoreError>>()?;
         let (host, decision) = cycle_texts(cycle)?;
-        self.write(|tx| {
+        self.write(Write::Begin, |tx| {
             for node in new_nodes {
                 nodes::insert(tx, node)?;
             }
@@ -183,7 +184,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let idle = idle.map(|idle| Ok::<_, StoreError>((idle, cycle_texts(idle)?))).transpose()?;
-        self.write(|tx| {
+        self.write(Write::Results, |tx| {
             for (action, outcome, text) in &results.outcomes {
                 if let Some(gone) = write_outcome(tx, *action, outcome, text, now)? {
                     nodes::delete(tx, gone)?;
@@ -208,7 +209,7 @@ impl Store {
 
     fn save_samples(&mut self, volatile: &Volatile) -> Result<(), StoreError> {
         let rows: JsonRows = volatile.samples.iter().map(|(id, text)| (*id, text.clone())).collect();
-        self.write(|tx| nodes::write_samples(tx, &rows))
+        self.write(Write::Samples, |tx| nodes::write_samples(tx, &rows))
     }
 }
 
@@ -276,7 +277,7 @@ impl Journal for Store {
         let write = |store: &mut Self| {
             let step = to_json(&record.step, Record::Step(action))?;
             let text = to_json(record, Record::Step(action))?;
-            store.write(|tx| {
+            store.write(Write::Step, |tx| {
                 // Steps lead forward until the action turns back (`failure` is set), then back. A step may be reported
                 // twice, when a crash hid the first report from the executor: it keeps its position.
                 let written = tx
@@ -299,7 +300,7 @@ impl Journal for Store {
     fn turned_back(&mut self, action: ActionId, failure: &StepFailure) -> Result<(), JournalError> {
         let write = |store: &mut Self| {
             let text = to_json(failure, Record::Failure(action))?;
-            store.write(|tx| {
+            store.write(Write::Failure, |tx| {
                 let written = tx
                     .prepare_cached(
                         "UPDATE actions SET failure = ?2, digest = row_digest(node, planned, ?2, outcome)

@@ -39,6 +39,7 @@ mod schedule;
 mod schema;
 mod settings;
 mod volatile;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -62,6 +63,7 @@ pub use probe::{ProbeFilter, ProbeRuns};
 pub use rebuild::Remains;
 pub use record::{Corruption, Record};
 pub use schedule::{Runner, Schedule};
+pub use write::Write;
 
 use error::DbError;
 use file::{Change, FileIdentity, IfExists};
@@ -181,7 +183,7 @@ impl Store {
     /// # Errors
     /// The database cannot be written.
     pub fn save_settings(&mut self, settings: &RawSettings) -> Result<(), StoreError> {
-        self.write(|tx| settings::write(tx, settings))
+        self.write(Write::Settings, |tx| settings::write(tx, settings))
     }
 
     /// Returns the colony that a cycle starts with.
@@ -261,7 +263,7 @@ impl Store {
     /// Two nodes have the same number, UUID or port, or the database cannot be written.
     pub fn insert_nodes(&mut self, nodes: &[(Node, NodeState)]) -> Result<(), StoreError> {
         let states = nodes::json_rows(nodes.iter().map(|(node, state)| (&node.id, state)), Record::NodeState)?;
-        self.write(|tx| {
+        self.write(Write::Nodes, |tx| {
             for (node, _) in nodes {
                 nodes::insert(tx, node)?;
             }
@@ -286,7 +288,7 @@ impl Store {
             self.read_latest(|db, volatile| nodes::state(db, volatile.as_ref(), &mut Vec::new(), &mut Vec::new()))?;
         state.volumes.extend(volumes);
         let text = nodes::engine_json(&state)?;
-        self.write(|tx| nodes::write_single(tx, Single::Engine, &text))
+        self.write(Write::Volumes, |tx| nodes::write_single(tx, Single::Engine, &text))
     }
 
     /// Adds the last known samples of nodes. For takeovers, so that the knowledge of another tool stands until the first
@@ -296,7 +298,7 @@ impl Store {
     /// The database cannot be written.
     pub fn insert_samples(&mut self, samples: &NodeMap<NodeSample>) -> Result<(), StoreError> {
         let rows = nodes::json_rows(samples.iter(), Record::NodeSample)?;
-        self.write(|tx| nodes::write_samples(tx, &rows))?;
+        self.write(Write::Samples, |tx| nodes::write_samples(tx, &rows))?;
         // Its samples would hide these.
         self.drop_volatile();
         Ok(())
@@ -328,7 +330,7 @@ impl Store {
         if self.read(|db| nodes::is_single(db, Single::Cache, &text))? {
             return Ok(());
         }
-        self.write(|tx| nodes::write_single(tx, Single::Cache, &text))
+        self.write(Write::Cache, |tx| nodes::write_single(tx, Single::Cache, &text))
     }
 
     /// Returns all defects of the database; none when it is sound.
@@ -396,14 +398,18 @@ impl Store {
 
     /// Runs writes in one transaction, and flushes it to the disk. When the disk is full, frees the reserve and tries once
     /// more, so that the end of a running action can still be recorded.
-    fn write<T>(&mut self, write: impl Fn(&Transaction<'_>) -> Result<T, DbError>) -> Result<T, StoreError> {
+    fn write<T>(
+        &mut self,
+        name: Write,
+        write: impl Fn(&Transaction<'_>) -> Result<T, DbError>,
+    ) -> Result<T, StoreError> {
         self.check_path()?;
         let mut attempt = || {
             // Immediate: a transaction that begins with a read and then writes fails at once, without the busy
             // timeout, when another program has written in between.
             let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = write(&tx)?;
-            tx.commit()?;
+            name.run(|| tx.commit())?;
             Ok(value)
         };
         match attempt() {

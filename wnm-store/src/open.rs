@@ -235,6 +235,7 @@ pub(crate) fn integrity_errors(db: &Connection, check: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Write;
 
     #[test]
     fn immutable_database_is_read_without_files_beside_it() {
@@ -273,7 +274,7 @@ mod tests {
         let full = || {
             DbError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None))
         };
-        let written = store.write(|tx| {
+        let written = store.write(Write::Settings, |tx| {
             tx.execute("INSERT INTO settings VALUES ('k', 'v', row_digest('k', 'v'))", [])?;
             if reserve.exists() { Err(full()) } else { Ok(()) }
         });

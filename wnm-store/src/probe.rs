@@ -8,6 +8,7 @@ use wnm_core::probe::{ProbeKind, ProbeOutcome, ProbeRun};
 use crate::Store;
 use crate::error::StoreError;
 use crate::record::{Record, required, to_json, verified};
+use crate::write::Write;
 
 /// The maximum age of a run: a month shows whether the network became slower.
 const AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -59,7 +60,7 @@ impl Store {
             .map(|run| Ok((run.started.as_millis(), to_json(run, Record::NewProbeRun)?)))
             .collect::<Result<_, StoreError>>()?;
         let oldest = latest.before(AGE).as_millis();
-        self.write(|tx| {
+        self.write(Write::Probes, |tx| {
             let mut insert =
                 tx.prepare_cached("INSERT INTO probe_runs (started, run, digest) VALUES (?1, ?2, row_digest(?1, ?2))")?;
             for (started, run) in &rows {

@@ -12,6 +12,7 @@ use crate::nodes::{self, Single};
 use crate::record::{self, Record};
 use crate::schedule::Schedule;
 use crate::schema::{self, MIGRATIONS};
+use crate::write::Write;
 use crate::{Store, copies, open, settings};
 
 /// The number of files set aside from which a database is not rebuilt.
@@ -185,7 +186,7 @@ impl Store {
         let draft = suffixed(&path, ".rebuilt");
         file::remove(&draft)?;
         write(&draft, remains).map_err(|error| error.at(&path))?;
-        file::replace(&path, &draft)
+        Write::Rebuild.run(|| file::replace(&path, &draft))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::Store;
 use crate::error::StoreError;
 use crate::nodes::{self, Single};
 use crate::record::{self, Record};
+use crate::write::Write;
 
 /// The program that runs the scheduled cycles of a colony.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +58,7 @@ impl Store {
         if self.read(|db| nodes::is_single(db, Single::Schedule, &text))? {
             return Ok(());
         }
-        self.write(|tx| nodes::write_single(tx, Single::Schedule, &text))
+        self.write(Write::Schedule, |tx| nodes::write_single(tx, Single::Schedule, &text))
     }
 }
 

@@ -7,6 +7,7 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::error::{Content, DbError, StoreError};
 use crate::file::{IfExists, copy, suffixed};
+use crate::write::Write;
 
 /// The `application_id` of a database of wnm: "wnm1" in ASCII.
 const APPLICATION: u32 = 0x776e_6d31;
@@ -201,7 +202,7 @@ pub(crate) fn migrate(db: &mut Connection, path: &Path, known: &[M<'_>]) -> Resu
     let migrations = Migrations::from_slice(known);
     for target in current + 1..=known.len() {
         copy(db, &suffixed(path, &format!(".before-{target}")), IfExists::Replace)?;
-        migrations.to_version(db, target)?;
+        Write::Migration.run(|| migrations.to_version(db, target))?;
     }
     Ok(())
 }

@@ -26,6 +26,12 @@ pub struct FleetState {
     pub problem: Option<String>,
     /// The last turn that reached the engine, by the host's clock; None before the first.
     pub reached: Option<Timestamp>,
+    /// The time of the engine in that turn; None if it gave none.
+    #[serde(default)]
+    pub engine: Option<Timestamp>,
+    /// The node program of the host; None while it cannot be read.
+    #[serde(default)]
+    pub program: Option<Program>,
 }
 
 impl FleetState {
@@ -63,8 +69,6 @@ pub struct SharedState(Arc<Mutex<Shared>>);
 #[derive(Debug, Clone, Default)]
 struct Shared {
     state: FleetState,
-    /// The node program of the host.
-    program: Option<Program>,
     /// The last time of the engine, and the moment at which it was read: no change of a clock of the host makes a lease
     /// longer.
     engine: Option<(Timestamp, Instant)>,
@@ -83,13 +87,9 @@ impl SharedState {
         self.lock().state = state;
     }
 
-    /// Records the node program, and the time of the engine of the last turn that reached it.
-    pub(super) fn set_facts(&self, program: Option<Program>, engine: Option<Timestamp>) {
-        let mut shared = self.lock();
-        shared.program = program;
-        if let Some(engine) = engine {
-            shared.engine = Some((engine, Instant::now()));
-        }
+    /// Records the time of the engine of a turn that has just reached it.
+    pub(super) fn set_engine_time(&self, engine: Timestamp) {
+        self.lock().engine = Some((engine, Instant::now()));
     }
 
     fn rollout(&self, wall: Timestamp) -> Option<RolloutSample> {
@@ -98,7 +98,7 @@ impl SharedState {
             let age = read.elapsed();
             (age <= ENGINE_TRUSTED).then(|| time.after(age))
         });
-        shared.state.control.leases.sample(shared.program.as_ref(), wall, engine)
+        shared.state.control.leases.sample(shared.state.program.as_ref(), wall, engine)
     }
 }
 

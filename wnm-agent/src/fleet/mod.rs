@@ -5,7 +5,8 @@
 //! end. The engine is transport and no authority: hosts obey commands that the key of the fleet has signed, and holds of
 //! anyone. A fleet can narrow the actions of a host, and never cause one.
 //!
-//! - pure: [`command`], [`control`], [`document`], [`name`], [`keys`], [`access`], [`signature`], [`rollout`], [`watched`];
+//! - pure: [`command`], [`control`], [`document`], [`name`], [`keys`], [`access`], [`signature`], [`rollout`],
+//!   [`shown`], [`watched`];
 //! - files: [`membership`], [`secret_file`];
 //! - the engine: [`engine`], [`publisher`] for a host, [`operator`] and [`invitation`] for its operator;
 //! - a daemon: `service`, `hold`.
@@ -25,6 +26,7 @@ pub mod publisher;
 pub mod rollout;
 pub mod secret_file;
 mod service;
+pub mod shown;
 pub mod signature;
 pub mod watched;
 

@@ -26,7 +26,7 @@ const FIRST_CYCLE: Duration = Duration::from_secs(1);
 /// Longest time between two attempts to reach the engine. The attempts of a fleet spread over it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 /// Time between two writes of an unchanged state, which holds the time of the last turn.
-const STORE_INTERVAL: Duration = Duration::from_secs(60);
+pub(super) const STORE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Returns an event in a sentence.
 pub type Describe = fn(&LoggedEvent) -> String;
@@ -157,14 +157,15 @@ impl Worker {
         let wall = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
         let mut state = self.shared.get();
         let documents = self.documents();
-        let program = documents.state.as_ref().and_then(|state| state.rollout.program.clone());
-        let mut engine = None;
+        state.program = documents.state.as_ref().and_then(|state| state.rollout.program.clone());
         let turned = self.publisher.turn(&documents, &mut state.control, wall);
         let pause = match turned {
             Ok(turn) => {
                 self.failures = 0;
-                state.reached = Some(wall);
-                engine = turn.engine;
+                (state.reached, state.engine) = (Some(wall), turn.engine);
+                if let Some(engine) = turn.engine {
+                    self.shared.set_engine_time(engine);
+                }
                 state.problem = turn.problems.into_iter().next();
                 match documents.state {
                     Some(_) => INTERVAL - JITTER + random_share(2 * JITTER),
@@ -178,7 +179,6 @@ impl Worker {
                 Duration::from_secs(2) + random_share(longest)
             }
         };
-        self.shared.set_facts(program, engine);
         self.shared.set(state.clone());
         self.store(state, wall);
         pause
@@ -188,7 +188,8 @@ impl Worker {
     fn store(&mut self, state: FleetState, wall: Timestamp) {
         let is_same = self.stored.as_ref().is_some_and(|last| {
             let age = last.reached.map_or(Duration::ZERO, |at| wall.since(at));
-            last.control == state.control && last.problem == state.problem && age < STORE_INTERVAL
+            let facts = |state: &FleetState| (state.control.clone(), state.problem.clone(), state.program.clone());
+            facts(last) == facts(&state) && age < STORE_INTERVAL
         });
         if is_same {
             return;

@@ -7,6 +7,7 @@ use wnm_core::Timestamp;
 use super::document::HostState;
 use super::name::Name;
 use super::operator::{Carried, HostRecord};
+use super::rollout::carried::CarriedRollout;
 
 /// A fleet over several readings.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,8 @@ pub struct Watched {
     pub hosts: BTreeMap<Name, WatchedHost>,
     /// The commands and holds that the engine carries.
     pub carried: Vec<Carried>,
+    /// The rollout that the engine carries; None without one in effect.
+    pub rollout: Option<CarriedRollout>,
     /// The last complete reading; None before the first.
     pub read: Option<Timestamp>,
     /// The reason for which the last reading failed; None after a complete one.
@@ -42,7 +45,7 @@ pub enum Freshness {
 }
 
 impl Watched {
-    /// Takes a complete reading.
+    /// Takes the hosts and commands of a complete reading.
     pub fn update(&mut self, records: Vec<HostRecord>, carried: Vec<Carried>, now: Timestamp) {
         let mut before = std::mem::take(&mut self.hosts);
         for record in records {

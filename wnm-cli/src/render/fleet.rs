@@ -1,5 +1,6 @@
 //! The pages and documents of a fleet.
 
+mod carried_rollout;
 mod hosts;
 mod member;
 mod nodes;

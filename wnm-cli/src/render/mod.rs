@@ -12,6 +12,7 @@ pub(crate) mod failures;
 pub(crate) mod fleet;
 pub(crate) mod freshness;
 pub(crate) mod history;
+mod host_rollout;
 pub(crate) mod live_event;
 pub(crate) mod node_list;
 pub(crate) mod node_show;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use wnm_agent::fleet::shown::ShownRollout;
 use wnm_core::{ClosedValve, Hold, HoldSource, HoldTrouble, RolloutWait, Timestamp, ValveSample, Valves, WindowState};
 
+use super::host_rollout::{self, HostRolloutView};
 use super::{BOLD, YELLOW, duration, styled, time};
 use crate::json::Time;
 
@@ -14,6 +16,8 @@ pub(crate) struct ValvesNow {
     pub(crate) now: Timestamp,
     pub(crate) settings: Valves,
     pub(crate) sample: ValveSample,
+    /// The rollout of the fleet; None without one.
+    pub(crate) rollout: Option<ShownRollout>,
 }
 
 /// The valves as JSON.
@@ -28,6 +32,8 @@ pub(crate) struct ValvesView {
     window: Option<WindowView>,
     /// The limit on unavailable nodes as in the settings, such as `10%`; null without one.
     max_unavailable: Option<String>,
+    /// The rollout of the fleet; null without one.
+    rollout: Option<HostRolloutView>,
 }
 
 /// A hold in effect.
@@ -74,7 +80,7 @@ impl From<&Hold> for HoldView {
 
 impl From<&ValvesNow> for ValvesView {
     fn from(valves: &ValvesNow) -> Self {
-        let ValvesNow { now, settings, sample } = valves;
+        let ValvesNow { now, settings, sample, rollout } = valves;
         let windows: Vec<String> = settings.windows.as_slice().iter().map(ToString::to_string).collect();
         let (open, change, unknown_zone) = match settings.window_state(sample, *now) {
             Ok(WindowState::Open { closes }) => (true, closes, None),
@@ -88,13 +94,14 @@ impl From<&ValvesNow> for ValvesView {
             problems: sample.troubles.clone(),
             window: (!windows.is_empty()).then_some(window),
             max_unavailable: settings.max_unavailable.map(|limit| limit.to_string()),
+            rollout: rollout.as_ref().map(HostRolloutView::from),
         }
     }
 }
 
-/// Returns the lines of holds and windows for a page; nothing on a host without any.
+/// Returns the lines of holds, windows and the rollout for a page; nothing on a host without any.
 pub(crate) fn lines(valves: &ValvesNow) -> String {
-    let ValvesNow { now, settings, sample } = valves;
+    let ValvesNow { now, settings, sample, rollout } = valves;
     let mut text = String::new();
     for hold in &sample.holds {
         text.push_str(&format!("{}    {}\n", styled(YELLOW.bold(), "hold"), hold_text(hold, *now)));
@@ -110,6 +117,9 @@ pub(crate) fn lines(valves: &ValvesNow) -> String {
             Err(zone) => format!("closed: unknown time zone {zone}"),
         };
         text.push_str(&format!("{}  {state}\n", styled(BOLD, "window")));
+    }
+    if let Some(rollout) = rollout {
+        text.push_str(&format!("{} {}\n", styled(BOLD, "rollout"), host_rollout::text(rollout, *now)));
     }
     if !text.is_empty() {
         text.push('\n');
@@ -179,6 +189,9 @@ pub(crate) const fn rollout_wait(wait: RolloutWait) -> &'static str {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use wnm_agent::fleet::rollout::order::Program;
+    use wnm_agent::fleet::shown::Standing;
+
     use super::*;
 
     fn hold(until: Option<Timestamp>) -> Hold {
@@ -213,7 +226,7 @@ pub(crate) mod tests {
             let problem = "http://127.0.0.1:1: no answer in time".to_owned();
             let troubles = vec![HoldTrouble { source: HoldSource::Url, problem }];
             let sample = ValveSample { holds, troubles, local, rollout: None };
-            let valves = ValvesNow { now, settings, sample };
+            let valves = ValvesNow { now, settings, sample, rollout: None };
             let json = serde_json::to_string_pretty(&ValvesView::from(&valves)).unwrap();
             format!("{}{json}", anstream::adapter::strip_str(&lines(&valves)))
         };
@@ -223,6 +236,31 @@ pub(crate) mod tests {
         insta::assert_snapshot!(
             [at(open, vec![midnight], vec![hold(None)]), at(window, unknown, vec![hold(Some(until))])].join("\n")
         );
-        assert_eq!(lines(&ValvesNow { now, settings: Valves::default(), sample: ValveSample::default() }), "");
+        let none = ValvesNow { now, settings: Valves::default(), sample: ValveSample::default(), rollout: None };
+        assert_eq!(lines(&none), "");
+    }
+
+    #[test]
+    fn page_shows_the_rollout_of_the_fleet() {
+        let now = Timestamp::from_secs(1_795_000_000);
+        let after = |minutes: u64| now.after(Duration::from_secs(minutes * 60));
+        let program = Program { version: "0.4.18".parse().unwrap(), sha256: "ab".repeat(32).parse().unwrap() };
+        let shown = |fleet: Option<&str>, standing| {
+            let fleet = fleet.map(|fleet| fleet.parse().unwrap());
+            let rollout = ShownRollout { fleet, program: program.clone(), issued: now, until: after(43_200), standing };
+            let (settings, sample) = (Valves::default(), ValveSample::default());
+            let valves = ValvesNow { now: after(3), settings, sample, rollout: Some(rollout) };
+            let json = serde_json::to_string(&ValvesView::from(&valves)).unwrap();
+            format!("{}{json}", anstream::adapter::strip_str(&lines(&valves)))
+        };
+        let aborted = Standing::Aborted { reason: "nodes lose peers".to_owned() };
+        insta::assert_snapshot!(
+            [
+                shown(Some("farm"), Standing::Leased { until: after(5) }),
+                shown(Some("farm"), Standing::Waiting(RolloutWait::NoLease)),
+                shown(None, aborted),
+            ]
+            .join("\n")
+        );
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::failpoints;
 use crate::host::{Host, OtherVolume, turn};
 
 /// The page with the figures, and the lines around them.
@@ -36,14 +37,14 @@ const MOST_CYCLES: usize = 2;
 const LOCK_LIMIT: Duration = Duration::from_secs(2);
 
 /// A colony with storage folders on two volumes.
-struct Colony {
-    host: Host,
-    storage: [PathBuf; 2],
+pub(crate) struct Colony {
+    pub(crate) host: Host,
+    pub(crate) storage: [PathBuf; 2],
     _other: OtherVolume,
 }
 
 impl Colony {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let host = Host::with_colony();
         let other = OtherVolume::new();
         host.expect(0, "config set crisis_bytes=1MB");
@@ -53,7 +54,7 @@ impl Colony {
     }
 
     /// Returns the words of a command that changes something each time.
-    fn words(&self, command: &str, number: usize) -> Vec<String> {
+    pub(crate) fn words(&self, command: &str, number: usize) -> Vec<String> {
         // The oldest node is the one that `--count 1` selects.
         let oldest = self.host.nodes().into_iter().min_by_key(|node| node["created_at"].as_str().map(str::to_owned));
         let is_home = oldest.is_none_or(|node| {
@@ -68,18 +69,45 @@ impl Colony {
     }
 }
 
+/// The extent of a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Extent {
+    /// The number of kills at random times.
+    kills: usize,
+    /// Kills at system calls and failpoints are at each first one of this number.
+    pub(crate) stride: usize,
+    /// The number of colonies that are killed at the same time.
+    pub(crate) colonies: usize,
+    /// The end of the run, also of one that is not complete.
+    until: Option<Instant>,
+}
+
+impl Extent {
+    pub(crate) fn is_over(self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
 /// The counts of one kind of kill.
 #[derive(Default)]
-struct Figures {
-    killed: usize,
+pub(crate) struct Figures {
+    pub(crate) killed: usize,
     /// Runs that ended before the kill.
-    completed: usize,
-    violations: Vec<String>,
+    pub(crate) completed: usize,
+    pub(crate) violations: Vec<String>,
     /// The number of cycles of each recovery.
     cycles: Vec<usize>,
 }
 
 impl Figures {
+    /// Adds the counts of another colony.
+    fn add(&mut self, other: Self) {
+        self.killed += other.killed;
+        self.completed += other.completed;
+        self.violations.extend(other.violations);
+        self.cycles.extend(other.cycles);
+    }
+
     fn line(&self, name: &str) -> String {
         let mut cycles = self.cycles.clone();
         cycles.sort_unstable();
@@ -91,7 +119,7 @@ impl Figures {
 }
 
 /// Runs cycles until no action is pending, and checks the colony. Returns the number of cycles.
-fn recover(colony: &Colony, after: &str, figures: &mut Figures) {
+pub(crate) fn recover(colony: &Colony, after: &str, figures: &mut Figures) {
     let host = &colony.host;
     let mut cycles = 0;
     let killed = Instant::now();
@@ -163,7 +191,7 @@ fn check(colony: &Colony) -> Result<(), String> {
 }
 
 /// Fills the colony up to four nodes, so that each command has a node to act on.
-fn refill(host: &Host, command: &str) {
+pub(crate) fn refill(host: &Host, command: &str) {
     let nodes = host.nodes();
     if nodes.len() < 3 {
         host.expect(0, "node add");
@@ -176,13 +204,33 @@ fn refill(host: &Host, command: &str) {
     }
 }
 
-fn random_kills(colony: &Colony, count: usize) -> Figures {
+/// Runs the share of each colony in a thread of its own, and adds the figures. `share` gets the number of the colony.
+pub(crate) fn in_colonies(extent: Extent, share: impl Fn(&Colony, usize) -> Figures + Sync) -> Figures {
+    let mut figures = Figures::default();
+    std::thread::scope(|scope| {
+        let share = &share;
+        let threads: Vec<_> =
+            (0..extent.colonies).map(|number| scope.spawn(move || share(&Colony::new(), number))).collect();
+        threads.into_iter().for_each(|thread| figures.add(thread.join().unwrap()));
+    });
+    figures
+}
+
+fn random_kills(extent: Extent) -> Figures {
+    in_colonies(extent, |colony, first| random_kills_of(colony, extent, first))
+}
+
+/// Kills the commands `first`, `first` + the number of colonies, and so on.
+fn random_kills_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
     let host = &colony.host;
     let mut figures = Figures::default();
     let mut longest = Duration::from_millis(300);
     // Repeatable delays, spread over the time of the commands (the golden ratio modulo 1).
     let shares = (1..).map(|run: u32| f64::from(run) * 0.618_033_988_75 % 1.0);
-    for (number, share) in (0..count).zip(shares) {
+    for (number, share) in (0..extent.kills).zip(shares).skip(first).step_by(extent.colonies) {
+        if extent.is_over() {
+            break;
+        }
         let line = COMMANDS[number % COMMANDS.len()];
         refill(host, line);
         let mut command = host.command(&colony.words(line, number));
@@ -204,13 +252,20 @@ fn random_kills(colony: &Colony, count: usize) -> Figures {
     figures
 }
 
-/// Kills each command at its first call with an effect, at the second, and so on until it completes. `stride` leaves out
-/// calls.
-fn kills_at_calls(colony: &Colony, stride: usize) -> Figures {
+/// Kills each command at its first call with an effect, at the second, and so on until it completes.
+fn kills_at_calls(extent: Extent) -> Figures {
+    in_colonies(extent, |colony, first| kills_at_calls_of(colony, extent, first))
+}
+
+/// Kills the commands `first`, `first` + the number of colonies, and so on.
+fn kills_at_calls_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
     let host = &colony.host;
     let mut figures = Figures::default();
-    for line in COMMANDS {
-        for call in (1..).step_by(stride) {
+    for line in COMMANDS.into_iter().skip(first).step_by(extent.colonies) {
+        for call in (1..).step_by(extent.stride) {
+            if extent.is_over() {
+                break;
+            }
             refill(host, line);
             let plain = host.command(&colony.words(line, call));
             let mut traced = Command::new("strace");
@@ -241,46 +296,57 @@ fn kills_at_calls(colony: &Colony, stride: usize) -> Figures {
 }
 
 #[track_caller]
-fn assert_recovered(figures: &Figures) {
+pub(crate) fn assert_recovered(figures: &Figures) {
     assert_eq!(figures.violations, Vec::<String>::new());
     assert!(figures.killed > 0);
 }
 
 #[test]
 fn colony_recovers_from_kills_at_random_times() {
-    assert_recovered(&random_kills(&Colony::new(), 24));
+    assert_recovered(&random_kills(Extent { kills: 24, stride: 1, colonies: 1, until: None }));
 }
 
 #[test]
 #[ignore = "needs strace; .ci/root-tests runs it"]
 fn colony_recovers_from_kills_at_system_calls_with_strace() {
-    assert_recovered(&kills_at_calls(&Colony::new(), 29));
+    assert_recovered(&kills_at_calls(Extent { kills: 0, stride: 29, colonies: 1, until: None }));
 }
 
-/// Returns the number in an environment variable, or a default.
-fn number(variable: &str, default: usize) -> usize {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+/// Returns the number in an environment variable; None without one.
+fn number(variable: &str) -> Option<usize> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text}: not a number")))
 }
 
 #[test]
 #[ignore = "takes an hour; `just crash` runs it"]
 fn figures() {
-    let kills = number("WNM_CRASH_KILLS", 1000);
-    let stride = number("WNM_CRASH_STRIDE", 1);
     let begun = Instant::now();
+    let minutes = number("WNM_CRASH_MINUTES").map(|minutes| Duration::from_secs(60 * minutes as u64));
+    let extent = Extent {
+        kills: number("WNM_CRASH_KILLS").unwrap_or(1000),
+        stride: number("WNM_CRASH_STRIDE").unwrap_or(1).max(1),
+        // Each colony takes three ranges of ports.
+        colonies: number("WNM_CRASH_COLONIES").unwrap_or(1).clamp(1, 8),
+        until: minutes.map(|minutes| begun + minutes),
+    };
     let mut table = String::from(
         "| kills | killed | ended before | violations | cycles of recovery, median | cycles, 99 % |\n|---|---|---|---|---|---|\n",
     );
-    let mut violations = Vec::new();
-    let random = random_kills(&Colony::new(), kills);
+    let calls = kills_at_calls(extent);
+    let points = failpoints::kills(extent);
+    let are_complete = !extent.is_over();
+    let random = random_kills(extent);
     table.push_str(&random.line("at random times"));
-    violations.extend(random.violations);
-    let calls = kills_at_calls(&Colony::new(), stride);
-    let name = if stride == 1 { "at each system call".to_owned() } else { format!("at each {stride}th system call") };
-    table.push_str(&calls.line(&name));
-    violations.extend(calls.violations);
-    let _ = writeln!(table, "\nMeasured in {} min on fake nodes under `setsid`.", begun.elapsed().as_secs() / 60 + 1);
+    let each = if extent.stride == 1 { "each".to_owned() } else { format!("each {}th", extent.stride) };
+    let part = if are_complete { "" } else { ", not all commands" };
+    table.push_str(&calls.line(&format!("at {each} system call{part}")));
+    table.push_str(&points.line(&format!("at {each} failpoint, with a second one during recovery{part}")));
+    let measured = begun.elapsed().as_secs() / 60 + 1;
+    let _ = writeln!(table, "\nMeasured in {measured} min on fake nodes under `setsid`.");
     println!("{table}");
+    let violations: Vec<String> = [calls, points, random].into_iter().flat_map(|figures| figures.violations).collect();
+    println!("{}", violations.join("\n"));
     let page = fs::read_to_string(PAGE).unwrap();
     let (before, rest) = page.split_once(MARKS[0]).unwrap();
     let (_, after) = rest.split_once(MARKS[1]).unwrap();
@@ -296,7 +362,7 @@ fn page_has_figures_without_violations() {
     let rows: Vec<Vec<&str>> = figures.lines().map(|line| line.split('|').map(str::trim).collect()).collect();
     let of_kills: Vec<&Vec<&str>> =
         rows.iter().filter(|row| row.get(1).is_some_and(|name| name.starts_with("at "))).collect();
-    assert_eq!(of_kills.len(), 2, "{figures}");
+    assert!(of_kills.len() >= 2, "{figures}");
     for row in of_kills {
         assert!(row[2].parse::<usize>().is_ok_and(|killed| killed > 0) && row[4] == "0", "{row:?}");
     }

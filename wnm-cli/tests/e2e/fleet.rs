@@ -131,20 +131,33 @@ fn rollout_upgrades_the_canary_and_then_the_other_host() {
         assert!(started.elapsed() < Duration::from_secs(60), "the hosts did not read the rollout");
         std::thread::sleep(Duration::from_millis(100));
     }
-    for host in [&a, &b] {
+    let install = |host: &Host| {
         let draft = host.path(".local/bin/antnode.new");
         std::fs::copy(&program, &draft).unwrap();
         std::fs::rename(&draft, host.path(".local/bin/antnode")).unwrap();
-    }
+    };
+    // The canary is the first host that publishes the program.
+    install(&a);
+    wait_for(&a, &["rollout", "status"], |rollout| rollout["hosts"][0]["progress"] != "waiting");
+    install(&b);
     let ended = wait_for(&a, &["rollout", "status"], |rollout| rollout["phase"] == "promotable");
     assert_eq!((&ended["healthy"], &ended["waiting"]), (&1.into(), &1.into()), "{ended:#}");
     assert_eq!(wait_for_exit(&mut driver), Some(0));
     assert_eq!((versions(&a), versions(&b)), (vec!["0.4.18".to_owned(); 2], vec!["0.4.17".to_owned(); 2]));
-    let explained = b.expect(0, "explain").out;
-    assert!(explained.contains("the fleet rolls out 0.4.18: this host has no lease yet"), "{explained}");
+    let started = Instant::now();
+    while !b.expect(0, "explain").out.contains("the fleet rolls out 0.4.18: this host has no lease yet") {
+        assert!(started.elapsed() < Duration::from_secs(60), "{}", b.expect(0, "explain").out);
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let waiting = b.expect(0, "status").out;
+    assert!(waiting.contains("rollout 0.4.18: no upgrade begins, this host has no lease yet (by the fleet farm"));
+    assert_eq!(b.wnm(&["--json", "status"]).json()["valves"]["rollout"]["wait"], "no_lease");
+    let carried = &fleet(&a, 0, &["status"]).json()["rollout"];
+    assert_eq!((&carried["standing"], &carried["hosts_upgraded"]), (&"idle".into(), &1.into()), "{carried:#}");
     let completed = fleet(&a, 0, &["rollout", "promote"]).json();
     assert_eq!((&completed["phase"], &completed["healthy"]), (&"complete".into(), &2.into()));
     assert_eq!(versions(&b), vec!["0.4.18".to_owned(); 2]);
+    assert!(fleet(&a, 0, &["status"]).json()["rollout"].is_null());
     assert!(fleet(&a, 1, &["rollout", "promote"]).err.contains("the rollout of 0.4.18 has ended"));
     assert!(a.expect(0, "fleet rollout abort --release").out.contains("complete"));
 }

@@ -10,6 +10,7 @@ mod config;
 mod crash;
 mod daemon;
 mod doctor;
+mod failpoints;
 mod fleet;
 mod host;
 mod legacy;

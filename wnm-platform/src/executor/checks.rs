@@ -21,13 +21,14 @@ const NOEXEC: StatVfsMountFlags = StatVfsMountFlags::NOEXEC;
 const NOEXEC: StatVfsMountFlags = StatVfsMountFlags::empty();
 
 impl HostExecutor<'_> {
-    /// Checks process manager, ports, folder, program and volume for a new node, and creates its folders.
+    /// Checks process manager, ports, name, folder, program and volume for a new node, and creates its folders.
     pub(super) fn folder(&self, record: &ActionRecord, now: Timestamp, node: &Node) -> Performed {
         check_owner(node)?;
         self.manager.supports(node)?;
         if let Some(wait) = self.check_unused(node, now.since(record.waiting_since()))? {
             return Ok(wait);
         }
+        self.manager.check_name(node)?;
         let program = if node.manager.chooses_program() { None } else { Some(self.check_program()?) };
         let (storage, crisis) = (self.settings.storage.clone(), self.settings.crisis.0);
         self.on_volume(node, move |node| {
@@ -88,7 +89,77 @@ fn refuse_noexec(folder: &Path, flags: StatVfsMountFlags) -> Result<(), Platform
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+
+    use wnm_core::steps::{ActionId, Effect, Executor as _, Step};
+    use wnm_core::{
+        Action, FirewallKind, HostDefaults, ManagerKind, NodeId, Planned, Program, RawSettings, Reason, Scope, Settings,
+    };
+
     use super::*;
+    use crate::error::NameHolder;
+    use crate::firewall;
+    use crate::manager::{Found, Listed, ProcessManager, Service, StopSignal};
+    use crate::node_dir::tests::node_at;
+    use crate::transfer::Movers;
+
+    const SETSID: ManagerKind = ManagerKind::new(Program::Setsid, Scope::User);
+
+    /// A manager in which another service has each name.
+    struct Full;
+
+    impl ProcessManager for Full {
+        fn kind(&self) -> ManagerKind {
+            SETSID
+        }
+        fn check_name(&self, node: &Node) -> Result<(), PlatformError> {
+            let name = node.id.name();
+            Err(PlatformError::Taken { node: node.id, name, holder: NameHolder::ExternalUnit })
+        }
+        fn define(&self, _: &Node) -> Result<(), PlatformError> {
+            Ok(())
+        }
+        fn start(&self, _: &Node) -> Result<(), PlatformError> {
+            Ok(())
+        }
+        fn stop(&self, _: &Node, _: StopSignal) -> Result<(), PlatformError> {
+            Ok(())
+        }
+        fn undefine(&self, _: &Node) -> Result<(), PlatformError> {
+            Ok(())
+        }
+        fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
+            nodes.iter().map(|node| (node.id, Service::Stopped)).collect()
+        }
+        fn discover(&self, _: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
+            Ok(Vec::new())
+        }
+        fn services(&self) -> Result<Vec<Listed>, PlatformError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn addition_under_a_taken_name_makes_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = folder.path().join("node");
+        let programs = folder.path().to_owned();
+        let host = HostDefaults { cpus: 2, storage: storage.clone(), programs, manager: SETSID };
+        let mut raw = RawSettings::default();
+        raw.set("rewards_address", "faucet").unwrap();
+        let settings = Settings::new(&raw, &host).unwrap();
+        let node = Node { manager: SETSID, ..node_at(&storage.join("antnode0001")) };
+        let planned =
+            Planned { action: Action::Add { node: node.id }, reason: Reason::HeadroomToAdd { total: 0, cap: 1 } };
+        let record = ActionRecord::new(ActionId(1), planned, Timestamp::default());
+        let (firewall, movers) = (firewall::open(FirewallKind::None), Movers::default());
+        let nodes = BTreeMap::from([(node.id, node)]);
+        let mut executor = HostExecutor::new(&Full, firewall.as_ref(), &movers, &settings, &nodes);
+        let effect = executor.perform(&record, Step::Folder, Timestamp::default());
+        assert!(matches!(&effect, Effect::Failed(error) if error.message.contains("is taken")), "{effect:?}");
+        assert!(!storage.exists(), "a folder was made");
+    }
 
     #[test]
     fn volume_without_programs_is_recognised() {

@@ -128,7 +128,7 @@ impl Docker {
     }
 
     fn create(&self, node: &Node, words: Vec<String>) -> Result<(), PlatformError> {
-        let call = self.call("create").args(words);
+        let call = create::call(self.call("create"), node, words)?;
         let output = self.exec.run(&call)?;
         if output.is_success() {
             return Ok(());
@@ -166,6 +166,12 @@ impl Docker {
     }
 }
 
+/// Returns the error of a node whose name another container has.
+fn taken(node: &Node, root: Option<String>) -> PlatformError {
+    let name = format!("container {}", node.service_name());
+    PlatformError::Taken { node: node.id, name, holder: NameHolder::Container { root } }
+}
+
 impl ProcessManager for Docker {
     fn kind(&self) -> ManagerKind {
         self.kind
@@ -175,15 +181,18 @@ impl ProcessManager for Docker {
         self.try_engine()
     }
 
+    fn check_name(&self, node: &Node) -> Result<(), PlatformError> {
+        match self.container(node)? {
+            Some(container) if !container.is_of(node) => Err(taken(node, container.root)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         let words = create::words(node, &self.image, self.parent())?;
         match self.container(node)? {
             None => self.create(node, words),
-            Some(container) if !container.is_of(node) => Err(PlatformError::Taken {
-                node: node.id,
-                name: format!("container {}", node.service_name()),
-                holder: NameHolder::Container { root: container.root },
-            }),
+            Some(container) if !container.is_of(node) => Err(taken(node, container.root)),
             // A container cannot change. A running one is created again at the next definition while it is stopped.
             Some(container) if container.is_up() || words.contains(&container.digest_label()) => Ok(()),
             Some(_) => {

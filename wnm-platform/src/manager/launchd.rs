@@ -8,6 +8,7 @@ mod service;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -270,7 +271,7 @@ impl ProcessManager for Launchd {
         definition::write(node)?;
         let path = self.file(node);
         let text = Plist::of(node, &label(node), self.weights)?.to_text(&path)?;
-        if fs::read(&path).is_ok_and(|present| present == text) {
+        if fs::read(&path).is_ok_and(|present| present == text) && is_private(&path) {
             return Ok(());
         }
         for folder in [&self.folder, &node.log_dir] {
@@ -282,6 +283,19 @@ impl ProcessManager for Launchd {
         }
         // The environment of a node may contain secrets.
         node_dir::write(&path, &text, 0o600)
+    }
+
+    fn protect(&self, node: &Node) -> Result<(), PlatformError> {
+        let path = self.file(node);
+        if node.environment.is_empty() || is_private(&path) {
+            return Ok(());
+        }
+        // An adopted property list belongs to another tool until the next start of the node.
+        let ours = Plist::of(node, &label(node), self.weights)?.to_text(&path)?;
+        if fs::read(&path).is_ok_and(|present| present == ours) {
+            return node_dir::write(&path, &ours, 0o600);
+        }
+        Ok(())
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
@@ -372,6 +386,11 @@ pub(crate) fn runs_behind(options: &Options, kind: ManagerKind, node: &Node) -> 
         Scope::Sudo => &options.launch_daemons,
     };
     service::read(&folder.join(format!("{}.plist", label(node)))).is_some_and(|list| list.is_behind())
+}
+
+/// Tells whether no other user can read a file. A missing one shows nothing.
+fn is_private(path: &Path) -> bool {
+    fs::symlink_metadata(path).map_or(true, |facts| facts.mode() & 0o077 == 0)
 }
 
 fn target(domain: &str, node: &Node) -> String {

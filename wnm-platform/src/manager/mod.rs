@@ -63,6 +63,15 @@ pub trait ProcessManager: Send + Sync {
         Ok(())
     }
 
+    /// Checks that no other service has the name of a new node, before the first file of the node exists. The default is
+    /// for managers whose services have no names of their own, or whose names never meet.
+    ///
+    /// # Errors
+    /// Another service has the name, or the manager does not answer.
+    fn check_name(&self, _node: &Node) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// Writes or updates the definition of a node.
     ///
     /// # Errors

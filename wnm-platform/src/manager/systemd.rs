@@ -5,6 +5,7 @@
 
 mod claim;
 mod confined;
+mod environment;
 mod external;
 mod lingering;
 mod others;
@@ -182,6 +183,13 @@ impl Systemd {
         }
     }
 
+    /// Writes the unit of a node, and the file with its environment. The unit never names a file that is missing.
+    fn write_service(&self, node: &Node, text: &str) -> Result<(), PlatformError> {
+        environment::write(node)?;
+        self.write_unit(node, text)?;
+        if node.environment.is_empty() { environment::remove(node) } else { Ok(()) }
+    }
+
     /// Writes the unit of a node, unless it has this text.
     fn write_unit(&self, node: &Node, text: &str) -> Result<(), PlatformError> {
         let path = self.path(node);
@@ -216,6 +224,10 @@ impl ProcessManager for Systemd {
         Some(trial::run(&self.bus, &self.folder))
     }
 
+    fn check_name(&self, node: &Node) -> Result<(), PlatformError> {
+        self.check_free(node)
+    }
+
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
         self.check_free(node)?;
         let text = render::render(node, self.surroundings())?;
@@ -226,21 +238,29 @@ impl ProcessManager for Systemd {
             Scope::Sudo => self.hand_over(node)?,
             Scope::User | Scope::Zen => *self.lingers.get_or_init(|| lingering::keep(&self.bus)),
         }
-        self.write_unit(node, &text)
+        self.write_service(node, &text)
     }
 
     fn protect(&self, node: &Node) -> Result<(), PlatformError> {
-        if definition::is_protected(node) {
+        let is_protected = definition::is_protected(node);
+        if is_protected && node.environment.is_empty() {
             return Ok(());
         }
-        node_dir::ensure_protected(node)?;
-        node_dir::take_over(node)?;
         let path = self.path(node);
-        let is_marked = Unit::read(&path)?.is_some_and(|unit| unit.value("Unit", render::UUID) == Some(&node.uuid));
+        let unit = Unit::read(&path)?.filter(|unit| unit.value("Unit", render::UUID) == Some(&node.uuid));
         // An adopted unit belongs to another tool until the next start of the node.
-        if is_marked && !others::mark(&path).exists() {
+        let unit = unit.filter(|_| !others::mark(&path).exists());
+        let shows_environment = unit.as_ref().is_some_and(|unit| unit.shows(&node.environment));
+        if is_protected && !shows_environment {
+            return Ok(());
+        }
+        if !is_protected {
+            node_dir::ensure_protected(node)?;
+            node_dir::take_over(node)?;
+        }
+        if unit.is_some() {
             let text = render::render(node, self.surroundings())?;
-            self.write_unit(node, &text)?;
+            self.write_service(node, &text)?;
         }
         // Last: a node with a protected definition counts as converted.
         definition::write(node)
@@ -317,6 +337,7 @@ impl ProcessManager for Systemd {
 
     fn undefine(&self, node: &Node) -> Result<(), PlatformError> {
         definition::remove(node)?;
+        environment::remove(node)?;
         if !self.is_ours(node) {
             return Ok(());
         }

@@ -70,6 +70,16 @@ impl Leases {
         self.lease.as_ref().filter(|lease| lease.verb == RolloutVerb::Lease { rollout })
     }
 
+    /// Returns the document for all hosts of the highest generation.
+    pub(in crate::fleet) const fn order(&self) -> Option<&RolloutOrder> {
+        self.order.as_ref()
+    }
+
+    /// Returns the end of the lease of the current rollout, by the clock of the engine; None without one.
+    pub(in crate::fleet) fn lease_end(&self) -> Option<Timestamp> {
+        self.current_lease().map(|lease| lease.not_after)
+    }
+
     /// Returns the node program of the rollout in effect; None without one.
     #[must_use]
     pub fn program(&self, wall: Timestamp) -> Option<&Program> {

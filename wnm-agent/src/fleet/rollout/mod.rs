@@ -7,8 +7,9 @@
 //!
 //! - pure: [`order`] has the documents, [`lease`] the state of a host, [`plan`] the settings of a rollout, [`progress`]
 //!   its state and its next leases;
-//! - the engine: [`driver`] for the operator, and `program` for the node program of a host.
+//! - the engine: [`driver`] and [`carried`] for the operator, and `program` for the node program of a host.
 
+pub mod carried;
 pub mod driver;
 pub mod lease;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::render::valves::{ValvesNow, hold_text};
 
 /// Checks the valves. A host without holds and windows has no result.
 pub(super) fn check(valves: &ValvesNow) -> Vec<Check> {
-    let ValvesNow { now, settings, sample } = valves;
+    let ValvesNow { now, settings, sample, .. } = valves;
     let mut checks = Vec::new();
     for hold in &sample.holds {
         let hint = match hold.source {
@@ -63,7 +63,7 @@ mod tests {
                 raw.set("window", window).unwrap();
             }
             let settings = Policy::new(&raw, Some(4)).unwrap().valves;
-            let valves = ValvesNow { now: Timestamp::from_secs(1_795_000_000), settings, sample };
+            let valves = ValvesNow { now: Timestamp::from_secs(1_795_000_000), settings, sample, rollout: None };
             check(&valves).iter().map(line).collect::<String>()
         };
         let local = |seconds| ValveSample { local: vec![seconds; 2], ..ValveSample::default() };

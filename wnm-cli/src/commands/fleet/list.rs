@@ -24,7 +24,9 @@ pub(super) fn status(path: &Path, output: &Output) -> Result<Exit, CliError> {
     let mut connection = open(path)?;
     let records = connection.hosts().map_err(failed)?;
     let carried = connection.carried().map_err(failed)?;
-    let view = FleetStatusView::new(connection.operator(), &records, &carried, valves::now());
+    let now = valves::now();
+    let rollout = connection.rollout(&records, now).map_err(failed)?;
+    let view = FleetStatusView::new(connection.operator(), &records, &carried, rollout.as_ref(), now);
     output.result(&view, fleet::status)?;
     Ok(Exit::Done)
 }

@@ -56,10 +56,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Data {
     /// Reads the engine once. A failure is a part of the data.
     fn read(&self) {
-        let read = self.ask(|fleet| Ok((fleet.hosts()?, fleet.carried()?)));
+        let now = valves::now();
+        let read = self.ask(|fleet| {
+            let records = fleet.hosts()?;
+            let rollout = fleet.rollout(&records, now)?;
+            Ok((records, fleet.carried()?, rollout))
+        });
         let mut watched = lock(&self.watched);
         match read {
-            Ok((records, carried)) => watched.update(records, carried, valves::now()),
+            Ok((records, carried, rollout)) => {
+                watched.update(records, carried, now);
+                watched.rollout = rollout;
+            }
             Err(error) => {
                 if watched.problem.is_none() {
                     tracing::warn!(%error, "the engine cannot be read");
@@ -114,7 +122,13 @@ impl Data {
                     wnm_agent::fleet::operator::HostRecord { state, ..host.record }
                 });
                 let records: Vec<_> = current.collect();
-                document(&FleetStatusView::new(&self.operator, &records, &watched.carried, now))
+                document(&FleetStatusView::new(
+                    &self.operator,
+                    &records,
+                    &watched.carried,
+                    watched.rollout.as_ref(),
+                    now,
+                ))
             }
             FleetQuestion::Hosts => document(&self.snapshot().hosts.values().map(view).collect::<Vec<_>>()),
             FleetQuestion::HostsByName => {
@@ -129,7 +143,7 @@ impl Data {
             }
             FleetQuestion::Page => {
                 let watched = self.snapshot();
-                let status = FleetStatusView::new(&self.operator, &[], &watched.carried, now);
+                let status = FleetStatusView::new(&self.operator, &[], &watched.carried, watched.rollout.as_ref(), now);
                 let commands = status.command_lines();
                 let content = FleetContent { fleet: &self.operator.fleet, watched: &watched, commands: &commands, now };
                 Ok(page::fleet(&content).into_bytes())

@@ -137,7 +137,7 @@ fn problems_and_holds_are_on_top() {
     let trouble = HoldTrouble { source: HoldSource::Url, problem: "no answer in time".to_owned() };
     let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], local: Vec::new(), rollout: None };
     let settings = wnm_core::Valves::default();
-    stale.status.valves = Some(crate::render::valves::ValvesNow { now: NOW, settings, sample });
+    stale.status.valves = Some(crate::render::valves::ValvesNow { now: NOW, settings, sample, rollout: None });
     app.update(Ok(stale));
     app.update(Err("cannot read /x/wnm.db; hint: run `wnm db check`".to_owned()));
     let mut frames = vec![frame(&mut app, PLAIN, (80, 24))];

@@ -7,8 +7,10 @@ use wnm_agent::fleet::command::{Verb, one_line};
 use wnm_agent::fleet::document::HostState;
 use wnm_agent::fleet::membership::Operator;
 use wnm_agent::fleet::operator::{Carried, HostRecord};
+use wnm_agent::fleet::rollout::carried::CarriedRollout;
 use wnm_core::Timestamp;
 
+use super::carried_rollout::CarriedRolloutView;
 use super::member::until;
 use crate::json::Time;
 use crate::render::{BOLD, YELLOW, styled};
@@ -39,6 +41,8 @@ pub(crate) struct FleetStatusView {
     versions: BTreeMap<String, u64>,
     /// The commands that the engine carries.
     commands: Vec<CarriedView>,
+    /// The rollout that the engine carries; null without one in effect.
+    rollout: Option<CarriedRolloutView>,
 }
 
 /// A command that the engine carries.
@@ -93,7 +97,13 @@ impl From<&Carried> for CarriedView {
 }
 
 impl FleetStatusView {
-    pub(crate) fn new(operator: &Operator, records: &[HostRecord], carried: &[Carried], now: Timestamp) -> Self {
+    pub(crate) fn new(
+        operator: &Operator,
+        records: &[HostRecord],
+        carried: &[Carried],
+        rollout: Option<&CarriedRollout>,
+        now: Timestamp,
+    ) -> Self {
         let states: Vec<&HostState> = records.iter().filter_map(HostRecord::state).collect();
         let has_problem = |record: &&HostRecord| match &record.state {
             Some(Ok(state)) => state.problem.is_some() || state.failure.is_some(),
@@ -124,14 +134,17 @@ impl FleetStatusView {
             nodes: sum(|state| &state.nodes),
             versions: sum(|state| &state.versions),
             commands: carried.iter().filter(is_current).map(Into::into).collect(),
+            rollout: rollout.filter(|rollout| rollout.until > now).map(CarriedRolloutView::from),
         }
     }
 }
 
 impl FleetStatusView {
-    /// Returns the commands that the engine carries, a sentence each.
+    /// Returns the commands and the rollout that the engine carries, a sentence each.
     pub(crate) fn command_lines(&self) -> Vec<String> {
-        self.commands.iter().map(|command| anstream::adapter::strip_str(&command.line()).to_string()).collect()
+        let commands = self.commands.iter().map(CarriedView::line);
+        let rollout = self.rollout.iter().map(|rollout| format!("rollout of {}", rollout.line()));
+        commands.chain(rollout).map(|line| anstream::adapter::strip_str(&line).to_string()).collect()
     }
 }
 
@@ -155,6 +168,7 @@ pub(crate) fn status(view: &FleetStatusView) -> String {
         ("versions", counts(&view.versions)),
     ];
     lines.extend(view.commands.iter().map(|command| ("command", command.line())));
+    lines.extend(view.rollout.iter().map(|rollout| ("rollout", rollout.line())));
     lines.iter().map(|(name, text)| format!("{}  {text}\n", styled(BOLD, format!("{name:<8}")))).collect()
 }
 

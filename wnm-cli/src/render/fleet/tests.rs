@@ -9,6 +9,8 @@ use wnm_agent::fleet::document::{HostEvents, HostState, NodeRow};
 use wnm_agent::fleet::membership::{Login, Membership, Operator, Plaintext};
 use wnm_agent::fleet::name::Name;
 use wnm_agent::fleet::operator::{Carried, HostRecord};
+use wnm_agent::fleet::rollout::carried::{CarriedRollout, CarriedStanding};
+use wnm_agent::fleet::rollout::order::Program;
 use wnm_agent::fleet::rollout::progress::{Failure, Progress, Rollout};
 use wnm_agent::fleet::signature::PublicKey;
 use wnm_core::{EngineUrl, Timestamp};
@@ -125,11 +127,34 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn state_of_the_fleet() {
-    let view = FleetStatusView::new(&operator(), &records(), &carried(), NOW);
+    let view = FleetStatusView::new(&operator(), &records(), &carried(), None, NOW);
     insta::assert_snapshot!(plain(&status(&view)));
     let ended = NOW.after(Duration::from_secs(7_200));
-    let empty = FleetStatusView::new(&operator(), &[], &carried()[..3], ended);
+    let empty = FleetStatusView::new(&operator(), &[], &carried()[..3], None, ended);
     insta::assert_snapshot!(plain(&status(&empty)));
+}
+
+#[test]
+fn state_of_the_fleet_has_its_rollout() {
+    let aborted = CarriedStanding::Aborted { reason: "nodes lose peers".to_owned() };
+    let lines = [CarriedStanding::Driven, CarriedStanding::Idle, aborted].map(|standing| {
+        let rollout = CarriedRollout {
+            program: Program { version: "0.4.18".parse().unwrap(), sha256: "ab".repeat(32).parse().unwrap() },
+            generation: 7,
+            issued: NOW,
+            until: NOW.after(Duration::from_secs(7_200)),
+            standing,
+            obeying: 4,
+            leased: 1,
+            upgraded: 3,
+        };
+        let view = |now| FleetStatusView::new(&operator(), &records(), &[], Some(&rollout), now);
+        assert!(view(rollout.until).command_lines().is_empty());
+        let json = serde_json::to_value(view(NOW)).unwrap();
+        let page = plain(&status(&view(NOW)));
+        format!("{}{}", page.lines().last().unwrap_or_default(), json["rollout"])
+    });
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]

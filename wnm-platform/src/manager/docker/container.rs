@@ -144,6 +144,17 @@ impl Container {
         self.root.clone().or_else(given)
     }
 
+    /// Returns a node with the values of its variables, of which the label has only the names.
+    fn with_values(&self, mut node: Node) -> Node {
+        for (name, value) in &mut node.environment {
+            let mut pairs = self.environment.iter().flatten().filter_map(|pair| pair.split_once('='));
+            if let Some((_, of_container)) = pairs.rfind(|(of, _)| *of == name.as_str()) {
+                of_container.clone_into(value);
+            }
+        }
+        node
+    }
+
     /// Returns the node of the container.
     ///
     /// # Errors
@@ -156,6 +167,7 @@ impl Container {
     ) -> Result<Described, String> {
         if let Some(definition) = &self.definition {
             let node = serde_json::from_str(definition).ok().filter(|node| definition::is_of(node, folder));
+            let node = node.map(|node| self.with_values(node));
             return node
                 .map(Described::from)
                 .ok_or_else(|| format!("container {} belongs to another folder", self.name));

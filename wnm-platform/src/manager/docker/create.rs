@@ -10,7 +10,7 @@ use wnm_core::Node;
 
 use super::super::adopt;
 use crate::error::{FileOperation, PlatformError, not_serialized};
-use crate::exec::Call;
+use crate::exec::{Call, Environment};
 
 /// The arguments of every container: restart after an exit, because nodes exit to upgrade themselves; no capabilities;
 /// at most 30 MB of logs.
@@ -54,7 +54,11 @@ pub(super) const DEFINITION: &str = "wnm.definition";
 /// The label of the digest of all arguments, which detects changes.
 pub(super) const DIGEST: &str = "wnm.digest";
 
-/// Returns the arguments after `docker container create`.
+/// The beginnings of the names of variables that the client of docker or podman itself obeys.
+const OF_THE_CLIENT: [&str; 10] =
+    ["HOME", "PATH", "LD_", "TMPDIR", "XDG_", "DOCKER_", "BUILDKIT_", "CONTAINER", "PODMAN_", "STORAGE_"];
+
+/// Returns the arguments after `docker container create`, with the values of all variables, as the digest covers them.
 pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Vec<String>, PlatformError> {
     let root = adopt::text(&node.root_dir)?;
     // The node runs as the owner of its folder, so that it can write there without capabilities.
@@ -84,6 +88,38 @@ pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Ve
     let digest = digest(&words);
     words.insert(1, digest_label(&digest));
     Ok(words)
+}
+
+/// Returns the call that creates the container of a node, without the values of its variables: any user of the host may
+/// read the arguments of a process. The client takes the values from its own environment, except for variables that it
+/// obeys itself.
+///
+/// # Errors
+/// The definition cannot be written as text.
+pub(super) fn call(call: Call, node: &Node, words: Vec<String>) -> Result<Call, PlatformError> {
+    let is_hidden = |name: &str| !OF_THE_CLIENT.iter().any(|start| name.to_uppercase().starts_with(start));
+    let hidden: Vec<(String, String)> = node.environment.iter().filter(|(name, _)| is_hidden(name)).cloned().collect();
+    let mut shown = node.clone();
+    for (name, value) in &mut shown.environment {
+        if is_hidden(name) {
+            value.clear();
+        }
+    }
+    let definition = serde_json::to_string(&shown).map_err(|error| not_serialized(&node.root_dir, error))?;
+    let label = format!("--label={DEFINITION}=");
+    let words = words.into_iter().map(|word| {
+        if word.starts_with(&label) {
+            return format!("{label}{definition}");
+        }
+        let pair = word.strip_prefix("--env=").and_then(|pair| pair.split_once('='));
+        match pair.filter(|(name, _)| hidden.iter().any(|(of, _)| of == name)) {
+            Some((name, _)) => format!("--env={name}"),
+            None => word,
+        }
+    });
+    let mut call = call.args(words);
+    call.environment = Environment::Inherited(hidden);
+    Ok(call)
 }
 
 /// Returns the arguments that run a program of a node in a container of its own, which reads only that program. None for

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use wnm_core::{Program, Scope};
 
 use super::*;
-use crate::exec::Output;
+use crate::exec::{Environment, Output};
 use crate::node_dir::tests::node_at;
 
 const KIND: ManagerKind = ManagerKind::new(Program::Docker, Scope::User);
@@ -220,9 +220,10 @@ fn container_of_another_colony_is_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let node = node_at(folder.path());
     let other = || Output::success(line(&node.id.name(), "exited", 0, 0, "/another"));
-    let (docker, asked) = scripted(vec![other(), other(), other()]);
+    let (docker, asked) = scripted(vec![other(), other(), other(), other()]);
     let error = docker.define(&node).unwrap_err().to_string();
     assert!(error.ends_with("is taken by the container of the node at /another"), "{error}");
+    assert_eq!(docker.check_name(&node).unwrap_err().to_string(), error);
     docker.stop(&node, StopSignal::Kill).unwrap();
     docker.undefine(&node).unwrap();
     assert!(asked.lock().unwrap().iter().all(|call| call.starts_with("container inspect ")));
@@ -245,6 +246,33 @@ fn create_arguments() {
     };
     let shown: Vec<_> = words.iter().filter(is_shown).map(|word| word.replace(place, "/s")).collect();
     insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
+fn values_of_variables_are_in_no_argument_and_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let environment = vec![pair("API_KEY", "s3cr=t"), pair("EMPTY", ""), pair("PATH", "/opt")];
+    let node = Node { environment, manager: KIND, ..node_at(folder.path()) };
+    let words = create::words(&node, "image:tag", None).unwrap();
+    let call = create::call(Call::new("docker"), &node, words.clone()).unwrap();
+    assert!(words.iter().any(|word| word == "--env=API_KEY=s3cr=t"), "the digest covers the values");
+    let line: Vec<_> = call.arguments.iter().map(|word| word.to_str().unwrap()).collect();
+    assert!(line.contains(&"--env=API_KEY") && line.contains(&"--env=EMPTY") && line.contains(&"--env=PATH=/opt"));
+    assert!(line.iter().all(|word| !word.contains("s3cr=t")), "{line:?}");
+    let hidden = vec![pair("API_KEY", "s3cr=t"), pair("EMPTY", "")];
+    assert_eq!(call.environment, Environment::Inherited(hidden));
+    assert_eq!(line.len(), words.len());
+
+    // The engine shows the values to users who may command it, and the definition is complete again.
+    let label = line.iter().find_map(|word| word.strip_prefix("--label=wnm.definition=")).unwrap();
+    let shown = serde_json::json!({
+        "name": "/antnode0001", "status": "exited", "pid": 0, "code": 0, "definition": label,
+        "environment": ["PATH=/opt", "HOME=/root", "API_KEY=s3cr=t", "EMPTY="],
+    });
+    let container = super::container::read(&shown.to_string()).pop().unwrap();
+    let here = Folder { path: folder.path().to_owned(), marker: None, flavor: None };
+    assert_eq!(container.node(KIND, &here, None).unwrap().node, node);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, Scope};
 
+use super::environment;
 use super::unit::{WordContext, bare, command_line, quote};
 use super::version::{StandardError, Version};
 use crate::error::{PlatformError, Refusal};
@@ -72,8 +73,8 @@ pub(super) fn render(node: &Node, surroundings: Surroundings<'_>) -> Result<Stri
         // The user `ant` has no home folder, so programs that look for one get a writable folder.
         text.set("Environment", quote(&format!("HOME={}", node.root_dir.display()), WordContext::Other));
     }
-    for (name, value) in &node.environment {
-        text.set("Environment", quote(&format!("{name}={value}"), WordContext::Other));
+    if let Some(file) = environment::setting(node)? {
+        text.set("EnvironmentFile", file);
     }
     text.set("Restart", "always");
     text.set("RestartSec", 5);

@@ -307,6 +307,7 @@ fn masked_or_external_unit_is_not_overwritten() {
         fs::write(&path, text).unwrap();
         let error = fake.systemd.define(&node).unwrap_err().to_string();
         assert!(error.contains(found) && error.contains("node 0001"), "{error}");
+        assert_eq!(fake.systemd.check_name(&node).unwrap_err().to_string(), error);
         // It is not stopped or removed in the name of the node either.
         fake.systemd.stop(&node, StopSignal::Kill).unwrap();
         fake.systemd.undefine(&node).unwrap();
@@ -315,6 +316,7 @@ fn masked_or_external_unit_is_not_overwritten() {
     assert_eq!(fake.asked(), Vec::<String>::new());
     // The unit of a node whose folder no longer exists may be replaced.
     fs::write(&path, "[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /gone/antnode0001\n").unwrap();
+    fake.systemd.check_name(&node).unwrap();
     fake.systemd.define(&node).unwrap();
 }
 
@@ -560,6 +562,76 @@ fn conversion_that_was_cut_at_any_step_is_completed() {
             assert_eq!(fs::read_to_string(&node.binary).unwrap(), "program");
             assert!(crate::manager::unprotected(&[&node]).is_empty());
         }
+    }
+}
+
+/// The variables of a node with a secret, and the secret.
+fn secret() -> (Vec<(String, String)>, &'static str) {
+    let pairs = [("API_KEY", "s3cr$t \"x\""), ("RUST_LOG", "info")];
+    (pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(), "s3cr")
+}
+
+#[test]
+fn environment_is_only_in_a_private_file() {
+    for scope in [Scope::Sudo, Scope::User] {
+        let fake = FakeSystemd::new(scope, Rights::Own, calm);
+        let (environment, secret) = secret();
+        let node = Node { environment, ..fake.node() };
+        // The user of the nodes does not exist on each test host.
+        let text = render::render(&node, fake.systemd.surroundings()).unwrap();
+        fake.systemd.write_service(&node, &text).unwrap();
+        assert!(!text.contains(secret) && !text.contains("RUST_LOG"), "{text}");
+        let file = environment::file(&node).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        let unit = Unit::read(&fake.systemd.path(&node)).unwrap().unwrap();
+        let mut read = unit.environment().unwrap();
+        read.retain(|(name, _)| name != "HOME");
+        assert_eq!(read, node.environment);
+        assert!(!unit.shows(&node.environment));
+        // A node that has no environment any more.
+        let plain = Node { environment: Vec::new(), ..node };
+        let text = render::render(&plain, fake.systemd.surroundings()).unwrap();
+        fake.systemd.write_service(&plain, &text).unwrap();
+        assert!(!text.contains("EnvironmentFile") && !file.exists());
+    }
+}
+
+#[test]
+fn units_that_show_an_environment_are_converted() {
+    for scope in [Scope::Sudo, Scope::User] {
+        let fake = FakeSystemd::new(scope, Rights::Own, calm);
+        let (environment, secret) = secret();
+        let mut node = Node { environment, ..fake.node() };
+        node.binary = node.root_dir.join("antnode");
+        fs::write(&node.binary, "program").unwrap();
+        definition::write(&node).unwrap();
+        let unit = fake.systemd.path(&node);
+        fs::create_dir_all(unit.parent().unwrap()).unwrap();
+        let old = format!(
+            "[Unit]\nX-Wnm-Uuid={}\n[Service]\nExecStart=/old\nEnvironment=\"API_KEY=s3cr$t \\\"x\\\"\"\n",
+            node.uuid
+        );
+        let file = environment::file(&node).unwrap();
+        // Cut before the file, and between the file and the unit.
+        for has_file in [false, true] {
+            fs::write(&unit, &old).unwrap();
+            if has_file {
+                fs::write(&file, "half").unwrap();
+            }
+            fake.systemd.protect(&node).unwrap();
+            let text = fs::read_to_string(&unit).unwrap();
+            assert!(text.contains("EnvironmentFile=") && !text.contains(secret), "{text}");
+            assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+            assert!(fake.systemd.dirty.load(Ordering::Relaxed), "systemd reads the unit anew");
+            let written = fs::metadata(&unit).unwrap().ino();
+            fake.systemd.protect(&node).unwrap();
+            assert_eq!(fs::metadata(&unit).unwrap().ino(), written);
+        }
+        // A unit of another tool stays until the next start of the node.
+        let foreign = old.replace(&node.uuid, "another");
+        fs::write(&unit, &foreign).unwrap();
+        fake.systemd.protect(&node).unwrap();
+        assert_eq!(fs::read_to_string(&unit).unwrap(), foreign);
     }
 }
 

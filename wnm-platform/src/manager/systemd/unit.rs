@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::environment;
 use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
 
@@ -237,17 +238,26 @@ impl Unit {
         Some(words)
     }
 
-    /// Returns the variables that the unit sets. None when it uses `EnvironmentFile=` or a specifier.
+    /// Tells whether the unit has one of these variables where any user can read it.
+    pub(super) fn shows(&self, environment: &[(String, String)]) -> bool {
+        let words = self.values("Service", "Environment").filter_map(|value| split(value, WordContext::Other));
+        let shown: Vec<String> = words.flatten().collect();
+        environment.iter().any(|(name, value)| shown.contains(&format!("{name}={value}")))
+    }
+
+    /// Returns the variables that the unit sets. None when it uses a specifier, or an `EnvironmentFile=` of another program.
     pub(super) fn environment(&self) -> Option<Vec<(String, String)>> {
-        if self.value("Service", "EnvironmentFile").is_some() {
-            return None;
-        }
         let mut pairs = Vec::new();
         for value in self.values("Service", "Environment") {
             for word in split(value, WordContext::Other)? {
                 let (name, value) = word.split_once('=')?;
                 pairs.push((name.to_owned(), value.to_owned()));
             }
+        }
+        for file in self.values("Service", "EnvironmentFile") {
+            let of_file = environment::read(file)?;
+            pairs.retain(|(name, _)| !of_file.iter().any(|(other, _)| other == name));
+            pairs.extend(of_file);
         }
         Some(pairs)
     }
