@@ -110,9 +110,11 @@ impl Systemd {
 
     /// Returns the state of a node whose main process is not in `/proc`.
     ///
-    /// Mounted with `hidepid=2`, `/proc` hides the processes of other users. The control groups show them.
+    /// Mounted with `hidepid=2`, `/proc` hides the processes of other users. The control groups show them. They also
+    /// show a process for a moment after its end, so they count only where `/proc` hides.
     fn hidden_service(&self, node: &Node, shown: &UnitStatus, pid: u32) -> Service {
-        if shown.active == "active" && self.is_ours(node) && is_in_group(pid, &shown.group) {
+        let is_hidden = || self.processes.hides_others() && is_in_group(pid, &shown.group);
+        if shown.active == "active" && self.is_ours(node) && is_hidden() {
             Service::Running(self.processes.hidden(pid, shown.started_micros))
         } else {
             Service::Unknown(format!("systemd names process {pid}, which does not exist"))
@@ -122,7 +124,10 @@ impl Systemd {
     /// Returns the state of a node from the properties of its unit.
     fn service_of(&self, node: &Node, shown: &UnitStatus) -> Service {
         if let Some(pid) = shown.pid {
-            match self.processes.facts(pid).filter(|facts| facts.life == Liveness::Alive) {
+            match self.processes.facts(pid) {
+                Some(facts) if facts.life == Liveness::Ended => {
+                    return Service::Unknown(format!("process {pid} ended a moment ago"));
+                }
                 Some(facts) if facts.is_on_folder_of(node) => return Service::Running(self.processes.identity(&facts)),
                 Some(_) if shown.active == "activating" => {}
                 // A unit of the same name that runs another program is not this node.

@@ -9,6 +9,7 @@ use super::others::holders_in;
 use super::*;
 use crate::exec::{Call, Output};
 use crate::node_dir::tests::node_at;
+use crate::observe::process::Liveness;
 
 /// A fake systemd: a folder for its units, and the log of the calls it received.
 struct FakeSystemd {
@@ -223,6 +224,24 @@ fn hanging_systemctl_is_not_called_again_for_a_minute() {
     assert!(fake.systemd.stop(&node, StopSignal::Term).is_err());
     assert!(fs::symlink_metadata(&wanted).is_ok(), "it runs on, and is to come back after a reboot");
     assert_eq!(fake.asked().len(), 1);
+}
+
+/// systemd names the main process of an active unit for a moment after its end.
+#[test]
+fn process_that_has_ended_is_not_running() {
+    let mut ended = std::process::Command::new("true").spawn().unwrap();
+    let pid = ended.id();
+    while Processes::of_host().facts(pid).is_some_and(|facts| facts.life == Liveness::Alive) {
+        std::thread::yield_now();
+    }
+    let shown = format!(
+        "Id=antnode0001.service\nActiveState=active\nSubState=running\nMainPID={pid}\nControlGroup={}\n",
+        fs::read_to_string("/proc/self/cgroup").unwrap().rsplit(':').next().unwrap().trim()
+    );
+    let fake = user(move |line| if line.contains(" show ") { Ok(Output::success(&*shown)) } else { calm(line) });
+    fake.systemd.define(&fake.node()).unwrap();
+    assert!(reason(fake.survey()).contains("ended a moment ago"));
+    ended.wait().unwrap();
 }
 
 #[test]
