@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use wnm_core::Program;
+use wnm_core::{Program, Upnp};
 
 use super::*;
 use crate::exec::Output;
@@ -209,4 +209,60 @@ fn recorded_nodes_are_discovered() {
     assert_eq!((antctl.services().unwrap().len(), antctl.highest_number().unwrap()), (3, Some(3)));
     assert_eq!(found[0].node.as_ref().unwrap().node.wallet, wnm_core::FAUCET);
     assert!(calls.lock().unwrap().is_empty());
+}
+
+/// A registry of one node of antctl 0.14.2 with these values in place of those of an ordinary entry.
+fn registry_of(root: &Path, changes: &[(&str, serde_json::Value)]) -> Vec<u8> {
+    let mut registry: serde_json::Value = serde_json::from_str(RECORDED).unwrap();
+    let nodes = registry["nodes"].as_array_mut().unwrap();
+    nodes.truncate(1);
+    let entry = nodes[0].as_object_mut().unwrap();
+    entry.insert("data_dir_path".to_owned(), root.to_str().unwrap().into());
+    entry.insert("status".to_owned(), "Stopped".into());
+    for (key, value) in changes {
+        entry.insert((*key).to_owned(), value.clone());
+    }
+    registry["environment_variables"] = serde_json::json!([["ANT_LOG", "v"]]);
+    serde_json::to_vec(&registry).unwrap()
+}
+
+#[test]
+fn entries_with_every_setting_or_hardly_one_are_adopted() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("antnode1");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("secret-key"), [1; 32]).unwrap();
+    let adopted = |changes: &[(&str, serde_json::Value)]| {
+        fs::write(folder.path().join("node_registry.json"), registry_of(&root, changes)).unwrap();
+        let (antctl, _) = scripted(folder.path(), |_| ());
+        let mut found = antctl.discover(&[folder.path().to_owned()]).unwrap();
+        found.remove(0).node.unwrap().node
+    };
+    let peer = "/ip4/203.0.113.7/udp/12000/quic-v1/p2p/12D3KooWA87LdBGDmDx8csNfv4zth8a5tbFw4og3M3p9xVKCRCA6";
+    let full = adopted(&[
+        ("alpha", true.into()),
+        ("relay", true.into()),
+        ("no_upnp", true.into()),
+        ("log_format", "Json".into()),
+        ("max_log_files", 5.into()),
+        ("network_id", 2.into()),
+        ("node_ip", "192.168.1.7".into()),
+        ("environment_variables", serde_json::json!([["ANT_LOG", "all"]])),
+        (
+            "initial_peers_config",
+            serde_json::json!({
+                "first": false, "addrs": [peer], "network_contacts_url": [], "local": false, "ignore_cache": true,
+                "bootstrap_cache_dir": null
+            }),
+        ),
+    ]);
+    assert_eq!(
+        full.arguments.join(" "),
+        format!("--ignore-cache --alpha --relay --peer {peer} --network-id 2 --ip 192.168.1.7 --log-format json")
+    );
+    assert_eq!((full.environment, full.upnp), (vec![("ANT_LOG".to_owned(), "all".to_owned())], Upnp::Off));
+
+    let plain = adopted(&[("metrics_port", serde_json::Value::Null), ("node_port", 41235.into())]);
+    assert_eq!(plain.ports, Ports { node: 41235, metrics: None, rpc: Some(30001) });
+    assert_eq!((plain.arguments, plain.environment[0].1.as_str()), (Vec::new(), "v"));
 }

@@ -378,6 +378,30 @@ fn external_unit_is_discovered() {
 }
 
 #[test]
+fn unit_that_a_script_has_written_over_several_lines_is_adopted() {
+    let fake = user(calm);
+    let units = fake.systemd.path(&fake.node()).parent().unwrap().to_owned();
+    let root = fake.folder.path().join(".ant-node/node-1");
+    fs::create_dir_all(&units).unwrap();
+    fs::create_dir_all(&root).unwrap();
+    fs::write(root.join("node_identity.key"), [7; 32]).unwrap();
+    let at = root.display();
+    let text = format!(
+        "[Unit]\nDescription=Node 1\nAfter=network-online.target\n\n[Service]\nType=simple\nExecStart={at}/ant-node \\\n    \
+         --root-dir {at} \\\n    --port 12000 \\\n    --rewards-address {} \\\n    --upgrade-channel stable \\\n    \
+         --stop-on-upgrade \\\n    --enable-logging \\\n    --log-level info \\\n    --log-dir /srv/logs-ram/node-1 \\\n    \
+         --log-max-files 7\nRestart=on-failure\nRestartSec=10s\n\n[Install]\nWantedBy=default.target\n",
+        wnm_core::FAUCET
+    );
+    fs::write(units.join("ant-node-1.service"), text).unwrap();
+    let found = fake.systemd.discover(&[fake.folder.path().join(".ant-node")]).unwrap();
+    let [Found { node: Ok(Described { node, unknown_arguments, .. }), .. }] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((&node.flavor, node.ports.node, node.service_name().as_str()), (&Flavor::AntNode, 12000, "ant-node-1"));
+    assert_eq!(node.log_dir, Path::new("/srv/logs-ram/node-1"));
+    assert!(unknown_arguments.is_empty(), "{unknown_arguments:?}");
+}
+
+#[test]
 fn units_of_other_tools_are_found_by_any_name() {
     let fake = user(calm);
     let units = fake.systemd.path(&fake.node()).parent().unwrap().to_owned();
