@@ -1,6 +1,7 @@
 //! Creating, opening and restoring a database.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -24,16 +25,7 @@ impl Store {
     /// # Errors
     /// A file exists at the path, or the folder cannot be written.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
-        let taken = || StoreError::AlreadyInitialised { path: path.to_path_buf() };
-        if Self::exists(path) {
-            file::inspect(path)?;
-            return Err(taken());
-        }
-        let folder = file::folder(path);
-        fs::create_dir_all(folder).map_err(file_error(FileOperation::CreateFolder, folder))?;
-        let path = file::resolved(path);
-        file::set_orphans_aside(&path)?;
-        copies::set_aside(&path)?;
+        let path = vacant(path)?;
         let draft = suffixed(&path, &format!(".new-{}", std::process::id()));
         file::remove_if_there(&draft)?;
         file::create_private(&draft)?;
@@ -41,7 +33,7 @@ impl Store {
             .and_then(|mut db| schema::install(&mut db))
             .map_err(|error| error.at(&path))
             .and_then(|()| match file::publish(&draft, &path) {
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(taken()),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(taken(&path)),
                 other => other.map_err(file_error(FileOperation::Write, &path)),
             });
         if made.is_err() {
@@ -51,6 +43,33 @@ impl Store {
         made?;
         file::sync_folder(&path)?;
         Self::open(&path)
+    }
+
+    /// Creates a database with its first content, and opens it. The caller holds the lock of the database.
+    ///
+    /// The content is written to a draft, so that after a crash the database either does not exist or has all of it.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create) and of `fill`.
+    pub fn create_with<E: From<StoreError>>(
+        path: &Path,
+        fill: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let path = vacant(path)?;
+        let folder = suffixed(&path, ".draft");
+        // Of an attempt that was cut.
+        let _ = fs::remove_dir_all(&folder);
+        let private = fs::DirBuilder::new().mode(0o700).create(&folder);
+        private.map_err(file_error(FileOperation::CreateDraft, file::folder(&path)))?;
+        let filled = Self::create(&folder.join("wnm.db")).map_err(E::from).and_then(|mut draft| {
+            fill(&mut draft)?;
+            draft.backup(&path)?;
+            Ok(draft.purge()?)
+        });
+        // The result matters more than a draft that is left behind.
+        let _ = fs::remove_dir_all(&folder);
+        filled?;
+        Ok(Self::open(&path)?)
     }
 
     /// Opens a database for writing. Checks its pages, and migrates an older version after copying the file.
@@ -118,6 +137,25 @@ impl Store {
         file::sync_folder(&path)?;
         Ok(aside)
     }
+}
+
+fn taken(path: &Path) -> StoreError {
+    StoreError::AlreadyInitialised { path: path.to_path_buf() }
+}
+
+/// Returns the resolved path of a new database, in a folder that exists. Files that an earlier database left there are
+/// set aside.
+fn vacant(path: &Path) -> Result<PathBuf, StoreError> {
+    if Store::exists(path) {
+        file::inspect(path)?;
+        return Err(taken(path));
+    }
+    let folder = file::folder(path);
+    fs::create_dir_all(folder).map_err(file_error(FileOperation::CreateFolder, folder))?;
+    let path = file::resolved(path);
+    file::set_orphans_aside(&path)?;
+    copies::set_aside(&path)?;
+    Ok(path)
 }
 
 /// Moves the write-ahead log of a database into its file, as far as possible, before the file gets another name: SQLite
@@ -245,6 +283,25 @@ mod tests {
         let db = connect_immutable(&path).unwrap();
         assert_eq!(schema::version(&db, &path, MIGRATIONS).unwrap() as usize, MIGRATIONS.len());
         assert!(!suffixed(&path, "-shm").exists() && !suffixed(&path, "-wal").exists());
+    }
+
+    #[test]
+    fn database_has_its_first_content_or_does_not_exist() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wnm.db");
+        let raw = wnm_core::RawSettings { node_cap: Some(7), ..wnm_core::RawSettings::default() };
+        // Of an attempt that was cut.
+        fs::create_dir(folder.path().join("wnm.db.draft")).unwrap();
+        let failed = Store::create_with(&path, |store| {
+            store.save_settings(&raw)?;
+            assert!(!path.exists(), "it is not published yet");
+            Err(taken(&path))
+        });
+        assert!(matches!(failed, Err(StoreError::AlreadyInitialised { .. })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let store = Store::create_with::<StoreError>(&path, |store| store.save_settings(&raw)).unwrap();
+        assert_eq!(store.settings().unwrap().node_cap, Some(7));
+        assert!(!folder.path().join("wnm.db.draft").exists());
     }
 
     #[test]

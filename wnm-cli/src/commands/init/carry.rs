@@ -1,10 +1,10 @@
 //! Stores the colony of another tool, or shows a preview of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wnm_core::{Node, NodeSample, NodeState, Preset, Settings, Version};
 use wnm_platform::{Platform, places, volume};
-use wnm_store::{FileOperation, Store, StoreError};
+use wnm_store::Store;
 
 use crate::args::Init;
 use crate::context;
@@ -57,24 +57,16 @@ fn last_sample(taken: &ImportedNode) -> NodeSample {
     }
 }
 
-/// Writes the database under a draft name first, so that it either does not exist or is complete.
+/// Writes the database, which afterwards either does not exist or is complete.
 fn store(db: &Path, takeover: &Takeover, settings: &Settings) -> Result<(), CliError> {
     let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
-    let folder =
-        db.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned);
-    let make = |source| StoreError::File { operation: FileOperation::CreateDraft, path: folder.clone(), source };
-    std::fs::create_dir_all(&folder).map_err(make)?;
-    let draft = tempfile::Builder::new().prefix(".wnm-init-").tempdir_in(&folder).map_err(make)?;
-    let mut store = Store::create(&draft.path().join("wnm.db"))?;
-    store.save_settings(&takeover.settings)?;
     let nodes: Vec<(Node, NodeState)> =
         takeover.nodes.iter().map(|taken| (taken.node.clone(), taken.state.clone())).collect();
-    store.insert_nodes(&nodes)?;
-    store.save_volumes(volume::identify(&settings.storage, nodes.iter().map(|(node, _)| node)))?;
-    store.insert_samples(&takeover.nodes.iter().map(|taken| (taken.node.id, last_sample(taken))).collect())?;
-    store.backup(db)?;
-    drop(store);
-    // Opened once, so that an error appears now and not in the first cycle.
-    Store::open(db)?;
+    Store::create_with(db, |store| {
+        store.save_settings(&takeover.settings)?;
+        store.insert_nodes(&nodes)?;
+        store.save_volumes(volume::identify(&settings.storage, nodes.iter().map(|(node, _)| node)))?;
+        store.insert_samples(&takeover.nodes.iter().map(|taken| (taken.node.id, last_sample(taken))).collect())
+    })?;
     Ok(())
 }

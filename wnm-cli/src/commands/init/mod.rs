@@ -99,9 +99,11 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         places::check_storage(&settings.storage)?;
         check_unowned(&settings.storage)?;
         let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
-        let mut store = Store::create(db)?;
-        store.save_settings(&config::with_fixed(flags, &settings)?)?;
-        store.save_volumes(volume::identify(&settings.storage, []))?;
+        let stored = config::with_fixed(flags, &settings)?;
+        Store::create_with(db, |store| {
+            store.save_settings(&stored)?;
+            store.save_volumes(volume::identify(&settings.storage, []))
+        })?;
     }
     let created = created(db, &settings, version);
     output.result(&created, page)?;
