@@ -388,7 +388,9 @@ mod tests {
 
     #[test]
     fn output_exit_code_and_place_are_those_of_the_client() {
-        let fixture = shell("pwd; nice; echo e >&2; echo \"key:$SECRET_KEY\"; exit 7");
+        // The priority is set after the start.
+        let fixture =
+            shell("pwd; until [ $(nice) = 19 ]; do :; done; nice; echo e >&2; echo \"key:$SECRET_KEY\"; exit 7");
         let finished = run(&fixture);
         let folder = fixture.call.folder.canonicalize().unwrap();
         assert_eq!(finished.end, ClientEnd::Exited(7));
