@@ -280,7 +280,7 @@ pub struct CaseNode {
     /// Disk space of the node's folder, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_bytes: Option<u64>,
-    /// The storage folder of the node, one of [`CaseMetrics::volumes`]; the first one when absent.
+    /// The storage folder of the node, one of those in `metrics.volumes`; the first one when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume: Option<PathBuf>,
 }
