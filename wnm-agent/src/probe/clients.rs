@@ -1,5 +1,7 @@
 //! The clients of this host: each run on a thread of its own, in a folder of its own that is removed with it.
 
+mod cut;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -103,6 +105,7 @@ pub struct ClientThreads {
     stops: BTreeMap<RunId, Arc<AtomicBool>>,
     sender: Sender<Finished>,
     receiver: Receiver<Finished>,
+    cut: Vec<ProbeRun>,
 }
 
 impl ClientThreads {
@@ -113,6 +116,7 @@ impl ClientThreads {
     /// The folder cannot be created or emptied.
     pub fn new(program: ClientProgram, payment: Option<Payment>, scratch: &Path) -> io::Result<Self> {
         end_leftovers(scratch);
+        let cut = cut::left(scratch);
         match fs::remove_dir_all(scratch) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -121,7 +125,14 @@ impl ClientThreads {
         // Two names of one folder would hide leftovers from the next start.
         let scratch = scratch.canonicalize()?;
         let (sender, receiver) = channel();
-        Ok(Self { surroundings: Surroundings { program, payment, scratch }, stops: BTreeMap::new(), sender, receiver })
+        let surroundings = Surroundings { program, payment, scratch };
+        Ok(Self { surroundings, stops: BTreeMap::new(), sender, receiver, cut })
+    }
+
+    /// Returns the runs that were running when an earlier wnm was killed, once.
+    #[must_use]
+    pub fn take_cut(&mut self) -> Vec<ProbeRun> {
+        std::mem::take(&mut self.cut)
     }
 
     /// Returns the program.
@@ -223,14 +234,7 @@ fn now() -> Timestamp {
 fn run_one(surroundings: &Surroundings, assignment: &Assignment, is_stopped: &dyn Fn() -> bool) -> ProbeRun {
     let started = now();
     let folder = surroundings.scratch.join(format!("run-{}", assignment.run.0));
-    let made = fs::DirBuilder::new().mode(0o700).create(&folder);
-    let answered = made.map_err(Unanswered::from).and_then(|()| answer(surroundings, assignment, &folder, is_stopped));
-    let _ = fs::remove_dir_all(&folder);
-    let answered = answered.unwrap_or_else(|reason| match reason {
-        Unanswered::Stopped => Answered::without(ProbeOutcome::Stopped, Some("ended by wnm".to_owned())),
-        Unanswered::Failed(cause) => Answered::without(ProbeOutcome::ClientError, Some(cause)),
-    });
-    ProbeRun {
+    let record = |answered: Answered| ProbeRun {
         task: assignment.task.name.clone(),
         kind: assignment.task.kind,
         size: assignment.task.size,
@@ -247,7 +251,19 @@ fn run_one(surroundings: &Surroundings, assignment: &Assignment, is_stopped: &dy
         outcome: answered.outcome,
         exit_code: answered.exit_code,
         cause: answered.cause,
-    }
+    };
+    let note = |price: Option<Atto>| {
+        let cut = Answered::without(ProbeOutcome::Stopped, Some("wnm was killed during the run".to_owned()));
+        cut::note(&folder, &record(Answered { cost: price, ..cut }))
+    };
+    let made = fs::DirBuilder::new().mode(0o700).create(&folder).and_then(|()| note(None));
+    let answered =
+        made.map_err(Unanswered::from).and_then(|()| answer(surroundings, assignment, &folder, is_stopped, &note));
+    let _ = fs::remove_dir_all(&folder);
+    record(answered.unwrap_or_else(|reason| match reason {
+        Unanswered::Stopped => Answered::without(ProbeOutcome::Stopped, Some("ended by wnm".to_owned())),
+        Unanswered::Failed(cause) => Answered::without(ProbeOutcome::ClientError, Some(cause)),
+    }))
 }
 
 fn answer(
@@ -255,6 +271,7 @@ fn answer(
     assignment: &Assignment,
     folder: &Path,
     is_stopped: &dyn Fn() -> bool,
+    note: &dyn Fn(Option<Atto>) -> io::Result<()>,
 ) -> Result<Answered, Unanswered> {
     let bytes = assignment.subject.bytes();
     let limit = Bytes(bytes.0.saturating_mul(3).saturating_add(BESIDE));
@@ -297,7 +314,7 @@ fn answer(
             let quoted =
                 read_answer(surroundings, &run(&ClientRequest::Quote(path.clone()), None)?, assignment.task.timeout);
             let answered = if kind == ProbeKind::Upload && quoted.outcome == ProbeOutcome::Ok {
-                upload(surroundings, assignment, &path, quoted, run)?
+                upload(surroundings, assignment, &path, quoted, run, note)?
             } else {
                 quoted
             };
@@ -313,6 +330,7 @@ fn upload(
     path: &Path,
     quoted: Answered,
     run: impl Fn(&ClientRequest, Option<Secret>) -> Result<FinishedClient, Unanswered>,
+    note: &dyn Fn(Option<Atto>) -> io::Result<()>,
 ) -> Result<Answered, Unanswered> {
     let Some(payment) = &surroundings.payment else {
         return Err(Unanswered::Failed("uploads are not allowed".to_owned()));
@@ -321,6 +339,7 @@ fn upload(
     let Some(price) = quoted.cost else {
         return Err(Unanswered::Failed("the client named no price".to_owned()));
     };
+    note(Some(price))?;
     let spending = || payment.spending.lock().unwrap_or_else(PoisonError::into_inner);
     if !spending().reserve(price, now()) {
         return Err(Unanswered::Failed(format!("the price of {price} exceeds the rest of the day")));

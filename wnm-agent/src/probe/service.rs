@@ -166,6 +166,8 @@ struct Worker {
     /// The result of the last search for the program, with its time and configuration.
     searched: Option<(Duration, ProbeConfig)>,
     prober: Option<Prober<ClientThreads>>,
+    /// The runs that an earlier daemon did not see end, until they are stored.
+    cut: Vec<ProbeRun>,
     plan: ProbePlan,
     skipped: Vec<String>,
     source_problem: Option<String>,
@@ -192,6 +194,7 @@ impl Worker {
             sources: Sources::default(),
             searched: None,
             prober: None,
+            cut: Vec::new(),
             plan: ProbePlan::default(),
             skipped: Vec::new(),
             source_problem: None,
@@ -241,7 +244,8 @@ impl Worker {
         let local = local_times(&mut HostZones, &config.windows, now);
         let gate = local.as_ref().map_or(Gate::Closed, |local| gate(&config.windows, local, hold.is_some()));
         let uploads = self.uploads(config, now);
-        let finished = self.prober.as_mut().map(|prober| prober.tick(now, elapsed, gate, uploads)).unwrap_or_default();
+        let mut finished = std::mem::take(&mut self.cut);
+        finished.extend(self.prober.iter_mut().flat_map(|prober| prober.tick(now, elapsed, gate, uploads)));
         let client = self.prober.as_mut().map(|prober| prober.clients().program().client.to_string());
         let schedule = self.prober.as_ref().map(Prober::schedule);
         let waiting = schedule.iter().flat_map(|schedule| schedule.refused());
@@ -344,10 +348,17 @@ impl Worker {
             return Ok(());
         }
         let scratch = self.folder.join("runs");
-        let clients = ClientThreads::new(program, payment, &scratch)
+        let mut clients = ClientThreads::new(program, payment, &scratch)
             .map_err(|error| format!("cannot use the folder {}: {error}", scratch.display()))?;
-        let seed = u64::try_from(now().as_millis()).unwrap_or(0);
-        let schedule = ProbeSchedule::new(self.ceilings, self.ledger.take().unwrap_or_default(), seed);
+        let now = now();
+        let mut ledger = self.ledger.take().unwrap_or_default();
+        self.cut = clients.take_cut();
+        for run in &self.cut {
+            ledger.remember_run(run, now, self.started.elapsed());
+        }
+        self.spending().add(spent_on_day(&self.cut, now), now);
+        let seed = u64::try_from(now.as_millis()).unwrap_or(0);
+        let schedule = ProbeSchedule::new(self.ceilings, ledger, seed);
         let mut prober = Prober::new(schedule, clients);
         prober.set_plan(self.plan.clone());
         self.prober = Some(prober);

@@ -49,6 +49,11 @@ impl Spending {
         is_allowed
     }
 
+    /// Adds tokens of today that an earlier wnm spent.
+    pub fn add(&mut self, spent: Atto, now: Timestamp) {
+        self.spent = self.spent(now).plus(spent);
+    }
+
     /// Replaces a reserved price by the tokens that the upload spent. An upload that does not tell them has spent its
     /// price.
     pub fn settle(&mut self, reserved: Atto, paid: Option<Atto>) {

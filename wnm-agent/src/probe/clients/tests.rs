@@ -141,3 +141,26 @@ fn client_that_quotes_the_key_does_not_give_it_away() {
     assert_eq!((run.outcome, run.bytes), (ProbeOutcome::Unknown, Bytes(1000)));
     assert_eq!(run.cause.as_deref(), Some("wrong key 0x***"));
 }
+
+/// The client copies the folder of its run, as a wnm that is killed at this moment leaves it.
+#[test]
+fn run_that_was_cut_still_counts_with_its_price() {
+    let script = "[ $3 = upload ] && cp -r ../.. \"$0.left\"; echo '{\"storage_cost_atto\":\"42\"}'";
+    let fixture = Fixture::new(script);
+    let ended = fixture.run(ProbeKind::Upload, seeded(), Some(fixture.payment(42)));
+    let left = fixture.folder.path().join("ant.left");
+    fs::create_dir(left.join("run-2")).unwrap();
+    fs::write(left.join("run-2/run.json"), "{\"task\":").unwrap();
+    let program = ClientProgram::find(Some(&fixture.folder.path().join("ant")), Vec::new()).unwrap();
+    let mut clients = ClientThreads::new(program, None, &left).unwrap();
+    let cut = ProbeRun {
+        outcome: ProbeOutcome::Stopped,
+        took: Duration::ZERO,
+        exit_code: None,
+        cause: Some("wnm was killed during the run".to_owned()),
+        ..ended
+    };
+    assert_eq!(clients.take_cut(), [cut]);
+    assert_eq!(clients.take_cut(), []);
+    assert_eq!(fs::read_dir(&left).unwrap().count(), 0);
+}
