@@ -35,6 +35,7 @@
 
 mod action;
 mod engine;
+pub mod fleet;
 mod format;
 mod model;
 mod policy;

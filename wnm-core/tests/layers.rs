@@ -1,5 +1,5 @@
-//! The order of the modules: model, probe, policy, action, engine, format. Imports go to the left only, and no modules of the
-//! engine import each other in a circle.
+//! The order of the modules: model, probe, policy, fleet, action, engine, format. Imports go to the left only, and no
+//! modules of the engine import each other in a circle.
 
 #![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "the test reads the sources")]
 
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The folders of `src`, each of which may import those before it.
-const LAYERS: [&str; 6] = ["model", "probe", "policy", "action", "engine", "format"];
+const LAYERS: [&str; 7] = ["model", "probe", "policy", "fleet", "action", "engine", "format"];
 
 /// Returns every source file with its path below `src`.
 fn sources() -> Vec<(PathBuf, String)> {

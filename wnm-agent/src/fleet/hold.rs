@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use wnm_core::{HoldSource, RolloutSample, Settings, Timestamp};
 
 use super::control::Control;
-use super::rollout::lease::ENGINE_TRUSTED;
+use super::rollout::lease::trusted;
 use super::rollout::order::Program;
 use super::secret_file;
 use crate::valves::host::beside;
@@ -94,10 +94,7 @@ impl SharedState {
 
     fn rollout(&self, wall: Timestamp) -> Option<RolloutSample> {
         let shared = self.lock();
-        let engine = shared.engine.and_then(|(time, read)| {
-            let age = read.elapsed();
-            (age <= ENGINE_TRUSTED).then(|| time.after(age))
-        });
+        let engine = shared.engine.and_then(|(time, read)| trusted(time, read.elapsed()));
         shared.state.control.leases.sample(shared.state.program.as_ref(), wall, engine)
     }
 }

@@ -5,22 +5,19 @@
 //! end. The engine is transport and no authority: hosts obey commands that the key of the fleet has signed, and holds of
 //! anyone. A fleet can narrow the actions of a host, and never cause one.
 //!
-//! - pure: [`command`], [`control`], [`document`], [`name`], [`keys`], [`access`], [`signature`], [`rollout`],
-//!   [`shown`], [`watched`];
+//! - pure, in [`wnm_core::fleet`]: [`command`], [`control`], [`name`] and the parts of [`rollout`];
+//! - pure: [`document`], [`keys`], [`access`], [`signature`], [`shown`], [`watched`];
 //! - files: [`membership`], [`secret_file`];
 //! - the engine: [`engine`], [`publisher`] for a host, [`operator`] and [`invitation`] for its operator;
 //! - a daemon: `service`, `hold`.
 
 pub mod access;
-pub mod command;
-pub mod control;
 pub mod document;
 pub mod engine;
 mod hold;
 pub mod invitation;
 pub mod keys;
 pub mod membership;
-pub mod name;
 pub mod operator;
 pub mod publisher;
 pub mod rollout;
@@ -30,12 +27,19 @@ pub mod shown;
 pub mod signature;
 pub mod watched;
 
+pub use wnm_core::fleet::{command, control, name};
+
 pub use hold::{FleetHold, FleetState, SharedState};
 pub use service::{Describe, FleetService};
 
-/// Returns 128 random bits in hexadecimal digits.
-fn random_hex() -> Result<String, getrandom::Error> {
+/// Returns random bits.
+fn random_bits() -> Result<u128, getrandom::Error> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(u128::from_le_bytes(bytes))
+}
+
+/// Returns 128 random bits in hexadecimal digits.
+fn random_hex() -> Result<String, getrandom::Error> {
+    random_bits().map(|bits| format!("{bits:032x}"))
 }

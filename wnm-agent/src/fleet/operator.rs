@@ -327,7 +327,7 @@ impl Fleet {
                 verb: verb.clone(),
             };
             let end = order.not_after.as_millis();
-            commands.cmd("SET").arg(self.keys.command(target)).arg(command.sign(key)?).arg("PXAT").arg(end);
+            commands.cmd("SET").arg(self.keys.command(target)).arg(key.sign_command(&command)?).arg("PXAT").arg(end);
         }
         self.engine.require(&commands)?;
         Ok(generation)
@@ -342,7 +342,7 @@ impl Fleet {
         for target in &order.targets {
             let stop = Stop {
                 fleet: self.operator.fleet.clone(),
-                id: StopId::random()?,
+                id: StopId::new(super::random_bits()?),
                 target: target.clone(),
                 issued: order.issued,
                 not_after: order.not_after,

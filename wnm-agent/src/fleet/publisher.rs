@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use redis::Value;
+use wnm_core::fleet::session::{Standing, Twin};
 use wnm_core::{EngineUrl, Timestamp};
 
-use super::command::{Command, LONGEST_COMMAND, Refusal, Stop, Target};
-use super::control::{Control, Taken};
+use super::command::{LONGEST_COMMAND, Target};
+use super::control::{Control, Reader, Slot};
 use super::document::{HostEvents, HostRollout, HostState, Session};
 use super::engine::{self, Engine, EngineError, Fault};
 use super::keys::{Keys, LONGEST_VALUE};
 use super::membership::Membership;
-use super::rollout::order::RolloutOrder;
 
 /// Time after which the state of a silent host is gone.
 pub const STATE_LIFETIME: Duration = Duration::from_secs(90);
@@ -35,17 +35,6 @@ pub struct Documents {
     pub nodes: Vec<u8>,
     /// The latest events, whose session the publisher fills in.
     pub events: Vec<super::document::HostEvent>,
-}
-
-/// The right of a publisher to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// No publication was made.
-    New,
-    /// The last publication was followed by none of another daemon, or by one that is younger.
-    Publishing,
-    /// An older daemon publishes under the same name.
-    Second,
 }
 
 /// The publisher of a host.
@@ -131,19 +120,19 @@ impl Publisher {
         if self.session.since == 0 {
             self.session.since = server.unwrap_or_else(|| wall.as_millis()).max(1);
         }
-        let (host, is_second) = (&self.membership.host, self.standing == Standing::Second);
-        let twice = || format!("another daemon publishes as host {host}, so that this one does not");
         let current = replies.first().and_then(|reply| reply.as_ref().ok()).and_then(state_of);
-        match (&documents.state, current) {
-            (_, Some(current)) if is_second && current.session.id != self.session.id => turn.problems.push(twice()),
-            (Some(state), current) => {
-                if is_second {
-                    self.standing = Standing::New;
-                }
+        let standing = self.standing.before(&self.session, current.as_ref().map(|state| &state.session));
+        match (&documents.state, standing) {
+            (_, None) => {
+                let host = &self.membership.host;
+                turn.problems.push(format!("another daemon publishes as host {host}, so that this one does not"));
+            }
+            (Some(state), Some(standing)) => {
+                self.standing = standing;
                 let state = HostState { problem: turn.problems.first().cloned(), ..state.clone() };
                 self.publish(engine, state, documents, current.is_none(), control, wall, &mut turn)?;
             }
-            (None, _) => {}
+            (None, Some(_)) => {}
         }
         Ok(turn)
     }
@@ -168,11 +157,8 @@ impl Publisher {
     /// Takes the commands of the replies after the first.
     fn take_commands(&self, replies: &engine::Replies, control: &mut Control, wall: Timestamp, turn: &mut Turn) {
         let Membership { fleet, host, key, .. } = &self.membership;
-        let now = turn.engine.unwrap_or(wall);
-        let slots = self
-            .targets()
-            .into_iter()
-            .flat_map(|target| [Slot::Command, Slot::Stop, Slot::Rollout].map(|slot| (target.clone(), slot)));
+        let reader = Reader { fleet, host, key, wall, engine: turn.engine.unwrap_or(wall) };
+        let slots = self.targets().into_iter().flat_map(|target| Slot::ALL.map(|slot| (target.clone(), slot)));
         for ((target, slot), reply) in slots.zip(replies.iter().skip(1)) {
             let value = match reply {
                 Ok(value) => value,
@@ -182,20 +168,8 @@ impl Publisher {
                 }
             };
             let Some(text) = engine::text(value) else { continue };
-            let taken = match slot {
-                Slot::Command => Command::read(&text, key).and_then(|command| control.take(command, fleet, host, wall)),
-                Slot::Stop => Stop::read(&text).and_then(|stop| control.take_stop(stop, fleet, host, wall)),
-                Slot::Rollout => {
-                    RolloutOrder::read(&text, key).and_then(|order| control.leases.take(order, fleet, host, now))
-                }
-            };
-            match taken {
-                Ok(Taken::New | Taken::Known) => {}
-                // A command for all hosts stays in the engine after a later one for this host, and the reverse.
-                Err(Refusal::Older { .. }) if slot == Slot::Command && !control.is_of(&target) => {}
-                // The lease of an earlier turn or rollout stays in the engine until its end.
-                Err(Refusal::Expired) if slot == Slot::Rollout => {}
-                Err(refusal) => turn.problems.push(format!("{} for {target} is refused: {refusal}", slot.noun())),
+            if let Err(refusal) = control.obey(slot, &target, &text, &reader) {
+                turn.problems.push(format!("{} for {target} is refused: {refusal}", slot.noun()));
             }
         }
     }
@@ -269,36 +243,12 @@ impl Publisher {
     /// Compares the state that the publication replaced with the one before: another daemon in between has the same name.
     fn stand(&mut self, replaced: Option<&Result<Value, Fault>>, turn: &mut Turn) {
         let replaced = replaced.and_then(|reply| reply.as_ref().ok()).and_then(state_of);
-        let other = replaced.map(|state| state.session).filter(|session| session.id != self.session.id);
-        let host = &self.membership.host;
-        match other {
-            Some(other) if self.standing == Standing::Publishing => {
-                let is_second = self.session > other;
-                let end = if is_second { ", and is older, so that this one stops publishing" } else { "" };
-                turn.problems.push(format!("another daemon publishes as host {host}{end}"));
-                if is_second {
-                    self.standing = Standing::Second;
-                }
-            }
-            Some(_) | None => self.standing = Standing::Publishing,
-        }
-    }
-}
-
-/// The kind of a document for a host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
-    Command,
-    Stop,
-    Rollout,
-}
-
-impl Slot {
-    const fn noun(self) -> &'static str {
-        match self {
-            Self::Command => "the command",
-            Self::Stop => "the hold without signature",
-            Self::Rollout => "the rollout",
+        let (standing, twin) = self.standing.after(&self.session, replaced.as_ref().map(|state| &state.session));
+        self.standing = standing;
+        if let Some(twin) = twin {
+            let end = if twin == Twin::Older { ", and is older, so that this one stops publishing" } else { "" };
+            let host = &self.membership.host;
+            turn.problems.push(format!("another daemon publishes as host {host}{end}"));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wnm_core::{EngineUrl, Settings, Timestamp};
 
-use super::document::{self, HostEvent, HostState, MOST_EVENTS};
+use super::document::{self, HostEvent, MOST_EVENTS};
 use super::hold::{FleetState, SharedState};
 use super::membership::Membership;
 use super::publisher::{Documents, Publisher};
@@ -206,7 +206,7 @@ impl Worker {
         let nodes = document::nodes(&snapshot).unwrap_or_default();
         let log = self.live.events(self.live.last_event().saturating_sub(MOST_EVENTS as u64)).events;
         let events = log.iter().map(|event| HostEvent::of(event, &(self.describe)(event))).collect();
-        let mut state = HostState::of(&snapshot, &self.live.status(), self.version);
+        let mut state = document::state(&snapshot, &self.live.status(), self.version);
         let Report { observation, colony, .. } = &snapshot.report;
         state.rollout.program = self.program.read(&colony.settings.binary, observation.target.as_ref());
         Documents { state: Some(state), nodes, events }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use minisign_verify::{PublicKey as Verifier, Signature};
 use serde::{Deserialize, Serialize};
+use wnm_core::fleet::command::{Command, Verbs, VerifySignature, enclose};
 
 use super::secret_file;
 
@@ -35,10 +36,11 @@ impl PublicKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
 
+impl VerifySignature for PublicKey {
     /// Tells whether the signature, a signature file of minisign, is one of the document by this key.
-    #[must_use]
-    pub fn has_signed(&self, document: &[u8], signature: &str) -> bool {
+    fn has_signed(&self, document: &[u8], signature: &str) -> bool {
         let (Ok(key), Ok(signature)) = (Verifier::from_base64(&self.0), Signature::decode(signature)) else {
             return false;
         };
@@ -141,6 +143,16 @@ impl SigningKey {
         let signed = minisign::sign(None, &self.0, document, Some("command of a fleet of wnm"), None);
         signed.map(|signature| signature.to_string()).map_err(|error| KeyError::Sign(error.to_string()))
     }
+
+    /// Returns the text of a command for the engine, signed.
+    ///
+    /// # Errors
+    /// The key cannot sign.
+    pub fn sign_command<V: Verbs>(&self, command: &Command<V>) -> Result<String, KeyError> {
+        let document = command.document().map_err(|error| KeyError::Sign(error.to_string()))?;
+        let signature = self.sign(document.as_bytes())?;
+        enclose(document, signature).map_err(|error| KeyError::Sign(error.to_string()))
+    }
 }
 
 /// Returns the bytes of a secret key file; None for another file. Two bytes name the signature, and the next two the
@@ -153,11 +165,15 @@ fn key_bytes(text: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use proptest::prelude::*;
+    use wnm_core::Timestamp;
+    use wnm_core::fleet::command::{Refusal, Target, Verb};
+
     use super::*;
 
     /// Files that minisign 0.11 of Debian wrote: `minisign -G -W` and `minisign -S`.
-    pub(crate) const PUBLIC: &str = "untrusted comment: minisign public key 8EFD1376074FDEBB
+    const PUBLIC: &str = "untrusted comment: minisign public key 8EFD1376074FDEBB
 RWS73k8HdhP9jrL5Z0M3cPW9kc/yJnMtTmFyo4k8L6RipS4XKm4qXB2F
 ";
     const SECRET: &str = "untrusted comment: minisign encrypted secret key
@@ -166,8 +182,8 @@ RWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAu95PB3YT
     const ENCRYPTED: &str = "untrusted comment: minisign encrypted secret key
 RWRTY0Iy0ciEO29oKS3YxddMYcQScql8tBWBBT8Gx9HerUmvgwIAAAACAAAAAAAAAEAAAAAAKzkblNoN4w1fPGXhqs1fI7No+BKbdtkuxrO7WM+/nw4RGJLFKBsaJRerw9qsg04ZIBDnbUBJ3vWi88N3Qag58Kk3XYsWyr3IG6xE+PgwV9Dhea3RNylBw7Q0AqXWZgLASAMFr5fpCYc=
 ";
-    pub(crate) const DOCUMENT: &str = r#"{"fleet":"farm","generation":1795000000000,"target":"all","issued":1795000000000,"not_after":1797592000000,"verb":{"hold":{"reason":"new kernel","drain":false}}}"#;
-    pub(crate) const SIGNATURE: &str = "untrusted comment: signature from minisign secret key
+    const DOCUMENT: &str = r#"{"fleet":"farm","generation":1795000000000,"target":"all","issued":1795000000000,"not_after":1797592000000,"verb":{"hold":{"reason":"new kernel","drain":false}}}"#;
+    const SIGNATURE: &str = "untrusted comment: signature from minisign secret key
 RUS73k8HdhP9joAovzGKndnEj0rpzqFZqjyT2b6uEvwZTVwDLLkRXRlmP496ktm7hUU/QhMDtoYqdeuFwVNJQFZaRwU7gWKPUg8=
 trusted comment: timestamp:1795947133\tfile:doc.json\thashed
 fbKKRHobdny+8SaH5Niip4/K79GxMEaGviTuZplEvNlLJGaQrRiSdjrwSacUt/02s56DYXQZNMl7ZwZOLUocCg==
@@ -214,6 +230,63 @@ fbKKRHobdny+8SaH5Niip4/K79GxMEaGviTuZplEvNlLJGaQrRiSdjrwSacUt/02s56DYXQZNMl7ZwZO
         }
         for text in ["", "x", SECRET, "RWS73k8HdhP9jrL5Z0M3cPW9kc"] {
             assert!(PublicKey::new(text).is_err(), "{text}");
+        }
+    }
+
+    fn enclosed(document: &str, signature: &str) -> String {
+        enclose(document.to_owned(), signature.to_owned()).unwrap()
+    }
+
+    fn read(text: &str) -> Result<Command, Refusal> {
+        Command::read(text, &PublicKey::new(PUBLIC).unwrap())
+    }
+
+    #[test]
+    fn command_signed_by_minisign_is_read() {
+        let command = read(&enclosed(DOCUMENT, SIGNATURE)).unwrap();
+        assert_eq!((command.generation, &command.target), (1_795_000_000_000, &Target::All));
+        assert_eq!(command.verb, Verb::Hold { reason: "new kernel".to_owned(), drain: false });
+        assert_eq!(command.document().unwrap(), DOCUMENT);
+    }
+
+    #[test]
+    fn signed_command_is_read_with_its_key_only() {
+        let command: Command = serde_json::from_str(DOCUMENT).unwrap();
+        let command = Command { issued: Timestamp::from_millis(1), ..command };
+        let (key, public) = SigningKey::generate().unwrap();
+        let text = key.sign_command(&command).unwrap();
+        assert_eq!(Command::read(&text, &public), Ok(command));
+        assert_eq!(read(&text), Err(Refusal::Signature));
+    }
+
+    #[test]
+    fn changed_and_unsigned_documents_are_refused() {
+        let forged = DOCUMENT.replace("new kernel", "old kernel");
+        let other = SigningKey::generate().unwrap().0.sign(DOCUMENT.as_bytes()).unwrap();
+        for (document, signature) in [
+            (DOCUMENT, ""),
+            (DOCUMENT, "x"),
+            (DOCUMENT, other.as_str()),
+            (forged.as_str(), SIGNATURE),
+            ("", SIGNATURE),
+            (&DOCUMENT[..DOCUMENT.len() - 1], SIGNATURE),
+        ] {
+            assert_eq!(read(&enclosed(document, signature)), Err(Refusal::Signature));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn no_change_of_a_signed_text_is_accepted(at in 0_usize..600, byte in any::<u8>()) {
+            let text = enclosed(DOCUMENT, SIGNATURE);
+            let mut bytes = text.clone().into_bytes();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if let Ok(command) = read(&String::from_utf8_lossy(&bytes)) {
+                prop_assert_eq!(Ok(command), read(&text));
+            }
         }
     }
 }

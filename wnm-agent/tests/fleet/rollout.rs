@@ -7,10 +7,10 @@ use wnm_agent::fleet::document::HostRollout;
 use wnm_agent::fleet::engine::{Engine, Fault};
 use wnm_agent::fleet::keys::Keys;
 use wnm_agent::fleet::operator::{Fleet, FleetError};
-use wnm_agent::fleet::rollout::driver::{AfterAbort, Driver, abort};
+use wnm_agent::fleet::rollout::driver::{self, AfterAbort, Driver, abort};
 use wnm_agent::fleet::rollout::order::Program;
 use wnm_agent::fleet::rollout::plan::RolloutPlan;
-use wnm_agent::fleet::rollout::progress::{Failure, Phase, Progress, Rollout, Wait};
+use wnm_agent::fleet::rollout::progress::{Failure, Phase, Progress, Wait};
 use wnm_core::{MaxUnavailable, RolloutSample, RolloutWait};
 
 use crate::server::Server;
@@ -84,7 +84,7 @@ fn canary_then_the_others_each_under_a_lease() {
     driver.turn(wall()).unwrap();
     driver.turn(wall()).unwrap();
     assert_eq!(driver.rollout().phase, Phase::Complete);
-    assert_eq!(Rollout::read(&farm.path).unwrap().unwrap().phase, Phase::Complete);
+    assert_eq!(driver::read_rollout(&farm.path).unwrap().unwrap().phase, Phase::Complete);
     b.turn();
     assert_eq!(obeyed(&b), None);
 }

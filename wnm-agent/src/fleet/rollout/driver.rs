@@ -46,23 +46,21 @@ pub struct Driver<'f> {
     rollout: Rollout,
 }
 
-impl Rollout {
-    /// Returns the file of the rollout beside the file of an operator.
-    #[must_use]
-    pub fn path(operator: &Path) -> PathBuf {
-        operator.with_extension("rollout")
-    }
+/// Returns the file of the rollout beside the file of an operator.
+#[must_use]
+pub fn rollout_path(operator: &Path) -> PathBuf {
+    operator.with_extension("rollout")
+}
 
-    /// Reads the last rollout of an operator; None before the first.
-    ///
-    /// # Errors
-    /// The file is damaged, or other users can read it.
-    pub fn read(operator: &Path) -> Result<Option<Self>, SecretFileError> {
-        match secret_file::read_json_up_to(&Self::path(operator), LARGEST) {
-            Ok(rollout) => Ok(Some(rollout)),
-            Err(error) if error.is_missing() => Ok(None),
-            Err(error) => Err(error),
-        }
+/// Reads the last rollout of an operator; None before the first.
+///
+/// # Errors
+/// The file is damaged, or other users can read it.
+pub fn read_rollout(operator: &Path) -> Result<Option<Rollout>, SecretFileError> {
+    match secret_file::read_json_up_to(&rollout_path(operator), LARGEST) {
+        Ok(rollout) => Ok(Some(rollout)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -95,7 +93,7 @@ impl<'f> Driver<'f> {
     /// # Errors
     /// No rollout can go on, another command drives it, or the engine, the key or a file cannot be used.
     pub fn promote(fleet: &'f mut Fleet, key: SigningKey, path: &Path, wall: Timestamp) -> Result<Self, FleetError> {
-        let mut rollout = Rollout::read(path)?.ok_or(FleetError::NoRollout)?;
+        let mut rollout = read_rollout(path)?.ok_or(FleetError::NoRollout)?;
         if matches!(rollout.phase, Phase::Complete | Phase::Stopped | Phase::Aborted) {
             return Err(FleetError::RolloutEnded(rollout.plan.program.version));
         }
@@ -212,7 +210,7 @@ impl<'f> Driver<'f> {
     }
 
     fn store(&mut self) -> Result<(), FleetError> {
-        Ok(secret_file::write_json(&Rollout::path(&self.path), &self.rollout)?)
+        Ok(secret_file::write_json(&rollout_path(&self.path), &self.rollout)?)
     }
 }
 
@@ -238,7 +236,7 @@ pub fn abort(
     reason: &str,
     wall: Timestamp,
 ) -> Result<Option<Rollout>, FleetError> {
-    let known = Rollout::read(path)?;
+    let known = read_rollout(path)?;
     let program = match current_order(fleet)?.map(|order| order.verb) {
         Some(RolloutVerb::Rollout { program } | RolloutVerb::Abort { program, .. }) => Some(program),
         Some(RolloutVerb::Release | RolloutVerb::Lease { .. }) | None => None,
@@ -255,7 +253,7 @@ pub fn abort(
     let Some(mut rollout) = known else { return Ok(None) };
     if !matches!(rollout.phase, Phase::Complete | Phase::Stopped) {
         rollout.phase = Phase::Aborted;
-        secret_file::write_json(&Rollout::path(path), &rollout)?;
+        secret_file::write_json(&rollout_path(path), &rollout)?;
     }
     Ok(Some(rollout))
 }
@@ -284,7 +282,7 @@ fn send(
     for (target, verb, not_after) in documents {
         let name = fleet.keys().rollout(&target);
         let order = RolloutOrder { fleet: fleet.operator().fleet.clone(), generation, target, issued, not_after, verb };
-        commands.cmd("SET").arg(name).arg(order.sign(key)?).arg("PXAT").arg(not_after.as_millis());
+        commands.cmd("SET").arg(name).arg(key.sign_command(&order)?).arg("PXAT").arg(not_after.as_millis());
     }
     Ok(fleet.engine().require(&commands).map(drop)?)
 }

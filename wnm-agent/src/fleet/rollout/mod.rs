@@ -5,16 +5,12 @@
 //! makes progress. A host does its own rolling upgrade within its own settings, holds and windows, and publishes its
 //! result. A lease can delay an upgrade, and never begins one.
 //!
-//! - pure: [`order`] has the documents, [`lease`] the state of a host, [`plan`] the settings of a rollout, [`progress`]
-//!   its state and its next leases;
+//! - pure, in [`wnm_core::fleet`]: [`order`] has the documents, [`lease`] the state of a host, [`plan`] the settings of a
+//!   rollout, [`progress`] its state and its next leases;
 //! - the engine: [`driver`] and [`carried`] for the operator, and `program` for the node program of a host.
 
 pub mod carried;
 pub mod driver;
-pub mod lease;
-#[cfg(test)]
-mod model;
-pub mod order;
-pub mod plan;
 pub(super) mod program;
-pub mod progress;
+
+pub use wnm_core::fleet::{lease, order, plan, progress};

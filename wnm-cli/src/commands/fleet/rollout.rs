@@ -109,7 +109,7 @@ const fn exit(rollout: &Rollout) -> Exit {
 
 fn status(path: &Path, output: &Output) -> Result<Exit, CliError> {
     operator(path)?;
-    let last = Rollout::read(path).map_err(failed)?.ok_or_else(|| failed(FleetError::NoRollout))?;
+    let last = driver::read_rollout(path).map_err(failed)?.ok_or_else(|| failed(FleetError::NoRollout))?;
     output.result(&RolloutView::from(&last), rollout)?;
     Ok(Exit::Done)
 }

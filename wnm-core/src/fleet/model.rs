@@ -5,15 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use wnm_core::{MaxUnavailable, RolloutWait, Timestamp};
 
-use super::lease::{ENGINE_TRUSTED, Leases};
+use super::command::{Command, Target};
+use super::host_state::{HostRollout, HostState};
+use super::lease::{Leases, trusted};
+use super::name::Name;
 use super::order::{Program, RolloutOrder, RolloutVerb};
 use super::plan::{LEASE, RolloutPlan};
 use super::progress::{Failure, Phase, Progress, Rollout, Wait};
-use crate::fleet::command::{Command, Target};
-use crate::fleet::document::{HostRollout, HostState, Session};
-use crate::fleet::name::Name;
+use super::session::Session;
+use crate::model::rollout::RolloutWait;
+use crate::model::units::Timestamp;
+use crate::policy::valves::MaxUnavailable;
 
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const TURN: Duration = Duration::from_secs(10);
@@ -89,8 +92,7 @@ impl ModelHost {
 
     /// Begins the upgrade of one node, as its policy with the rollout allows.
     fn cycle(&mut self, now: Timestamp) {
-        let trusted = self.engine.filter(|(_, read)| now.since(*read) <= ENGINE_TRUSTED);
-        let engine = trusted.map(|(time, read)| time.after(now.since(read)));
+        let engine = self.engine.and_then(|(time, read)| trusted(time, now.since(read)));
         let own = self.own();
         let sample = self.leases.sample(Some(&own), self.wall(now), engine);
         let policy_allows = !matches!(self.way, Way::ByNodes | Way::Held);

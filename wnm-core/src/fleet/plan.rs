@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::MaxUnavailable;
 
 use super::order::Program;
+use crate::policy::valves::MaxUnavailable;
 
 /// The life of a lease without renewal. A host that is silent for so long has failed.
 pub const LEASE: Duration = Duration::from_secs(300);

@@ -3,15 +3,23 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::{RolloutSample, RolloutWait, Timestamp};
 
+use super::command::{Refusal, Target};
+use super::control::{Taken, addressed};
+use super::name::Name;
 use super::order::{Program, RolloutOrder, RolloutVerb};
-use crate::fleet::command::{Refusal, Target};
-use crate::fleet::control::{Taken, addressed};
-use crate::fleet::name::Name;
+use crate::model::rollout::{RolloutSample, RolloutWait};
+use crate::model::units::Timestamp;
 
 /// Time after the last turn with the engine in which a host trusts its lease: several turns, and less than a lease.
 pub const ENGINE_TRUSTED: Duration = Duration::from_secs(60);
+
+/// Returns the time of the engine, given its time in the last turn with it and the age of that turn by a clock that no
+/// change of time moves; None when a host no longer trusts it.
+#[must_use]
+pub fn trusted(read: Timestamp, age: Duration) -> Option<Timestamp> {
+    (age <= ENGINE_TRUSTED).then(|| read.after(age))
+}
 
 /// The documents of a rollout that a host obeys.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -71,12 +79,14 @@ impl Leases {
     }
 
     /// Returns the document for all hosts of the highest generation.
-    pub(in crate::fleet) const fn order(&self) -> Option<&RolloutOrder> {
+    #[must_use]
+    pub const fn order(&self) -> Option<&RolloutOrder> {
         self.order.as_ref()
     }
 
     /// Returns the end of the lease of the current rollout, by the clock of the engine; None without one.
-    pub(in crate::fleet) fn lease_end(&self) -> Option<Timestamp> {
+    #[must_use]
+    pub fn lease_end(&self) -> Option<Timestamp> {
         self.current_lease().map(|lease| lease.not_after)
     }
 

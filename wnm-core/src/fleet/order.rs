@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::Version;
 
-use crate::fleet::command::{Command, Refusal, Target, Verbs, one_line};
+use super::command::{Command, Refusal, Target, Verbs, one_line};
+use crate::model::units::Version;
 
 /// A SHA-256, as 64 hexadecimal digits in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

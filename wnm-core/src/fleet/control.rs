@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::{Hold, HoldSource, Timestamp};
 
-use super::command::{Command, Refusal, Stop, Target, Verb};
+use super::command::{Command, Refusal, Stop, Target, Verb, VerifySignature};
+use super::lease::Leases;
 use super::name::Name;
-use super::rollout::lease::Leases;
+use super::order::RolloutOrder;
+use crate::model::hold::{Hold, HoldSource};
+use crate::model::units::Timestamp;
 
 /// The commands that a host obeys.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -41,7 +43,77 @@ pub enum Taken {
     Known,
 }
 
+/// The kind of a document for a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    /// A signed command.
+    Command,
+    /// A hold without a signature.
+    Stop,
+    /// A signed document of a rollout.
+    Rollout,
+}
+
+impl Slot {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Command, Self::Stop, Self::Rollout];
+
+    /// Returns the name for people.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Command => "the command",
+            Self::Stop => "the hold without signature",
+            Self::Rollout => "the rollout",
+        }
+    }
+}
+
+/// The host that reads documents, and the times at which it reads them.
+#[derive(Debug)]
+pub struct Reader<'a, K> {
+    /// The fleet.
+    pub fleet: &'a Name,
+    /// The host.
+    pub host: &'a Name,
+    /// The key of the fleet.
+    pub key: &'a K,
+    /// The time by the clock of the host, by which commands and holds end.
+    pub wall: Timestamp,
+    /// The time by the clock of the engine, by which leases end.
+    pub engine: Timestamp,
+}
+
 impl Control {
+    /// Takes a text that the engine carries for a target.
+    ///
+    /// # Errors
+    /// The host refuses it, and reports that. A document that regularly stays in the engine after a later one is no error.
+    pub fn obey<K: VerifySignature>(
+        &mut self,
+        slot: Slot,
+        target: &Target,
+        text: &str,
+        reader: &Reader<'_, K>,
+    ) -> Result<(), Refusal> {
+        let Reader { fleet, host, key, wall, engine } = *reader;
+        let taken = match slot {
+            Slot::Command => Command::read(text, key).and_then(|command| self.take(command, fleet, host, wall)),
+            Slot::Stop => Stop::read(text).and_then(|stop| self.take_stop(stop, fleet, host, wall)),
+            Slot::Rollout => {
+                RolloutOrder::read(text, key).and_then(|order| self.leases.take(order, fleet, host, engine))
+            }
+        };
+        match taken {
+            Ok(Taken::New | Taken::Known) => Ok(()),
+            // A command for all hosts stays in the engine after a later one for this host, and the reverse.
+            Err(Refusal::Older { .. }) if slot == Slot::Command && !self.is_of(target) => Ok(()),
+            // The lease of an earlier turn or rollout stays in the engine until its end.
+            Err(Refusal::Expired) if slot == Slot::Rollout => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// Returns the highest generation that the host has obeyed; 0 before the first command.
     #[must_use]
     pub fn generation(&self) -> u64 {
@@ -49,8 +121,7 @@ impl Control {
     }
 
     /// Returns whether the command of the highest generation is for this target.
-    #[must_use]
-    pub fn is_of(&self, target: &Target) -> bool {
+    fn is_of(&self, target: &Target) -> bool {
         self.command.as_ref().is_some_and(|command| command.target == *target)
     }
 
@@ -158,7 +229,7 @@ mod tests {
     }
 
     fn id(digit: u8) -> StopId {
-        StopId::try_from(char::from(b'0' + digit).to_string().repeat(32)).unwrap()
+        StopId::new(digit.into())
     }
 
     fn stop(digit: u8, target: Target) -> Stop {

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::Timestamp;
 
+use super::host_state::HostState;
+use super::name::Name;
 use super::order::Program;
 use super::plan::{LEASE, RolloutPlan};
-use crate::fleet::document::HostState;
-use crate::fleet::name::Name;
+use crate::model::units::Timestamp;
 
 /// A rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
