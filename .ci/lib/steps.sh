@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Steps of a run, in the foreground and in the background, and the table of their times. Sourced by the scripts of .ci.
 
-set -euo pipefail
+set -Eeuo pipefail
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 INSTA_UPDATE=no RUST_BACKTRACE=1
 
 # The step that runs, and the background steps of this script that have not been joined; each has a pid file.
@@ -44,14 +44,26 @@ end_steps() {
       printf '%-44s %7s\n' "$name" "$seconds"
     done <"$CI_STEPS/table"
     printf '%-44s %7d\n' total $((SECONDS - step_begun))
+    if [ "$status" -ne 0 ]; then
+      # Failures of a part that passed when it was repeated are among them.
+      printf '\n'
+      cut -c-400 "$CI_STEPS/why" 2>/dev/null || true
+      printf 'FAILED: exit code %d\n' "$status"
+    fi
     rm -rf "$CI_STEPS"
-    [ "$status" -eq 0 ] || printf 'FAILED: exit code %d\n' "$status"
   fi
   exit "$status"
 }
 
 # Prints where a background step writes, without the suffix.
 step_log() { printf '%s/%s-%s' "$CI_STEPS" $$ "${1//[^a-z0-9]/-}"; }
+
+# Keeps why a script fails for the end of the output, and prints it: because TEXT.
+because() {
+  printf 'FAILED: %s\n' "$1" >&2
+  [ ! -d "${CI_STEPS:-/nonexistent}" ] || printf '%s\n' "$1" >>"$CI_STEPS/why"
+}
+trap 'because "${BASH_SOURCE[0]:-$0}:$LINENO: exit code $? of $BASH_COMMAND"' ERR
 
 # Runs a step: step NAME COMMAND [ARGUMENT ...].
 step() {
@@ -127,7 +139,7 @@ run() {
   "$@"
 }
 fail() {
-  printf 'FAILED: %s\n' "$*" >&2
+  because "$*"
   exit 1
 }
 # Prints a log and fails: fail_with LOG TEXT.
