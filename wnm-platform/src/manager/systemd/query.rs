@@ -1,6 +1,7 @@
 //! The state of nodes from systemctl.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
@@ -130,6 +131,9 @@ impl Systemd {
                 }
                 Some(facts) if facts.is_on_folder_of(node) => return Service::Running(self.processes.identity(&facts)),
                 Some(_) if shown.active == "activating" => {}
+                Some(facts) if is_between_programs(&facts) => {
+                    return Service::Unknown(format!("process {pid} of its unit starts or ends at this moment"));
+                }
                 // A unit of the same name that runs another program is not this node.
                 Some(_) => return Service::Stopped,
                 None => return self.hidden_service(node, shown, pid),
@@ -148,6 +152,13 @@ impl Systemd {
     }
 }
 
+/// Tells whether a process does not yet execute its program, or no longer: an exiting process has no arguments a moment
+/// before it is a zombie, and until exec a new one is a copy of systemd.
+fn is_between_programs(facts: &ProcessInfo) -> bool {
+    let of_systemd = |name: &OsStr| name == "systemd" || name == "systemd-executor";
+    facts.arguments.is_empty() || facts.program().and_then(Path::file_name).is_some_and(of_systemd)
+}
+
 /// Tells whether a process is in a control group, from the list of the kernel, which all users may read.
 fn is_in_group(pid: u32, group: &str) -> bool {
     const MOUNTS: [&str; 3] = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
@@ -158,4 +169,38 @@ fn is_in_group(pid: u32, group: &str) -> bool {
             .iter()
             .filter_map(|mount| fs::read_to_string(Path::new(mount).join(&path)).ok())
             .any(|list| list.lines().any(|line| line == pid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::isolation::Isolation;
+
+    #[test]
+    fn process_without_its_program_is_not_another_program() {
+        let process = |arguments: &[&str], executable: Option<&str>| ProcessInfo {
+            pid: 7,
+            parent: 1,
+            start: 1,
+            life: Liveness::Alive,
+            executable: executable.map(Into::into),
+            arguments: arguments.iter().map(Into::into).collect(),
+            working_dir: None,
+            implied_root: None,
+            isolation: Isolation::default(),
+        };
+        for (arguments, executable, expected) in [
+            (&[][..], None, true),
+            (&["(antnode)"], Some("/usr/lib/systemd/systemd"), true),
+            (
+                &["/usr/lib/systemd/systemd-executor", "--deserialize", "7"],
+                Some("/usr/lib/systemd/systemd-executor"),
+                true,
+            ),
+            (&["sleep", "60"], Some("/usr/bin/sleep"), false),
+            (&["sleep", "60"], None, false),
+        ] {
+            assert_eq!(is_between_programs(&process(arguments, executable)), expected, "{arguments:?}");
+        }
+    }
 }
