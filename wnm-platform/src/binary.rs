@@ -1,13 +1,14 @@
 //! Versions of node programs on disk. A file runs with `--version` only once; the result is cached.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use wnm_core::{CachedProgram, Flavor, ProgramCache, Settings, Version, VersionResult};
+use wnm_core::{CachedProgram, Flavor, Node, ProgramCache, Settings, Version, VersionResult};
 
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
@@ -188,6 +189,33 @@ pub(crate) fn version_call(path: &Path) -> Call {
     Call::new(path).arg("--version").within(DEADLINE).only_environment([("PATH".to_owned(), PATH.to_owned())])
 }
 
+/// Checks that the program of new nodes accepts the arguments of a node, by a run that prints its version. A custom
+/// program is not run: it may read `--version` beside other arguments differently.
+///
+/// # Errors
+/// The program refuses the arguments, or does not exit in time.
+pub(crate) fn check_arguments(exec: &Exec, settings: &Settings, node: &Node) -> Result<(), PlatformError> {
+    let mut call = version_call(&settings.binary);
+    match node.flavor {
+        // Arguments after the payment network belong to it, as it is a subcommand.
+        Flavor::Antnode => call.arguments.extend(node.flavor.arguments(node).into_iter().map(OsString::from)),
+        // ant-node reads no arguments after `--version`.
+        Flavor::AntNode => {
+            call.arguments.splice(0..0, node.flavor.arguments(node).into_iter().map(OsString::from));
+        }
+        Flavor::Custom(_) => return Ok(()),
+    }
+    let refused = |printed| Err(PlatformError::ArgumentsRefused { path: settings.binary.clone(), printed });
+    match exec.run(&call) {
+        Ok(output) if output.is_success() => Ok(()),
+        Ok(output) => refused(Some(output.message()).filter(|line| !line.is_empty()).unwrap_or_else(|| output.ended())),
+        Err(PlatformError::Hung { deadline, .. }) => {
+            refused(format!("--version does not exit within {} s", deadline.as_secs_f64()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Runs a program with `--version` and reads the output.
 fn run_for_version(exec: &Exec, flavor: &Flavor, call: Call) -> Result<VersionResult, PlatformError> {
     match exec.run(&call) {
@@ -292,6 +320,56 @@ mod tests {
             assert!(cache.version(&exec, &Flavor::Antnode, &path).is_err());
         }
         assert!(matches!(cache.known(&Flavor::Antnode, &path), Err(PlatformError::BinaryHangs { .. })));
+    }
+
+    #[test]
+    fn arguments_are_tried_beside_the_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = wnm_core::HostDefaults {
+            cpus: 1,
+            storage: folder.path().join("node"),
+            programs: "/opt".into(),
+            manager: wnm_core::ManagerKind::ALL[0],
+        };
+        let mut raw = wnm_core::RawSettings::default();
+        raw.set("rewards_address", "faucet").unwrap();
+        let settings = Settings::new(&raw, &host).unwrap();
+        let node = |flavor| Node {
+            flavor,
+            arguments: vec!["--no-such".to_owned()],
+            network: vec!["evm-arbitrum-one".to_owned()],
+            ..crate::node_dir::tests::node_at(&folder.path().join("node/antnode0001"))
+        };
+        let usage = || Ok(Output::failure(2, "error: unexpected argument '--no-such' found\n\nUsage: antnode\n"));
+        let hung = || {
+            let deadline = DEADLINE;
+            Err(PlatformError::Hung { command: String::new(), deadline, printed: String::new() })
+        };
+        type Answer = fn() -> Result<Output, PlatformError>;
+        let answers: [(Answer, Option<&str>); 4] = [
+            (|| Ok(Output::success("Autonomi Node v0.4.1\n")), None),
+            (usage, Some("unexpected argument '--no-such' found")),
+            (|| Ok(Output::failure(101, "")), Some("exit code 101")),
+            (hung, Some("--version does not exit within 10 s")),
+        ];
+        for (flavor, is_first) in [(Flavor::Antnode, true), (Flavor::AntNode, false)] {
+            for (answer, refused) in answers {
+                let exec = Exec::scripted(move |call| {
+                    let place = call.arguments.iter().position(|word| word == "--version").unwrap();
+                    assert_eq!(place, if is_first { 0 } else { call.arguments.len() - 1 });
+                    assert!(call.arguments.iter().any(|word| word == "--no-such"));
+                    answer()
+                });
+                let checked = check_arguments(&exec, &settings, &node(flavor.clone()));
+                match (checked, refused) {
+                    (Ok(()), None) => {}
+                    (Err(PlatformError::ArgumentsRefused { printed, .. }), Some(text)) => {
+                        assert!(printed.contains(text), "{printed}");
+                    }
+                    (checked, _) => panic!("{flavor}: {checked:?}"),
+                }
+            }
+        }
     }
 
     fn is_trusted(path: &Path) -> bool {

@@ -122,6 +122,14 @@ impl Platform {
         self.target(&mut self.binaries(), settings)
     }
 
+    /// Checks that the program of new nodes accepts the arguments of a node.
+    ///
+    /// # Errors
+    /// The program refuses them, or does not exit in time.
+    pub(crate) fn check_arguments(&self, settings: &Settings, node: &Node) -> Result<(), PlatformError> {
+        binary::check_arguments(&self.exec, settings, node)
+    }
+
     pub(crate) fn target(
         &self,
         binaries: &mut BinaryCache,

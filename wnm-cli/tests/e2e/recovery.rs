@@ -287,3 +287,34 @@ fn impossible_addition_is_refused_before_files_are_written() {
     host.expect(0, "node add");
     assert_eq!(host.nodes().len(), 3);
 }
+
+#[test]
+fn refused_arguments_and_firewalls_cost_no_files() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let before = contents(&host.storage());
+    for (setting, value, good, cause, text) in [
+        ("start_args", "--local --no-such-flag", "--local --first --ip 127.0.0.1", "arguments", "'--no-such-flag'"),
+        ("start_args", "--port 5 --local", "--local --first --ip 127.0.0.1", "arguments", "'--port"),
+        ("firewall", "ufw", "none", "tool", "ufw is not installed"),
+    ] {
+        let set = |value: &str| {
+            let ran = host.wnm(&["config", "set", &format!("{setting}={value}"), "--yes"]);
+            assert_eq!(ran.code(), 0, "{}", ran.err);
+        };
+        set(value);
+        for _ in 0..3 {
+            let failed = host.expect(3, "node add").out;
+            assert!(failed.contains("make folder") && failed.contains(text), "{failed}");
+        }
+        assert_eq!(contents(&host.storage()), before, "{setting}={value}");
+        let failures = host.expect(0, "--json status").json()["failures"].clone();
+        let failed = failures.as_array().unwrap().last().unwrap();
+        assert_eq!((&failed["action"], &failed["cause"]), (&"add".into(), &cause.into()), "{failures}");
+        assert_eq!(failed["name"], "antnode0002", "the number is not at fault");
+        assert!(failed["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{failures}");
+        set(good);
+    }
+    host.expect(0, "node add");
+    assert_eq!(host.nodes()[1]["name"], "antnode0002");
+}

@@ -15,6 +15,10 @@ pub enum FailureCause {
     Volume,
     /// The node program is missing, or is not a program of the flavor for this machine.
     Program,
+    /// The node program refuses the arguments that the settings give a node.
+    Arguments,
+    /// The user of wnm or of the nodes lacks a right to a file, a folder or a command, or another user has too many.
+    Rights,
     /// The process of the node ended before it was up.
     Exit,
     /// A tool of the host, such as systemctl or docker, failed or does not answer.

@@ -49,6 +49,8 @@ const fn concerns_the_number(entry: &FailedAction) -> bool {
         FailureCause::Space
         | FailureCause::Volume
         | FailureCause::Program
+        | FailureCause::Arguments
+        | FailureCause::Rights
         | FailureCause::Exit
         | FailureCause::Tool => false,
         FailureCause::Other => matches!(entry.step, Step::Folder | Step::Define | Step::OpenPort | Step::Start),

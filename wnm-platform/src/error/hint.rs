@@ -21,6 +21,9 @@ impl PlatformError {
                 let at = at.display();
                 format!("run `chown $(id -u) {at} && chmod o-w {at}`, or set another --antnode-path PATH")
             }
+            Self::ArgumentsRefused { path, .. } => {
+                format!("correct the settings start_args and network; `{} --help` lists the arguments", path.display())
+            }
             Self::NoExecution { path, .. } | Self::NoExec { path } => {
                 let path = path.display();
                 format!("run `mount -o remount,exec \"$(findmnt -no TARGET -T '{path}')\"`, or set node_storage")
@@ -72,6 +75,7 @@ impl PlatformError {
                 "run wnm as root, or allow the command without a password in /etc/sudoers"
             }
             Self::NeedsRoot { .. } => "run wnm as root",
+            Self::NoFirewall { .. } => "install it, or run `wnm config set firewall none`",
             Self::CopyDiffers { .. } => "check both drives with `dmesg`, then move the node again",
             Self::NoHeadroom { .. } => "free disk space on the volume",
             Self::NoInodes { .. } => "delete files on the volume, or set another folder with --node-storage FOLDER",

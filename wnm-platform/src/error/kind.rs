@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 
 use wnm_core::FailureCause;
 
-use super::{PlatformError, Refusal};
+use super::{EngineProblem, PlatformError, Refusal};
+use crate::node_dir;
 
 impl PlatformError {
     /// Returns the kind of cause.
@@ -27,19 +28,31 @@ impl PlatformError {
             | Self::BinaryUntrusted { .. }
             | Self::BinaryOtherMachine { .. }
             | Self::BinaryHangs { .. } => FailureCause::Program,
+            Self::ArgumentsRefused { .. } => FailureCause::Arguments,
+            Self::SudoAsks { .. }
+            | Self::SudoRefuses { .. }
+            | Self::NeedsRoot { .. }
+            | Self::Engine { problem: EngineProblem::NotPermitted, .. }
+            | Self::Refused { reason: Refusal::SharedFolder(_) | Refusal::ClosedTo { .. }, .. }
+            | Self::StorageRefused { reason: Refusal::SharedFolder(_), .. } => FailureCause::Rights,
             Self::ExitedAtStart { .. } => FailureCause::Exit,
             Self::NotStarted { .. }
             | Self::Hung { .. }
             | Self::Flooded { .. }
             | Self::ProgramFailed { .. }
             | Self::NotAsked { .. }
-            | Self::SudoAsks { .. }
-            | Self::SudoRefuses { .. }
             | Self::NoUserSession { .. }
             | Self::NoDomain { .. }
             | Self::ImageAbsent { .. }
             | Self::Engine { .. }
-            | Self::ImageMissing { .. } => FailureCause::Tool,
+            | Self::ImageMissing { .. }
+            | Self::NoFirewall { .. } => FailureCause::Tool,
+            // Only an existing folder has a marker that is closed to this user.
+            Self::File { source, path, .. }
+                if source.kind() == ErrorKind::PermissionDenied && path.ends_with(node_dir::MARKER) =>
+            {
+                FailureCause::Number
+            }
             Self::File { source, .. } => of_system(source),
             Self::StorageRefused { .. }
             | Self::CopyBusy
@@ -57,8 +70,7 @@ impl PlatformError {
             | Self::NoSystemd { .. }
             | Self::Registry { .. }
             | Self::Antctl { .. }
-            | Self::NoCpuLimit(_)
-            | Self::NeedsRoot { .. } => FailureCause::Other,
+            | Self::NoCpuLimit(_) => FailureCause::Other,
         }
     }
 }
@@ -66,6 +78,7 @@ impl PlatformError {
 fn of_system(error: &io::Error) -> FailureCause {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureCause::Space,
+        ErrorKind::PermissionDenied => FailureCause::Rights,
         ErrorKind::ReadOnlyFilesystem | ErrorKind::StaleNetworkFileHandle => FailureCause::Volume,
         _ => FailureCause::Other,
     }

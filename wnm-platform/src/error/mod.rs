@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wnm_core::steps::StepError;
-use wnm_core::{Bytes, Flavor, ManagerKind, NodeId, VolumeFault};
+use wnm_core::{Bytes, FirewallKind, Flavor, ManagerKind, NodeId, VolumeFault};
 
 pub use reason::{AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, Refusal, RegistryProblem};
 
@@ -166,6 +166,20 @@ pub enum PlatformError {
     BinaryHangs {
         /// The configured path.
         path: PathBuf,
+    },
+    /// The program exits with an error for `--version` beside the arguments of a node.
+    #[error("{} refuses the arguments of new nodes: {printed}", .path.display())]
+    ArgumentsRefused {
+        /// The configured path.
+        path: PathBuf,
+        /// The first meaningful line of its output, or the way in which it ended.
+        printed: String,
+    },
+    /// The configured firewall is not installed.
+    #[error("the firewall of the settings is {kind}, and {kind} is not installed")]
+    NoFirewall {
+        /// The configured firewall.
+        kind: FirewallKind,
     },
     /// The clock or the boot ID of the host is not readable.
     #[error("cannot read the boot ID of this host: {}", cause(.source))]

@@ -39,6 +39,8 @@ pub struct HostExecutor<'a> {
     volumes: BTreeMap<PathBuf, u64>,
     /// The host with its cache of program versions; None in tests of single steps.
     platform: Option<&'a Platform>,
+    /// Whether process manager and firewall have been tried for an addition.
+    has_tools: bool,
 }
 
 impl<'a> HostExecutor<'a> {
@@ -61,6 +63,7 @@ impl<'a> HostExecutor<'a> {
             last_start: None,
             volumes: BTreeMap::new(),
             platform: None,
+            has_tools: false,
         }
     }
 
@@ -109,7 +112,9 @@ impl<'a> HostExecutor<'a> {
         }
         match step {
             // The addition failed at its first step: folder and processes belong to another node.
-            Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash if was_never_made(record) => DONE,
+            Step::Stop | Step::SeeGone | Step::Undefine | Step::Trash | Step::ClosePort if was_never_made(record) => {
+                DONE
+            }
             Step::Folder => self.folder(record, now, node),
             Step::Binary => self.install(node),
             Step::Define => self.manager.define(node).map(|()| Effect::Done(Evidence::Nothing)),

@@ -12,6 +12,14 @@ use crate::error::PlatformError;
 
 /// A firewall. Opening and closing are idempotent.
 pub trait Firewall: Send + Sync {
+    /// Tries the firewall: it is installed, and wnm may call it.
+    ///
+    /// # Errors
+    /// It is not installed, refuses, or its command fails.
+    fn check(&self) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// Adds a rule with the node's name that allows UDP packets to a port, before any rule that blocks them.
     ///
     /// # Errors

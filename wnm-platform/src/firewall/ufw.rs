@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use wnm_core::FirewallKind;
+
 use super::{Closed, Firewall, Rule};
 use crate::error::PlatformError;
 use crate::exec::{Call, Environment, Exec, Output, is_in_path};
@@ -63,6 +65,13 @@ impl Ufw {
 }
 
 impl Firewall for Ufw {
+    fn check(&self) -> Result<(), PlatformError> {
+        if self.is_there {
+            return self.with_rules(|_| Ok(()));
+        }
+        Err(PlatformError::NoFirewall { kind: FirewallKind::Ufw })
+    }
+
     fn open(&self, port: u16, name: &str) -> Result<(), PlatformError> {
         if !self.is_there {
             return Ok(());
@@ -255,6 +264,21 @@ mod tests {
         let absent = Ufw::with(exec, true, false);
         absent.open(1, "antnode0001").and_then(|()| absent.close(1, "antnode0001")).unwrap();
         assert_eq!(absent.rules().unwrap(), []);
+        assert!(matches!(absent.check(), Err(PlatformError::NoFirewall { kind: FirewallKind::Ufw })));
+    }
+
+    #[test]
+    fn check_tries_the_right_to_ufw_once() {
+        let (ufw, asked) = scripted(Ok(ADDED), false);
+        ufw.check().and_then(|()| ufw.open(55001, "antnode0001")).unwrap();
+        assert_eq!(*asked.lock().unwrap(), ["sudo -n -- ufw show added"].map(|call| call.replace("ufw", &asked_ufw())));
+        let (ufw, _) = scripted(Err((1, "sudo: a password is required")), false);
+        assert!(matches!(ufw.check(), Err(PlatformError::SudoAsks { .. })));
+    }
+
+    /// Returns the words that call ufw on the host of the tests.
+    fn asked_ufw() -> String {
+        if is_in_path("ufw") { "ufw" } else { SYSTEM }.to_owned()
     }
 
     #[test]

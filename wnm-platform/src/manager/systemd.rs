@@ -224,6 +224,13 @@ impl ProcessManager for Systemd {
         Some(trial::run(&self.bus, &self.folder))
     }
 
+    fn supports(&self, node: &Node) -> Result<(), PlatformError> {
+        match self.kind.scope {
+            Scope::Sudo => self.check_way(node),
+            Scope::User | Scope::Zen => Ok(()),
+        }
+    }
+
     fn check_name(&self, node: &Node) -> Result<(), PlatformError> {
         self.check_free(node)
     }

@@ -27,8 +27,8 @@ pub(crate) use program::check_free_space;
 pub use program::{SwapProgress, digest, drop_old, drop_staged, install, resolved, stage, swap, swap_back};
 pub use protected::protected;
 pub(crate) use protected::{
-    carry as carry_protected, drop_leftovers, ensure as ensure_protected, errors_log, installed, protected_folder,
-    provide, remove as remove_protected, take_over, take_over_first,
+    carry as carry_protected, check_around, drop_leftovers, ensure as ensure_protected, errors_log, installed,
+    protected_folder, provide, remove as remove_protected, take_over, take_over_first,
 };
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
 pub use trash::{Swept, delete_trashed, sweep_trash, trash, trash_size};

@@ -48,11 +48,11 @@ pub(crate) fn errors_log(node: &Node) -> PathBuf {
     protected(node).unwrap_or_else(|| node.log_dir.clone()).join(STDERR_LOG)
 }
 
-/// Creates the protected folder of a node, if the node has one.
+/// Checks that no other user can write a folder around the protected folder of a node, if the node has one.
 ///
 /// # Errors
-/// Another user can write the storage folder, or the folder cannot be created.
-pub(crate) fn ensure(node: &Node) -> Result<(), PlatformError> {
+/// Another user can write the storage folder, or a folder cannot be read.
+pub(crate) fn check_around(node: &Node) -> Result<(), PlatformError> {
     let Some(folder) = protected(node) else { return Ok(()) };
     let fail = |source| PlatformError::File { operation: FileOperation::Create, path: folder.clone(), source };
     for outer in folder.ancestors().skip(1).take(2).collect::<Vec<_>>().into_iter().rev() {
@@ -63,7 +63,18 @@ pub(crate) fn ensure(node: &Node) -> Result<(), PlatformError> {
             Err(error) => return Err(fail(error)),
         }
     }
-    HeldFolder::create(&folder).map(drop).map_err(fail)
+    Ok(())
+}
+
+/// Creates the protected folder of a node, if the node has one.
+///
+/// # Errors
+/// As [`check_around`], or the folder cannot be created.
+pub(crate) fn ensure(node: &Node) -> Result<(), PlatformError> {
+    check_around(node)?;
+    let Some(path) = protected(node) else { return Ok(()) };
+    let made = HeldFolder::create(&path).map(drop);
+    made.map_err(|source| PlatformError::File { operation: FileOperation::Create, path, source })
 }
 
 /// Removes the protected folder of a node with all its files, if the node has one.

@@ -54,6 +54,10 @@ pub(crate) fn main() -> ExitCode {
             antctl.each(name, move |antctl, entry| antctl.upgrade(entry, &path))
         }
         ["status", "--json"] => antctl.status(),
+        ["--version"] => {
+            launchctl::say("Autonomi Node Manager v0.15.1");
+            ExitCode::SUCCESS
+        }
         _ => end(2, &format!("error: unexpected argument in {words:?}")),
     }
 }

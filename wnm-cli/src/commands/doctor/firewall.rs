@@ -27,6 +27,14 @@ pub(super) fn check(db: &Path, settings: &Settings, fix: Fix) -> Vec<Check> {
         return Vec::new();
     }
     let firewall = firewall::open(settings.firewall);
+    if let Err(error @ PlatformError::NoFirewall { kind }) = firewall.check() {
+        // The default firewall of a process manager opens the ports where it is installed.
+        let is_default = kind == FirewallKind::of(settings.manager);
+        return vec![match error.hint() {
+            Some(hint) if !is_default => Check::error(CHECK, error.to_string(), hint),
+            Some(_) | None => Check::ok(CHECK, format!("{kind} is not installed: wnm opens no port")),
+        }];
+    }
     let difference = match fix {
         Fix::No => read_and_compare(db, settings, firewall.as_ref()),
         Fix::Yes => correct(db, settings, firewall.as_ref()),

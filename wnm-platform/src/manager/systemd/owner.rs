@@ -47,6 +47,13 @@ impl Systemd {
         Ok(())
     }
 
+    /// Checks that the user of system-level nodes may enter the folders around those of a new node.
+    pub(super) fn check_way(&self, node: &Node) -> Result<(), PlatformError> {
+        // A user that does not exist yet owns no folder.
+        let user = self.owner.get().map(|owner| owner.user).or_else(|| self.id_of("-u").ok()).unwrap_or(u32::MAX);
+        [&node.log_dir, &node.root_dir].into_iter().try_for_each(|folder| check_reach(folder, user))
+    }
+
     /// Changes the owner of a folder, not of its contents.
     fn give(&self, folder: &Path, held: &HeldFolder, owner: NodeUser) -> Result<(), PlatformError> {
         let path = folder.display().to_string();
