@@ -22,10 +22,10 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4073, with 37 nodes on average
-    actions  add 71 disable 1 move 18 remove 302 restart 1 start 411 stop 60 update 3 upgrade 9; 822 done, 45 failed, 9 cancelled
-    crashes  12 at 3 points; 20 reboots
-    digest   f0899da974c9a034
+    cycles   4076, with 37 nodes on average
+    actions  add 69 disable 1 move 17 remove 297 restart 1 start 413 stop 55 update 4 upgrade 9; 818 done, 39 failed, 9 cancelled
+    crashes  14 at 4 points; 20 reboots
+    digest   50b48746a1a7dc48
     no violation
     "#);
 }

@@ -273,7 +273,7 @@ fn given() -> impl Strategy<Value = Given> {
         btree_map(id(), rare_state(), 0..40),
         vec(rare_state(), 40..41),
         btree_set(id(), 0..3),
-        btree_set(id(), 0..12),
+        btree_map(id(), 0..600_i64, 0..12),
         vec(prop::option::of(1..3_u64), 3),
         prop::option::weighted(0.1, version()),
         btree_map(id(), prop::sample::select(Desired::ALL.to_vec()), 0..4),
@@ -304,7 +304,10 @@ fn given() -> impl Strategy<Value = Given> {
             nodes: states,
             removals,
             acting: if is_calm { BTreeSet::new() } else { acting },
-            missing,
+            missing_since: missing
+                .into_iter()
+                .map(|(id, seconds)| (id, Timestamp::from_millis(NOW - seconds * 1000)))
+                .collect(),
             volumes: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
             failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
             desired: desired.into_iter().collect(),

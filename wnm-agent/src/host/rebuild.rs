@@ -124,7 +124,7 @@ fn complete_states(remains: &mut Remains, now: Timestamp) {
     state.nodes.retain(|id, _| remains.nodes.contains_key(id));
     state.desired.retain(|id, _| remains.nodes.contains_key(id));
     state.recoveries.retain(|id, _| remains.nodes.contains_key(id));
-    state.missing.retain(|id| remains.nodes.contains_key(id));
+    state.missing_since.retain(|id, _| remains.nodes.contains_key(id));
     for id in remains.nodes.keys() {
         // The journal with the action is lost: the next observation shows the state.
         let is_known = state.nodes.get(id).is_some_and(|node| !node.is_in_operation());

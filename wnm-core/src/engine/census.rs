@@ -10,6 +10,7 @@ use crate::model::node::{Desired, NodeId, NodeState};
 use crate::model::observation::{NodeSample, Observation, Presence};
 use crate::model::units::Version;
 use crate::model::volume::Volume;
+use crate::policy::constants::DEAD_AFTER;
 use crate::policy::thresholds::Policy;
 use crate::policy::valves::is_mass_disappearance;
 
@@ -135,7 +136,7 @@ fn current_state<'a>(
     // After a reboot volumes may not be mounted yet, so that a missing folder proves nothing.
     let may_die = presence == Presence::FolderMissing
         && !observation.rebooted
-        && state.missing.contains(&id)
+        && state.missing_since.get(&id).is_some_and(|since| now.since(*since) >= DEAD_AFTER)
         && anomaly.is_none()
         && is_in_place(state, observation, sample.volume);
     observed(recorded, presence, observation, may_die, || state.desired(id, recorded))
@@ -178,10 +179,11 @@ fn observed(
             Some(NodeState::Stopped { since, cause: desired().cause_of_a_found_stop() })
         }
         (Presence::FolderMissing, _) if may_die => Some(NodeState::Dead { since }),
-        // The operation has ended, and without its folder its result cannot be observed.
-        (Presence::FolderMissing, NodeState::Restarting { .. } | NodeState::Upgrading { .. }) => {
-            Some(NodeState::Unknown { since })
-        }
+        // Without its folder and its process a node does not run, and the result of an operation cannot be observed.
+        (
+            Presence::FolderMissing,
+            NodeState::Running { .. } | NodeState::Restarting { .. } | NodeState::Upgrading { .. },
+        ) => Some(NodeState::Unknown { since }),
         (Presence::FolderMissing, _) => None,
     }
 }
@@ -204,11 +206,14 @@ pub(crate) fn anomaly(state: &EngineState, observation: &Observation) -> Option<
     let mut vanished = 0;
     let mut total = 0;
     let mut missing = false;
-    // Whether every observed node lacks its folder, at any size of the colony.
+    // Whether every node that can be observed lacks its folder, at any size of the colony.
     let mut all_missing = true;
     for (id, sample) in &observation.nodes {
         total += 1;
-        all_missing &= matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved);
+        let is_out_of_sight =
+            matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved | Presence::VolumeFault);
+        // The folder of a node that is being added proves nothing about those of the others.
+        all_missing &= is_out_of_sight || state.acting.contains(id);
         let recorded = || state.nodes.get(id);
         match sample.presence {
             Presence::FolderMissing if !state.acting.contains(id) => {

@@ -111,7 +111,7 @@ impl<'a> Evaluation<'a> {
         });
         recovery::update(&mut state.recoveries, observation, update.ended.iter().chain(&update.restarted));
         state.extend(update.changes, observation);
-        state.missing = update.missing;
+        state.missing_since = update.missing_since;
         state::remember_volumes(&mut state, observation);
         for (planned, outcome) in outcomes {
             state::apply(&mut state, planned, outcome, now);

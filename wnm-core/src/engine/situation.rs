@@ -1,7 +1,7 @@
 //! The situation of one cycle: everything that the rules evaluate, computed once.
 
 use std::cell::LazyCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::action::verdict::{Anomaly, Blocker};
 use crate::engine::census::{Census, anomaly, node_statuses};
@@ -28,8 +28,9 @@ pub(crate) struct Situation<'a> {
     pub(crate) census: Census,
     pub(crate) features: Features,
     pub(crate) anomaly: Option<Anomaly>,
-    /// Nodes whose folder is missing, or was missing when it was last observed.
-    missing: BTreeSet<NodeId>,
+    /// Nodes whose folder is missing, or was missing when it was last observed, with the time of the first observation of
+    /// that.
+    missing_since: BTreeMap<NodeId, Timestamp>,
     /// Nodes whose process ended by itself since the last observation. A restart of the host ends processes, too, and
     /// is not counted.
     ended: Vec<NodeId>,
@@ -60,14 +61,15 @@ impl<'a> Situation<'a> {
         let anomaly = LazyCell::new(|| anomaly(state, observation));
         let nodes: Vec<_> = node_statuses(policy, state, observation, &anomaly).collect();
         let census = Census::of(&nodes, policy, rule_set, observation.target.as_ref());
-        let mut missing = BTreeSet::new();
+        let mut missing_since = BTreeMap::new();
         let mut vanished = false;
         let mut ended = Vec::new();
         for seen in nodes.iter().filter(|seen| seen.sample.presence != Presence::Answering) {
             match seen.sample.presence {
                 Presence::FolderMissing => {
                     vanished = true;
-                    missing.insert(seen.id);
+                    let since = state.missing_since.get(&seen.id).copied().unwrap_or(observation.now);
+                    missing_since.insert(seen.id, since);
                 }
                 Presence::Gone => {
                     vanished |= !matches!(seen.state, StateRef::Stored(NodeState::Stopped { .. }));
@@ -80,9 +82,10 @@ impl<'a> Situation<'a> {
                     }
                 }
                 // An action in progress hides the folder, so the last observation of it stays.
-                Presence::Unobserved if state.missing.contains(&seen.id) => _ = missing.insert(seen.id),
-                Presence::Unobserved
-                | Presence::Answering
+                Presence::Unobserved => {
+                    missing_since.extend(state.missing_since.get_key_value(&seen.id));
+                }
+                Presence::Answering
                 | Presence::Silent
                 | Presence::Unverified
                 | Presence::Unreachable
@@ -100,7 +103,7 @@ impl<'a> Situation<'a> {
             let outlook = forecast.update(policy, observation, &usage);
             Steady { forecast, outlook, usage }
         });
-        Self { policy, state, observation, nodes, census, features, anomaly, missing, ended, restarted, steady }
+        Self { policy, state, observation, nodes, census, features, anomaly, missing_since, ended, restarted, steady }
     }
 
     /// Returns every signal that has thresholds, with its value.
@@ -159,7 +162,7 @@ impl<'a> Situation<'a> {
 
     /// Returns the changes that this observation makes to the state.
     pub(crate) fn into_update(self) -> StateUpdate {
-        let Self { state, nodes, missing, ended, restarted, steady, .. } = self;
+        let Self { state, nodes, missing_since, ended, restarted, steady, .. } = self;
         let mut changes = Vec::new();
         for seen in nodes {
             match seen.state {
@@ -167,7 +170,7 @@ impl<'a> Situation<'a> {
                 StateRef::New(_) | StateRef::Stored(_) => {}
             }
         }
-        StateUpdate { changes, missing, ended, restarted, steady }
+        StateUpdate { changes, missing_since, ended, restarted, steady }
     }
 }
 
@@ -188,8 +191,9 @@ fn is_end(state: &EngineState, observation: &Observation, seen: &NodeStatus<'_>)
 pub(crate) struct StateUpdate {
     /// States that differ from the stored ones.
     pub(crate) changes: Vec<(NodeId, NodeState)>,
-    /// Nodes whose folder is missing, or was missing when it was last observed.
-    pub(crate) missing: BTreeSet<NodeId>,
+    /// Nodes whose folder is missing, or was missing when it was last observed, with the time of the first observation of
+    /// that.
+    pub(crate) missing_since: BTreeMap<NodeId, Timestamp>,
     /// Nodes whose process ended by itself since the last observation.
     pub(crate) ended: Vec<NodeId>,
     /// Nodes whose process manager has restarted them since the last observation.

@@ -40,8 +40,8 @@ pub struct EngineState {
     /// Reasons of the removals in their delay, which end when their reason has gone.
     #[serde(skip_serializing_if = "NodeMap::is_empty")]
     pub removals: NodeMap<Reason>,
-    /// Nodes whose folder was missing in the last observation.
-    pub missing: BTreeSet<NodeId>,
+    /// Nodes whose folder was missing in the last observation, with the time of the first one that lacked it.
+    pub missing_since: BTreeMap<NodeId, Timestamp>,
     /// Identity of the volume of each storage folder, as of the last observation without a missing folder.
     pub volumes: BTreeMap<PathBuf, u64>,
     /// Failed upgrades to each version.
@@ -151,7 +151,7 @@ fn is_ours(state: &EngineState, observation: &Observation, volume: usize) -> boo
     let is_seen =
         |presence| !matches!(presence, Presence::Unobserved | Presence::FolderMissing | Presence::VolumeFault);
     let is_known = observation.host.volumes.get(volume).is_some_and(|v| state.volumes.contains_key(&v.root));
-    let is_missing = |id: &NodeId| state.missing.contains(id) && !state.acting.contains(id);
+    let is_missing = |id: &NodeId| state.missing_since.contains_key(id) && !state.acting.contains(id);
     let lacks_some = || is_known && on_it().any(|(id, _)| is_missing(id));
     on_it().any(|(_, sample)| is_seen(sample.presence)) && !lacks_some()
 }
@@ -197,7 +197,7 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
         }
         Next::NoMore => {
             state.nodes.remove(&id);
-            state.missing.remove(&id);
+            state.missing_since.remove(&id);
             state.desired.remove(&id);
             state.recoveries.remove(&id);
             return;

@@ -30,6 +30,9 @@ pub(crate) const VANISHING_BY_CHANCE: u32 = 3;
 /// One node in this many may vanish within one cycle without an anomaly; chosen: a fifth of the nodes, because a lost
 /// volume or process manager takes more of them with it.
 pub(crate) const VANISHING_SHARE: u32 = 5;
+/// Time for which the folder of a node must be missing before the node is dead; chosen: an operator who moves a folder, an
+/// automounter and a file server that restarts bring it back within minutes, and a dead node harms nothing meanwhile.
+pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(300);
 /// Running nodes that may be silent without a doubt about the observation; chosen: as for nodes that vanish.
 pub(crate) const SILENT_BY_CHANCE: u32 = 3;
 

@@ -6,6 +6,7 @@ mod cancel;
 mod classic;
 mod colony;
 mod comparisons;
+mod dead;
 mod reasons;
 mod recover;
 mod steady;
@@ -137,23 +138,6 @@ fn stopped_outdated_node_is_upgraded_at_its_start() {
     let decision = colony.decision();
     let action = Action::Start { node: id(2), upgrade_to: Some(TARGET) };
     assert_eq!(decision.actions, [Planned { action, reason: Reason::HeadroomToStart }]);
-}
-
-#[test]
-fn node_is_dead_after_two_observations_without_folder() {
-    let mut colony = Colony::new(&[]).running(1).running(2).seen(2, Presence::FolderMissing).cpu(60.0);
-    assert_eq!(colony.decided(), []);
-    colony.state = colony.settled_state(&[]);
-    assert_eq!(colony.state.nodes[&id(2)].word(), "RUNNING");
-    assert_eq!(colony.decided(), [("remove", 2)]);
-
-    let many = (1..=10).fold(Colony::new(&[]), |colony, n| colony.running(n).seen(n, Presence::FolderMissing));
-    let mut many = many;
-    for _ in 0..3 {
-        assert!(matches!(many.blocker(), Some(Blocker::Anomaly { .. })), "{:?}", many.blocker());
-        many.state = many.settled_state(&[]);
-    }
-    assert!(many.state.nodes.values().all(|state| state.word() == "RUNNING"));
 }
 
 #[test]

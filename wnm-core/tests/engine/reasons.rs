@@ -79,7 +79,7 @@ fn missing_folder_on_another_volume_is_not_dead() {
         let other = Volume { root: "/other".into(), identity: 8, used: percent(20.0), ..Volume::default() };
         colony.look.host.volumes.push(other);
         colony.state.volumes = known.map(|device| (Default::default(), device)).into_iter().collect();
-        colony.state.missing.insert(id(2));
+        colony.state.missing_since.insert(id(2), ago(300));
         if let Some(sample) = colony.look.nodes.get_mut(&id(2)) {
             sample.volume = volume;
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use wnm_core::steps::Step;
 use wnm_core::{
-    Action, Afterwards, Anomaly, Blocker, Bytes, Desired, FailedAction, FailureCause, Hold, HoldSource, MoveObstacle,
-    NodeId, NodeState, Planned, Presence, Preset, Refusal, Selection, SkipReason, StopCause, Verb, Verdict, Version,
-    Volume, VolumeFault, evaluate_request,
+    Action, Afterwards, Blocker, Bytes, Desired, FailedAction, FailureCause, Hold, HoldSource, MoveObstacle, NodeId,
+    NodeState, Planned, Presence, Preset, Refusal, Selection, SkipReason, StopCause, Verb, Verdict, Version, Volume,
+    VolumeFault, evaluate_request,
 };
 
 use crate::colony::{Colony, NOW, ago, id, percent};
@@ -275,14 +275,4 @@ fn stopped_node_stays_stopped_where_it_moves() {
     (sample.volume, sample.disk) = (Some(0), Some(Bytes(1_000_000_000)));
     let action = colony.decision().actions.remove(0).action;
     assert!(matches!(action, Action::Move { then: Afterwards::Stopped, .. }), "{action:?}");
-}
-
-#[test]
-fn missing_folders_of_all_nodes_are_an_anomaly_at_any_size() {
-    for total in 1..=4 {
-        let all = (1..=total).fold(Colony::new(&[]), Colony::running);
-        let all = (1..=total).fold(all, |colony, number| colony.seen(number, Presence::FolderMissing));
-        let anomaly = Anomaly::MassDisappearance { vanished: total, total };
-        assert_eq!(all.blocker(), Some(Blocker::Anomaly { anomaly }), "{total}");
-    }
 }

@@ -27,7 +27,7 @@ fn colony_is_loaded_as_it_was_stored() {
         nodes: (1..=9).map(id).zip(every_state()).collect(),
         acting: records.iter().map(wnm_core::ActionRecord::node).collect(),
         removals: [(id(8), Reason::OverCap { total: 9, cap: 8 })].into_iter().collect(),
-        missing: [id(9)].into(),
+        missing_since: [(id(9), at(-7))].into(),
         volumes: [("/s".into(), u64::MAX)].into(),
         failed_upgrades: [(Version::new(1, 2, 3), 2)].into(),
         desired: NodeMap::new(),

@@ -62,7 +62,7 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
     (
         btree_map(any_id(), any_state(), 0..12),
         btree_set(any_id(), 0..4),
-        btree_set(any_id(), 0..4),
+        btree_map(any_id(), any_time(), 0..4),
         btree_map(any::<String>().prop_map(PathBuf::from), any::<u64>(), 0..3),
         btree_map(any_version(), any::<u32>(), 0..3),
         proptest::option::of(
@@ -72,19 +72,21 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
         btree_map(any_id(), any_recovery(), 0..3),
         btree_map(any::<i64>(), any::<u32>(), 0..3),
     )
-        .prop_map(|(nodes, acting, missing, devices, failed_upgrades, clock, recoveries, begun)| EngineState {
-            removals: NodeMap::default(),
-            nodes: nodes.into_iter().collect(),
-            acting,
-            missing,
-            volumes: devices,
-            failed_upgrades,
-            desired: NodeMap::new(),
-            recoveries: recoveries.into_iter().collect(),
-            failures: Vec::new(),
-            forecast: None,
-            recent: recent(begun),
-            clock,
+        .prop_map(|(nodes, acting, missing_since, devices, failed_upgrades, clock, recoveries, begun)| {
+            EngineState {
+                removals: NodeMap::default(),
+                nodes: nodes.into_iter().collect(),
+                acting,
+                missing_since,
+                volumes: devices,
+                failed_upgrades,
+                desired: NodeMap::new(),
+                recoveries: recoveries.into_iter().collect(),
+                failures: Vec::new(),
+                forecast: None,
+                recent: recent(begun),
+                clock,
+            }
         })
 }
 

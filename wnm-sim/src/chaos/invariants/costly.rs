@@ -73,7 +73,7 @@ pub(super) fn permuted(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
         nodes: state.nodes.iter().map(|(id, state)| (renamed(id), state.clone())).collect(),
         acting: state.acting.iter().map(renamed).collect(),
         removals: state.removals.iter().map(|(id, reason)| (renamed(id), reason.clone())).collect(),
-        missing: state.missing.iter().map(renamed).collect(),
+        missing_since: state.missing_since.iter().map(|(id, since)| (renamed(id), *since)).collect(),
         desired: state.desired.iter().map(|(id, desired)| (renamed(id), *desired)).collect(),
         recoveries: state.recoveries.iter().map(|(id, recovery)| (renamed(id), recovery.clone())).collect(),
         failures: state
@@ -165,7 +165,7 @@ pub(super) fn since(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         let (id, sample) = (&node.id, node.sample);
         let is_missing = match sample.presence {
             Presence::FolderMissing => true,
-            Presence::Unobserved => state.missing.contains(id),
+            Presence::Unobserved => state.missing_since.contains_key(id),
             Presence::Answering
             | Presence::Silent
             | Presence::Unverified
@@ -173,7 +173,7 @@ pub(super) fn since(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             | Presence::Unreachable
             | Presence::VolumeFault => false,
         };
-        if after.missing.contains(id) != is_missing {
+        if after.missing_since.contains_key(id) != is_missing {
             return Err(format!("the folder of {id} is taken for {}", if is_missing { "there" } else { "missing" }));
         }
         if after.nodes.get(id).is_none_or(|is| !node.belief.is(is)) {

@@ -9,6 +9,9 @@ use wnm_core::{
 
 use super::{Trial, steady, valves};
 
+/// Time for which a folder must be missing before its node is dead.
+const DEAD_AFTER: Duration = Duration::from_secs(300);
+
 /// The state that a node must have after the observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Belief {
@@ -164,7 +167,8 @@ impl<'a> Facts<'a> {
         let may_die = !observation.rebooted && !facts.is_anomalous;
         for (id, sample, recorded) in joined(trial) {
             let acting = !state.acting.is_empty() && state.acting.contains(&id);
-            let is_missing = sample.presence == Presence::FolderMissing && state.missing.contains(&id);
+            let missing_for = state.missing_since.get(&id).map(|since| observation.now.since(*since));
+            let is_missing = sample.presence == Presence::FolderMissing && missing_for >= Some(DEAD_AFTER);
             // A node without a recorded state cannot have lost its folder.
             let may_die = may_die && is_missing && recorded.is_some() && is_in_place(trial, sample);
             let belief = believe(trial, sample, recorded, acting, may_die);
@@ -206,9 +210,12 @@ impl<'a> Facts<'a> {
             known.is_some_and(|device| *device != volume.identity)
         });
         let is_mass = self.vanished > 3.max(observation.nodes.len() as u32 / 5);
-        let lacks_folder =
-            |sample: &NodeSample| matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved);
-        let all_missing = missing && observation.nodes.values().all(lacks_folder);
+        let is_out_of_sight = |(id, sample): (&NodeId, &NodeSample)| {
+            let is_hidden =
+                matches!(sample.presence, Presence::FolderMissing | Presence::Unobserved | Presence::VolumeFault);
+            is_hidden || state.acting.contains(id)
+        };
+        let all_missing = missing && observation.nodes.iter().all(is_out_of_sight);
         self.is_anomalous = is_mass || all_missing || (missing && is_moved);
     }
 
@@ -409,7 +416,9 @@ fn believe(
             | Belief::Disabled => Belief::Stopped(Some(now.after(delays.restart))),
         },
         Presence::FolderMissing if may_die => Belief::Dead,
-        Presence::FolderMissing if matches!(remembered, Belief::Restarting | Belief::Upgrading) => Belief::Unknown,
+        Presence::FolderMissing if matches!(remembered, Belief::Running | Belief::Restarting | Belief::Upgrading) => {
+            Belief::Unknown
+        }
         Presence::FolderMissing => remembered,
     }
 }

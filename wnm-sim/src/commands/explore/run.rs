@@ -260,9 +260,9 @@ impl<'a> Run<'a> {
         }
         let state = &ledger.state;
         // The limit of the engine is higher in large colonies; then this check requires less.
-        let is_missing = |id: &NodeId| state.missing.contains(id);
+        let is_missing = |id: &NodeId| state.missing_since.contains_key(id);
         let is_out_of_sight = |id: &NodeId| is_missing(id) || ledger.nodes[id].is_disabled;
-        let has_mass_disappearance = state.missing.len() > 3 || ledger.nodes.keys().all(is_out_of_sight);
+        let has_mass_disappearance = state.missing_since.len() > 3 || ledger.nodes.keys().all(is_out_of_sight);
         // Without a known device an empty mount point and a lost folder look the same.
         let is_device_known = |id: &NodeId| {
             let volume = ledger.nodes.get(id).map(|stored| stored.volume);
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
             volume.is_some_and(|volume| state.volumes.contains_key(&volume.root))
         };
         let is_unfinished = |(id, node): &(&NodeId, &NodeState)| {
-            let is_lost = is_device_known(id) && state.missing.contains(id);
+            let is_lost = is_device_known(id) && state.missing_since.contains_key(id);
             let is_lost = is_lost && !matches!(node, NodeState::Disabled { .. });
             let is_dead = matches!(node, NodeState::Dead { .. }) || is_lost;
             node.is_in_operation() || (is_dead && !has_mass_disappearance)

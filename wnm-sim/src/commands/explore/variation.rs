@@ -28,7 +28,8 @@ pub(super) fn varied(
             state.acting.insert(*id);
         }
         if chance.once_in(2) {
-            state.missing.insert(*id);
+            let since = now.before(std::time::Duration::from_secs(u64::from(chance.below(600))));
+            state.missing_since.insert(*id, since);
         }
     }
     if chance.once_in(2) {
