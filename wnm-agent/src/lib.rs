@@ -48,6 +48,8 @@ mod report;
 mod request;
 #[cfg(feature = "serve")]
 pub mod serve;
+#[cfg(feature = "host")]
+pub mod settings_text;
 mod store;
 mod trash;
 mod trigger;

@@ -1,13 +1,13 @@
 //! The config file: TOML, or `key=value` lines as the Python wnm reads them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use toml::{Spanned, Value};
+use wnm_agent::settings_text::{self, Entry, NotToml};
 use wnm_core::RawSettings;
 use wnm_platform::places;
 
@@ -104,7 +104,7 @@ pub(super) fn content() -> Result<Content, ConfigFileError> {
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        failed(ConfigFileCause::NotUtf8 { line: line_at(valid) })
+        failed(ConfigFileCause::NotUtf8 { line: settings_text::line_at(valid) })
     })?;
     Ok(Content { path: Some(path), text })
 }
@@ -124,61 +124,33 @@ fn check_owner(file: &File) -> Result<(), ConfigFileCause> {
 /// Returns the line that sets a setting in a readable config file, from 1.
 pub(crate) fn line_of(path: &Path, key: &str) -> Option<usize> {
     let text = std::fs::read_to_string(path).ok()?;
-    (1..).zip(text.lines()).find(|(_, line)| entry(line).is_some_and(|(name, _)| name == key)).map(|(line, _)| line)
-}
-
-/// Returns the number of the line that begins after these bytes, from 1.
-fn line_at(before: &[u8]) -> usize {
-    before.iter().filter(|byte| **byte == b'\n').count() + 1
+    settings_text::of_lines(&text).find(|entry| entry.key == key).map(|entry| entry.line)
 }
 
 pub(crate) fn from_toml(text: &str) -> Result<RawSettings, ConfigFileCause> {
-    let line = |at: usize| line_at(&text.as_bytes()[..at.min(text.len())]);
-    let table: BTreeMap<Spanned<String>, Spanned<Value>> = toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line(span.start));
-        ConfigFileCause::Syntax { line, message: error.message().to_owned() }
-    })?;
-    let mut entries: Vec<_> = table.into_iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
+    let entries =
+        settings_text::of_toml(text).map_err(|NotToml { line, message }| ConfigFileCause::Syntax { line, message })?;
     let mut raw = RawSettings::default();
     let mut errors = Vec::new();
-    for (key, value) in entries {
-        let set = as_text(key.get_ref(), value.get_ref())
-            .and_then(|text| set(&mut raw, key.get_ref(), &text).map_err(EntryCause::Setting));
-        if let Err(cause) = set {
-            errors.push(EntryError { line: line(key.span().start), cause });
-        }
+    for Entry { line, key, value } in entries {
+        let set = match value {
+            Ok(text) => set(&mut raw, &key, &text).map_err(EntryCause::Setting),
+            Err(found) => Err(EntryCause::Type { key, found }),
+        };
+        errors.extend(set.err().map(|cause| EntryError { line, cause }));
     }
     if errors.is_empty() { Ok(raw) } else { Err(ConfigFileCause::Entries(errors)) }
-}
-
-/// Returns a value as the text of a flag. A list of words or of folders may be an array.
-fn as_text(key: &str, value: &Value) -> Result<String, EntryCause> {
-    let wrong = || EntryCause::Type { key: key.to_owned(), found: value.type_str() };
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Integer(number) => Ok(number.to_string()),
-        Value::Float(number) => Ok(number.to_string()),
-        Value::Boolean(is_on) => Ok(is_on.to_string()),
-        Value::Array(items) => {
-            let items: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
-            let items = items.ok_or_else(wrong)?;
-            Ok(if key == "node_storage" { items.join(",") } else { shell_words::join(items) })
-        }
-        Value::Table(_) | Value::Datetime(_) => Err(wrong()),
-    }
 }
 
 fn from_lines(text: &str) -> Result<RawSettings, ConfigFileCause> {
     let mut raw = RawSettings::default();
     let mut seen = BTreeSet::new();
     let mut errors = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let Some((key, value)) = entry(line) else { continue };
+    for Entry { line, key, value } in settings_text::of_lines(text) {
         let cause = if !seen.insert(key.clone()) {
             EntryCause::Duplicate { key }
         } else if RawSettings::KEYS.contains(&key.as_str()) || !legacy::is_old_flag(&key) {
-            match set(&mut raw, &key, &value) {
+            match set(&mut raw, &key, &value.unwrap_or_default()) {
                 Ok(()) => continue,
                 Err(problem) => EntryCause::Setting(problem),
             }
@@ -186,30 +158,9 @@ fn from_lines(text: &str) -> Result<RawSettings, ConfigFileCause> {
             tracing::debug!(key, "ignoring a flag of the Python wnm that is no setting");
             continue;
         };
-        errors.push(EntryError { line: number, cause });
+        errors.push(EntryError { line, cause });
     }
     if errors.is_empty() { Ok(raw) } else { Err(ConfigFileCause::Entries(errors)) }
-}
-
-/// Reads one line: `key = value`, `key: value`, `key value`, or a switch alone; None for a comment, a section or an empty
-/// line. These are the forms of Python's ConfigArgParse.
-fn entry(line: &str) -> Option<(String, String)> {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with(['#', ';', '[']) || line == "---" {
-        return None;
-    }
-    let end = line.find(|c: char| c == '=' || c == ':' || c.is_whitespace()).unwrap_or(line.len());
-    let (key, rest) = line.split_at(end);
-    let rest = rest.trim_start();
-    let rest = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim();
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-    let value = match quote.and_then(|quote| rest[1..].split_once(quote)) {
-        Some((quoted, _)) => quoted,
-        // A comment begins after a space: values such as colours or URLs may contain # and ;.
-        None => rest.find(" #").or(rest.find(" ;")).map_or(rest, |comment| rest[..comment].trim_end()),
-    };
-    let key = key.trim_start_matches('-').replace('-', "_");
-    Some((key, if rest.is_empty() { "true".to_owned() } else { value.to_owned() }))
 }
 
 #[cfg(test)]
