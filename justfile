@@ -34,6 +34,10 @@ demo:
 explore *flags="--seeds 1000 --cycles 5000":
     cargo run --release -p wnm-sim -- explore {{ flags }}
 
+# Run fuzz targets on changed inputs, all or one: `just fuzz crontab 300`
+fuzz target="all" seconds="60":
+    .ci/fuzz {{ target }} {{ seconds }}
+
 # Draw docs/screens, the pages in the README, from the output of a colony of fake nodes
 screenshots:
     cargo build --release -p wnm-cli

@@ -26,6 +26,9 @@ mod daemon;
 mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;
+#[cfg(all(any(test, fuzzing), feature = "fleet", feature = "probe"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(feature = "host")]

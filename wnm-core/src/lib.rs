@@ -37,6 +37,9 @@ mod action;
 mod engine;
 pub mod fleet;
 mod format;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod model;
 mod policy;
 pub mod probe;

@@ -8,6 +8,9 @@ pub mod exec;
 pub mod executor;
 pub mod fake_node;
 pub mod firewall;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guarded;
 pub mod identity;
 mod leftovers;

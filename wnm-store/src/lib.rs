@@ -24,6 +24,9 @@ mod error;
 mod file;
 mod follow;
 pub mod formicaio_db;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod journal;
 mod lock;

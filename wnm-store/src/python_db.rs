@@ -166,3 +166,70 @@ fn nodes(rows: &[Columns]) -> Vec<PythonNode> {
     };
     rows.iter().map(node).collect()
 }
+
+/// Fuzz target: reads a database file, or one that is made of lines `COLUMN=VALUE`: of a colony, then of nodes, each
+/// after an empty line.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let home = Path::new("/home/op");
+    let colony = if bytes.starts_with(b"SQLite format 3\0") {
+        let path = std::env::temp_dir().join(format!("wnm-fuzz-{}.db", std::process::id()));
+        if std::fs::write(&path, bytes).is_err() {
+            return;
+        }
+        let read = read(&path, home);
+        let after = std::fs::read(&path);
+        _ = std::fs::remove_file(&path);
+        assert!(after.is_ok_and(|after| after == bytes), "the file has changed");
+        if let Err(error) = &read {
+            assert!(!error.to_string().is_empty());
+        }
+        read.ok()
+    } else {
+        std::str::from_utf8(bytes).ok().and_then(made).and_then(|db| colony(&db, home).ok().flatten())
+    };
+    let Some(colony) = colony else { return };
+    assert!(colony.problems.iter().all(|problem| !problem.to_string().is_empty()));
+    for key in RawSettings::KEYS {
+        let Some(value) = colony.settings.get(key) else { continue };
+        assert_eq!(RawSettings::default().set(key, &value), Ok(()), "{key} is {value}");
+    }
+    assert!(colony.nodes.iter().all(|node| node.born.is_none_or(|born| born > 0)));
+}
+
+/// Returns a database with a table of one colony and one of its nodes.
+#[cfg(any(test, fuzzing))]
+fn made(text: &str) -> Option<Connection> {
+    let db = Connection::open_in_memory().ok()?;
+    let mut parts = text.split("\n\n").map(|part| part.lines().filter_map(|line| line.split_once('=')).collect());
+    let machine: Vec<(&str, &str)> = parts.next()?;
+    insert(&db, "machine", &machine).ok()?;
+    let mut nodes = parts.peekable();
+    if nodes.peek().is_none() {
+        insert(&db, "node", &[]).ok()?;
+    }
+    for node in nodes.take(8) {
+        insert(&db, "node", &node).ok()?;
+    }
+    Some(db)
+}
+
+/// Inserts a row into a table, after its missing columns.
+#[cfg(any(test, fuzzing))]
+fn insert(db: &Connection, table: &str, values: &[(&str, &str)]) -> rusqlite::Result<()> {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    db.execute(&format!("CREATE TABLE IF NOT EXISTS {table} (id)"), [])?;
+    db.execute(&format!("INSERT INTO {table} (id) VALUES (NULL)"), [])?;
+    for (name, value) in values.iter().take(64) {
+        // It exists.
+        _ = db.execute(&format!("ALTER TABLE {table} ADD COLUMN {}", quoted(name)), []);
+        let update = format!("UPDATE {table} SET {} = ?1 WHERE rowid = (SELECT max(rowid) FROM {table})", quoted(name));
+        match (value.parse::<i64>(), value.parse::<f64>(), value.strip_prefix("x'")) {
+            (Ok(number), ..) => db.execute(&update, [number]),
+            (_, Ok(number), _) => db.execute(&update, [number]),
+            (.., Some(blob)) => db.execute(&update, [blob.as_bytes()]),
+            (.., None) => db.execute(&update, [value]),
+        }?;
+    }
+    Ok(())
+}

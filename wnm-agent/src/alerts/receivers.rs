@@ -160,7 +160,7 @@ impl Receivers {
     }
 
     /// Reads the text of a file.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let file: File = private_file::parse(text)?;
         let share = file.probe_failures.unwrap_or(50.0);
         let probe_failures = Percent::new(share).ok().filter(|share| share.get() <= 100.0);

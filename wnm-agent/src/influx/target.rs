@@ -57,7 +57,7 @@ impl Target {
         private_file::read(path, Self::parse)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let content: Content = private_file::parse(text)?;
         let every = content.every.unwrap_or(USUAL);
         if !EVERY.contains(&every) {

@@ -3,6 +3,9 @@
 mod none;
 mod ufw;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use ufw::fuzz as fuzz_ufw;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

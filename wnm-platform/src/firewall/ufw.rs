@@ -11,6 +11,8 @@ use wnm_core::FirewallKind;
 use super::{Closed, Firewall, Rule};
 use crate::error::PlatformError;
 use crate::exec::{Call, Environment, Exec, Output, is_in_path};
+#[cfg(any(test, fuzzing))]
+pub(crate) use added::fuzz;
 use added::{AddedRule, Way};
 
 /// The path of ufw: Debian leaves /usr/sbin out of the `PATH` of users.

@@ -28,6 +28,8 @@ use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
 use crate::observe::process::Processes;
 use crate::places::home;
+#[cfg(any(test, fuzzing))]
+pub(crate) use registry::fuzz;
 use registry::{Entry, Registry, Status};
 
 /// The time to wait for another call by wnm.

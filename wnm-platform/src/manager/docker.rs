@@ -22,6 +22,8 @@ use crate::node_dir::{self, Folder};
 use crate::node_log::Follow;
 use crate::observe::process::{Liveness, Processes};
 use container::Container;
+#[cfg(any(test, fuzzing))]
+pub(crate) use container::fuzz;
 use engine::Engine;
 
 /// The lines at the end of a container's log that are searched for a message.

@@ -25,7 +25,11 @@ use crate::node_dir::{self, Folder, STDERR_LOG};
 use crate::observe::process::{Liveness, Processes};
 use crate::weight::Weights;
 use output::Loaded;
+#[cfg(any(test, fuzzing))]
+pub(crate) use output::fuzz as fuzz_output;
 use service::Plist;
+#[cfg(any(test, fuzzing))]
+pub(crate) use service::fuzz as fuzz_service;
 
 /// The prefix of service labels.
 const PREFIX: &str = "com.autonomi.";

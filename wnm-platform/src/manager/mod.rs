@@ -22,6 +22,14 @@ use crate::exec::Call;
 use crate::node_dir::Folder;
 use crate::node_log::Follow;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    //! The fuzz targets of the managers.
+    pub(crate) use super::antctl::fuzz as registry;
+    pub(crate) use super::docker::fuzz as containers;
+    pub(crate) use super::launchd::{fuzz_output as launchctl, fuzz_service as property_list};
+    pub(crate) use super::systemd::fuzzing as systemd;
+}
 pub(crate) use launchd::runs_behind as launchd_runs_behind;
 pub use options::{Options, Verbosity};
 pub use systemd::ManagerWarning;

@@ -36,6 +36,13 @@ use crate::guarded;
 use crate::node_dir;
 use crate::node_log::Follow;
 use crate::observe::process::Processes;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    //! The fuzz targets of this folder.
+    pub(crate) use super::environment::fuzz as environment;
+    pub(crate) use super::show::fuzz as show;
+    pub(crate) use super::unit::fuzz as unit;
+}
 pub(crate) use external::{ExternalUnit, ExternalUnits, has_systemd};
 pub use lingering::ManagerWarning;
 pub(super) use lingering::warning;

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, Timespec, poll};
 use wnm_core::{NodeId, NodeIdentity, NodeMetrics};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use response::fuzz as fuzz_response;
+
 use connection::{Connection, Progress};
 
 /// A metrics server to query.

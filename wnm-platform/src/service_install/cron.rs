@@ -119,6 +119,17 @@ fn is_script(path: &Path) -> Option<bool> {
     Some(read.is_ok() && head == *b"#!")
 }
 
+/// Fuzz target: finds the jobs of a crontab.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let table = String::from_utf8_lossy(bytes);
+    let is_script = |path: &Path| path.to_str().map(|path| path.len() % 2 == 0);
+    for job in in_table(&table, None, is_script) {
+        assert!(table.contains(&job.line) && !job.line.starts_with('#'), "{job:?}");
+        assert!(!text::is_our_cron_line(job.line.as_bytes()), "{job:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

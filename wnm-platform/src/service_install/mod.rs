@@ -16,7 +16,11 @@ use crate::manager::{LINGERING_USERS, lingering_told, runtime_folder};
 use crate::node_dir;
 use crate::places::{Os, Places, home};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use cron::fuzz as fuzz_cron;
 pub use cron::{Job, Tool};
+#[cfg(any(test, fuzzing))]
+pub(crate) use text::fuzz_crontab;
 
 /// The supervisor of wnm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +124,7 @@ impl InstalledService {
     pub fn is_installed(&self) -> Result<bool, PlatformError> {
         match self.file() {
             Some(file) => Ok(read(&file)?.is_some()),
-            None => Ok(crontab(&self.exec)?.split(is_line_end).any(text::is_our_cron_line)),
+            None => Ok(crontab(&self.exec)?.split(text::is_line_end).any(text::is_our_cron_line)),
         }
     }
 
@@ -133,7 +137,7 @@ impl InstalledService {
             Some(file) => read(&file)?.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
             None => {
                 let table = crontab(&self.exec)?;
-                let ours = table.split(is_line_end).filter(|line| text::is_our_cron_line(line));
+                let ours = table.split(text::is_line_end).filter(|line| text::is_our_cron_line(line));
                 ours.map(String::from_utf8_lossy).collect()
             }
         };
@@ -256,18 +260,10 @@ impl InstalledService {
         format!("{}/{LABEL}", self.domain())
     }
 
-    /// Replaces or removes the line of wnm in the crontab. All other lines stay unchanged, byte for byte: they can have
-    /// any encoding.
+    /// Replaces or removes the line of wnm in the crontab.
     fn change_crontab(&self, line: Option<&str>) -> Result<Change, PlatformError> {
         let before = crontab(&self.exec)?;
-        let others = before.split_inclusive(is_line_end).filter(|line| !text::is_our_cron_line(line));
-        let mut after = others.collect::<Vec<_>>().concat();
-        if let Some(line) = line {
-            if after.last().is_some_and(|last| !is_line_end(last)) {
-                after.push(b'\n');
-            }
-            after.extend_from_slice(line.as_bytes());
-        }
+        let after = text::crontab_with(&before, line);
         if after == before {
             return Ok(Change::NotNeeded);
         }
@@ -304,10 +300,6 @@ fn crontab(exec: &Exec) -> Result<Vec<u8>, PlatformError> {
         return Ok(output.stdout);
     }
     Err(output.failure_of(call.summary()))
-}
-
-fn is_line_end(byte: &u8) -> bool {
-    *byte == b'\n'
 }
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>, PlatformError> {

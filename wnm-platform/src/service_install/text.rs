@@ -108,6 +108,24 @@ pub(super) fn is_our_cron_line(line: &[u8]) -> bool {
     !line.starts_with(b"#") && line.trim_ascii_end().ends_with(CRON_MARK.as_bytes())
 }
 
+/// Returns a crontab with another line of wnm, or without one. All other lines stay unchanged, byte for byte: they can have
+/// any encoding.
+pub(super) fn crontab_with(table: &[u8], line: Option<&str>) -> Vec<u8> {
+    let others = table.split_inclusive(is_line_end).filter(|line| !is_our_cron_line(line));
+    let mut changed = others.collect::<Vec<_>>().concat();
+    if let Some(line) = line {
+        if changed.last().is_some_and(|last| !is_line_end(last)) {
+            changed.push(b'\n');
+        }
+        changed.extend_from_slice(line.as_bytes());
+    }
+    changed
+}
+
+pub(super) const fn is_line_end(byte: &u8) -> bool {
+    *byte == b'\n'
+}
+
 /// Tells whether a service file contains a path as a whole word.
 pub(super) fn names(text: &str, path: &Path) -> bool {
     let Some(path) = path.to_str() else { return false };
@@ -130,4 +148,24 @@ fn words(task: &Task) -> Result<(&str, Vec<String>), PlatformError> {
 fn printable(path: &Path) -> Result<&str, PlatformError> {
     let text = path.to_str().filter(|text| !text.chars().any(char::is_control));
     text.ok_or_else(|| PlatformError::NotText { path: path.to_owned() })
+}
+
+/// Fuzz target: adds the line of wnm to a crontab, and removes it.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz_crontab(bytes: &[u8]) {
+    let line = format!("* * * * * wnm run {CRON_MARK}\n");
+    let without = crontab_with(bytes, None);
+    let with = crontab_with(bytes, Some(&line));
+    let others = |table: &[u8]| {
+        let others = table.split(is_line_end).filter(|line| !is_our_cron_line(line) && !line.is_empty());
+        others.map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    assert_eq!(others(&without), others(bytes), "a removal changes other lines");
+    assert_eq!(others(&with), others(bytes), "an addition changes other lines");
+    assert!(!without.split(is_line_end).any(is_our_cron_line));
+    assert_eq!(with.split(is_line_end).filter(|line| is_our_cron_line(line)).count(), 1);
+    assert_eq!(crontab_with(&with, Some(&line)), with, "a second addition changes the table");
+    // The removal leaves the line end that an addition gave the last line.
+    let removed = crontab_with(&with, None);
+    assert_eq!(removed.strip_suffix(b"\n").unwrap_or(&removed), without.strip_suffix(b"\n").unwrap_or(&without));
 }

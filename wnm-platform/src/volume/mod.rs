@@ -20,6 +20,8 @@ use crate::error::PlatformError;
 use crate::node_dir::{self, Owner};
 use identity::{Existing, Identities};
 use mounts::Mounts;
+#[cfg(any(test, fuzzing))]
+pub(crate) use mounts::fuzz as fuzz_mounts;
 
 pub(crate) use answer::unanswering;
 pub(crate) use deadline::within;

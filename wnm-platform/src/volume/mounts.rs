@@ -59,7 +59,7 @@ impl Mounts {
     }
 
     /// Parses mounts. Lines that are not mounts are skipped.
-    #[cfg(any(test, not(target_os = "macos")))]
+    #[cfg(any(test, fuzzing, not(target_os = "macos")))]
     fn parse(text: &[u8]) -> Self {
         Self(text.split(|byte| *byte == b'\n').filter_map(mount).collect())
     }
@@ -107,7 +107,7 @@ fn container_of(source: &str) -> Option<&str> {
 }
 
 /// Parses one line: `36 35 98:0 /root /point options optional… - kind source super_options`.
-#[cfg(any(test, not(target_os = "macos")))]
+#[cfg(any(test, fuzzing, not(target_os = "macos")))]
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
     let number = String::from_utf8_lossy(fields.nth(2)?).into_owned();
@@ -125,7 +125,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
 }
 
 /// Decodes the escapes of the kernel: `\040` is a blank.
-#[cfg(any(test, not(target_os = "macos")))]
+#[cfg(any(test, fuzzing, not(target_os = "macos")))]
 fn unescape(field: &[u8]) -> OsString {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
@@ -149,6 +149,16 @@ fn unescape(field: &[u8]) -> OsString {
 /// Returns the bytes of a path as text for an identity: distinct paths have distinct texts.
 pub(super) fn exact(path: &Path) -> String {
     path.as_os_str().as_bytes().escape_ascii().to_string()
+}
+
+/// Fuzz target: parses `/proc/self/mountinfo`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let mounts = Mounts::parse(bytes);
+    for mount in &mounts.0 {
+        assert!(mounts.of(&mount.point).is_some(), "{mount:?}");
+        _ = (mounts.pool(mount), mount.place(&mount.point));
+    }
 }
 
 #[cfg(test)]

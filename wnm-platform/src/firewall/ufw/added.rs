@@ -163,6 +163,22 @@ pub(super) fn parse(text: &str) -> Vec<AddedRule> {
     rules.map(|line| AddedRule::parse(line).unwrap_or_else(|| unknown(line))).collect()
 }
 
+/// Fuzz target: parses the rules of ufw, and opens a port as [`Ufw`](super::Ufw) does.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let mut rules = parse(&String::from_utf8_lossy(bytes));
+    for port in [1, 55_001, u16::MAX] {
+        let rule = AddedRule::of_node(port, "antnode0001");
+        match way(&rules, port) {
+            Way::Open => continue,
+            Way::Closed => rules.push(rule),
+            Way::Blocked(at) => rules.insert(at, rule),
+        }
+        assert_eq!(way(&rules, port), Way::Open, "{rules:?}");
+    }
+    _ = rules.iter().filter_map(AddedRule::of_a_node).count();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

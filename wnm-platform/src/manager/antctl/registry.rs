@@ -293,6 +293,19 @@ impl Entry {
     }
 }
 
+/// Fuzz target: parses a registry, and derives the nodes in it.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let Ok(registry) = Registry::parse(bytes) else { return };
+    assert_eq!(registry.next(), registry.nodes.len() + registry.unreadable.len() + 1);
+    for entry in registry.living() {
+        assert!(entry.status != Status::Removed && entry.port() != Some(0) || entry.node_port == Some(0));
+        let words = [entry.arguments(), entry.replaced(), entry.network().unwrap_or_default()].concat();
+        assert!(words.iter().map(String::len).sum::<usize>() < 4096 + 4 * bytes.len(), "{words:?}");
+        _ = (entry.version(), entry.upnp(), entry.status.word(), registry.environment(entry));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -188,3 +188,15 @@ impl Container {
         .map_err(|error| error.to_string())
     }
 }
+
+/// Fuzz target: parses the output of `docker container inspect`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for container in read(&text) {
+        assert!(!container.name.starts_with('/'), "{container:?}");
+        _ = (container.root(), container.exit(), container.is_up(), container.runs_node());
+        _ = (container.has_just_ended(), container.has_just_restarted());
+    }
+    _ = restarts(&text);
+}

@@ -73,3 +73,11 @@ pub(super) fn services(text: &str) -> Option<BTreeMap<String, Loaded>> {
     });
     Some(entries.collect())
 }
+
+/// Fuzz target: parses the output of `launchctl print`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let loaded = services(&text).unwrap_or_default().into_values().chain([service(&text)]);
+    assert!(loaded.into_iter().all(|loaded| loaded.pid != Some(0)));
+}

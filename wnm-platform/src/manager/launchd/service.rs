@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use plist::stream::{BinaryReader, Event, OwnedEvent, XmlReader};
 use serde::{Deserialize, Serialize};
 use wnm_core::{Node, Scope};
 
@@ -17,6 +18,10 @@ use crate::weight::Weights;
 
 /// The maximum size of a property list, in bytes.
 const LIMIT: u64 = 256 * 1024;
+/// The maximum number of values in a property list, and of the begins and ends of its arrays and dictionaries.
+const MOST_EVENTS: usize = 10_000;
+/// The maximum number of arrays and dictionaries in each other; that of a node has two.
+const DEEPEST: i32 = 16;
 
 /// The property list of a node. Unknown keys of external lists are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,7 +120,27 @@ impl Plist {
 
 /// Returns a property list; None if it is missing or unreadable.
 pub(super) fn read(path: &Path) -> Option<Plist> {
-    plist::from_bytes(&guarded::read(path, LIMIT, Trust::Anyone).ok()?).ok()
+    parse(&guarded::read(path, LIMIT, Trust::Anyone).ok()?).ok()
+}
+
+/// Parses an XML or binary list. The bounds are for files of other users: arrays of a binary list can contain each other
+/// many times, so that 400 bytes take minutes, and each level takes room on the stack.
+fn parse(bytes: &[u8]) -> Result<Plist, plist::Error> {
+    let events: Box<dyn Iterator<Item = Result<OwnedEvent, plist::Error>> + '_> = if bytes.starts_with(b"bplist00") {
+        Box::new(BinaryReader::new(io::Cursor::new(bytes)))
+    } else {
+        Box::new(XmlReader::new(bytes))
+    };
+    let mut depth = 0;
+    let bounded = events.take(MOST_EVENTS).take_while(|event| {
+        match event {
+            Ok(Event::StartArray(_) | Event::StartDictionary(_)) => depth += 1,
+            Ok(Event::EndCollection) => depth -= 1,
+            Ok(_) | Err(_) => {}
+        }
+        depth <= DEEPEST
+    });
+    Plist::deserialize(&mut plist::Deserializer::new(bounded))
 }
 
 /// Returns the property lists of nodes in a folder with their labels; None for an unreadable list with a label of wnm.
@@ -142,4 +167,15 @@ pub(super) fn below(folder: &Path) -> Result<Vec<(String, Option<Plist>)>, Platf
         Some((label, list))
     };
     Ok(paths.into_iter().filter_map(labelled).collect())
+}
+
+/// Fuzz target: parses a property list in any of its formats, and writes it as XML.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let Ok(list) = parse(bytes) else { return };
+    _ = (list.root(), list.is_behind());
+    let Ok(written) = list.to_text(Path::new("fuzz")) else { return };
+    let again = parse(&written).map(|again| (again.label, again.program_arguments, again.environment_variables));
+    let facts = (list.label, list.program_arguments, list.environment_variables);
+    assert!(again.as_ref().is_ok_and(|again| *again == facts), "{facts:?} is written as {again:?}");
 }

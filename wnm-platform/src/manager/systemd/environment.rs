@@ -102,6 +102,13 @@ fn parse(text: &str) -> Option<Vec<(String, String)>> {
     Some(environment)
 }
 
+/// Fuzz target: parses an environment file, and writes it again.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let Some(environment) = std::str::from_utf8(bytes).ok().and_then(parse) else { return };
+    assert_eq!(parse(&text(&environment)), Some(environment));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

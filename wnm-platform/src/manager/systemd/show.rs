@@ -116,6 +116,17 @@ pub(super) fn restarts(text: &str) -> BTreeMap<String, u32> {
     text.split("\n\n").filter_map(count).collect()
 }
 
+/// Fuzz target: parses the output of `systemctl show`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for (id, unit) in parse(&text) {
+        assert!(!unit.active.is_empty() && unit.pid != Some(0), "{id}: {unit:?}");
+        _ = (unit.exit(), unit.words(), unit.had_started(), unit.ended_well(), unit.is_coming_back());
+    }
+    _ = restarts(&text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -188,7 +188,7 @@ impl Unit {
     }
 
     /// Parses the text of a unit file without drop-ins.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn parse(text: &str) -> Self {
         let mut unit = Self::default();
         unit.add(text);
@@ -304,6 +304,26 @@ pub(super) fn drop_in_folder(unit: &Path) -> std::path::PathBuf {
     let mut name = unit.as_os_str().to_owned();
     name.push(".d");
     name.into()
+}
+
+/// Fuzz target: parses a unit, and writes its command again.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let unit = Unit::parse(&String::from_utf8_lossy(bytes));
+    let environment = unit.environment().unwrap_or_default();
+    assert!(environment.iter().all(|(name, _)| !name.contains('=')), "{environment:?}");
+    assert!(environment.is_empty() || unit.value("Service", "Environment").is_none() || unit.shows(&environment));
+    let Some(command) = unit.command() else { return };
+    let Some((program, arguments)) = command.split_first().filter(|(program, _)| program.starts_with('/')) else {
+        return;
+    };
+    // No process has a null byte in its arguments.
+    if command.iter().any(|word| word.contains('\0')) || arguments.iter().any(|word| word == EXEC) {
+        return;
+    }
+    let line = command_line(program, arguments.iter().map(String::as_str));
+    let written = Unit::parse(&format!("[Service]\nExecStart={line}\n"));
+    assert_eq!(written.command().as_ref(), Some(&command), "written as {line}");
 }
 
 #[cfg(test)]

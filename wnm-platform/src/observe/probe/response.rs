@@ -109,6 +109,26 @@ pub(super) fn unchunk(mut chunks: &[u8]) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Fuzz target: parses a response as it arrives, byte by byte at its begin, and the chunks after its head.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    let whole = Head::read(bytes);
+    if let Ok(Some(head)) = whole {
+        assert!(head.length <= bytes.len(), "{head:?}");
+        for end in [head.length - 1, head.length / 2, 0] {
+            assert!(matches!(Head::read(&bytes[..end]), Ok(None)), "a head of {end} of {} bytes", head.length);
+        }
+        assert!(Head::read(&bytes[..head.length]).is_ok_and(|read| read == Some(head)), "bytes of the body count");
+    }
+    let start = whole.ok().flatten().map_or(0, |head| head.length);
+    if let Ok(Some(body)) = unchunk(&bytes[start..]) {
+        assert!(body.len() < bytes.len(), "{} bytes of {}", body.len(), bytes.len());
+        let chunk = format!("{:x}\r\n", body.len()).into_bytes();
+        let again = [&chunk[..], &body, b"\r\n0\r\n\r\n"].concat();
+        assert!(body.is_empty() || unchunk(&again).is_ok_and(|read| read.as_ref() == Some(&body)));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
