@@ -3,11 +3,12 @@
 
 mod plan;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wnm_agent::{Mode, TRASH_RETENTION};
-use wnm_core::{NodeState, Program, RawSettings, StopCause};
+use wnm_core::{NodeState, Program, RawSettings, Settings, StopCause, VolumeFault};
 use wnm_platform::node_dir::{self, RemovedNode};
+use wnm_platform::{PlatformError, volume};
 
 use super::node::report_works;
 use super::status::colony_time;
@@ -32,11 +33,35 @@ pub(crate) fn run(db: &Path, command: Trash, output: &Output) -> Result<Exit, Cl
 fn show(db: &Path, output: &Output) -> Result<Exit, CliError> {
     let context = Context::open_once(db, &SettingFlags::default(), RawSettings::default(), Mode::DryRun)?;
     let now = wnm_platform::read_clock()?.wall;
-    let removed = node_dir::list_trash(&context.agent.settings.storage);
+    let storage = Storage::of(&context.agent.settings);
+    for silent in &storage.silent {
+        let error = no_answer(silent);
+        tracing::warn!(hint = error.hint(), "cannot list the trash: {error}");
+    }
+    let removed = node_dir::list_trash(&storage.answering);
     let views: Vec<TrashView> =
         removed.into_iter().map(|removed| TrashView::new(removed, TRASH_RETENTION, now)).collect();
     output.result(&views, |views| render::trash::text(views, output.width()))?;
     Ok(Exit::Done)
+}
+
+/// The storage folders of a colony. A call on one whose file system hangs would not return.
+struct Storage {
+    answering: Vec<PathBuf>,
+    silent: Vec<PathBuf>,
+}
+
+impl Storage {
+    fn of(settings: &Settings) -> Self {
+        let answering = volume::answering(&settings.storage);
+        let silent = settings.storage.iter().filter(|root| !answering.contains(root)).cloned().collect();
+        Self { answering, silent }
+    }
+}
+
+/// Returns the error of a storage folder whose file system hangs.
+fn no_answer(root: &Path) -> PlatformError {
+    PlatformError::Volume { path: root.to_owned(), fault: VolumeFault::Hung }
 }
 
 /// Restores removed nodes. All of them are checked before the first one changes.
@@ -51,7 +76,8 @@ pub(crate) fn restore(db: &Path, args: &Restore, output: &Output) -> Result<Exit
     if manager.program == Program::Antctl {
         return Err(TrashError::WithoutReuse { manager }.into());
     }
-    let plans = plans(&context, args)?;
+    let storage = Storage::of(&context.agent.settings);
+    let plans = plans(&context, &storage, args)?;
     let mut works = Vec::new();
     let mut stopped = Vec::new();
     for plan in plans {
@@ -61,7 +87,7 @@ pub(crate) fn restore(db: &Path, args: &Restore, output: &Output) -> Result<Exit
                 Work::restored(place.node.id, WorkResult::Planned, condition(place.origin))
             }
             Plan::Restore(place) => {
-                carry_out(&mut context, &place)?;
+                carry_out(&mut context, &storage, &place)?;
                 stopped.extend((place.origin != Origin::Storage(Process::Runs)).then(|| place.node.id.name()));
                 Work::restored(place.node.id, WorkResult::Done, condition(place.origin))
             }
@@ -82,20 +108,25 @@ const fn condition(origin: Origin) -> &'static str {
     }
 }
 
-fn plans(context: &Context, args: &Restore) -> Result<Vec<Plan>, CliError> {
+fn plans(context: &Context, storage: &Storage, args: &Restore) -> Result<Vec<Plan>, CliError> {
     let (settings, store) = (&context.agent.settings, &context.agent.store);
-    let mut removed = node_dir::interrupted_restores(&settings.storage);
-    removed.extend(node_dir::list_trash(&settings.storage));
+    let mut removed = node_dir::interrupted_restores(&storage.answering);
+    removed.extend(node_dir::list_trash(&storage.answering));
     let nodes = store.nodes()?;
-    let mut unlisted = unlisted::find(&context.agent.platform, &settings.storage, &nodes)?;
+    let mut unlisted = unlisted::find(&context.agent.platform, &storage.answering, &nodes)?;
     unlisted.retain(|unlisted| removed.iter().all(|removed| removed.uuid != unlisted.node.uuid));
-    let mut surroundings = Surroundings { settings, logs: &context.agent.logs, nodes, removed, unlisted };
+    let logs = &context.agent.logs;
+    let mut surroundings = Surroundings { settings, storage, logs, nodes, removed, unlisted };
     args.nodes.iter().map(|name| surroundings.plan(name, args.number)).collect()
 }
 
 /// Moves the folder back, then adds the row: an interruption in between leaves a folder with its description, which a
 /// repeated restore completes. After an error the folder is in the trash again.
-fn carry_out(context: &mut Context, Place { removed, node, origin }: &Place) -> Result<(), CliError> {
+fn carry_out(
+    context: &mut Context,
+    storage: &Storage,
+    Place { removed, node, origin }: &Place,
+) -> Result<(), CliError> {
     let since = colony_time(context.agent.store.snapshot()?.state.clock.as_ref());
     let stopped = NodeState::Stopped { since: Some(since), cause: StopCause::Requested };
     match origin {
@@ -104,11 +135,11 @@ fn carry_out(context: &mut Context, Place { removed, node, origin }: &Place) -> 
         Origin::Storage(Process::Runs) => return insert(context, node, NodeState::Running { since }),
         Origin::Storage(Process::Absent) => return insert(context, node, stopped),
     }
-    let storage = context.agent.settings.storage.clone();
-    node_dir::restore(removed, node, &storage)?;
+    let storage = &storage.answering;
+    node_dir::restore(removed, node, storage)?;
     let adopted = context.agent.platform.adopt(node).map_err(CliError::from);
     if let Err(error) = adopted.and_then(|()| insert(context, node, stopped)) {
-        undo(removed, node, &storage);
+        undo(removed, node, storage);
         return Err(error);
     }
     if let Err(error) = node_dir::complete_restore(node) {
@@ -121,7 +152,7 @@ fn insert(context: &mut Context, node: &wnm_core::Node, state: NodeState) -> Res
     Ok(context.agent.store.insert_nodes(&[(node.clone(), state)])?)
 }
 
-fn undo(removed: &RemovedNode, node: &wnm_core::Node, storage: &[std::path::PathBuf]) {
+fn undo(removed: &RemovedNode, node: &wnm_core::Node, storage: &[PathBuf]) {
     if let Err(error) = node_dir::trash(node, storage) {
         tracing::warn!(uuid = removed.uuid, %error, "cannot move the folder back to the trash");
     }

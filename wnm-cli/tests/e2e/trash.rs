@@ -1,7 +1,9 @@
 //! Removed nodes come back from the trash with their identities.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -259,4 +261,27 @@ fn cycle_takes_in_nodes_and_moves_remnants_into_the_trash() {
     for (node, key) in (0..4).flat_map(|node| ["uuid", "ports", "wallet", "folder", "name"].map(|key| (node, key))) {
         assert_eq!(after[node][key], before[node][key], "{key}");
     }
+}
+
+/// The file system of the storage folder does not answer `stat -f`: no command may touch it.
+#[test]
+fn trash_of_a_hung_volume_is_named() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    host.expect(0, "node remove 2 --yes");
+    let uuid = text(&host.expect(0, "--json trash list").json()[0], "uuid").to_owned();
+    fs::create_dir_all(host.path("bin")).unwrap();
+    let stat = host.path("bin/stat");
+    fs::write(&stat, format!("#!/bin/sh\ncase $* in *{}*) exec sleep 60;; esac\n", storage(&host).display())).unwrap();
+    fs::set_permissions(&stat, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", host.path("bin").display());
+    for words in [["trash", "list"].as_slice(), &["trash", "restore", &uuid], &["node", "restore", "2"]] {
+        let begun = Instant::now();
+        let output = host.command(words).env("PATH", &path).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(begun.elapsed() < Duration::from_secs(20), "{words:?}: {:?}", begun.elapsed());
+        assert_eq!(output.status.success(), words[1] == "list", "{words:?}: {said}");
+        assert!(said.contains("does not answer") && said.contains("umount -l"), "{words:?}: {said}");
+    }
+    host.expect(0, "trash restore 2");
 }

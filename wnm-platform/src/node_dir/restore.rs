@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use wnm_core::{Bytes, Flavor, Node, NodeId, Timestamp};
+use wnm_core::{Bytes, Flavor, Node, NodeId, Timestamp, VolumeFault};
 
 use super::place::CheckedPath;
 use super::trash::{LOGS, check, end_age, has_begun, is_folder, list, since};
@@ -14,6 +14,7 @@ use crate::error::{FileOperation, PlatformError, Refusal, not_serialized};
 use crate::guarded::{self, Trust, sync_folder};
 use crate::observe::disk_use;
 use crate::transfer::is_moved_away;
+use crate::volume;
 
 /// The file in a removed node's folder that describes the node: the database forgets it.
 const DESCRIPTION: &str = ".wnm-removed";
@@ -21,6 +22,9 @@ const DESCRIPTION: &str = ".wnm-removed";
 const DESCRIPTION_LIMIT: u64 = 256 * 1024;
 /// The time limit for measuring one folder.
 const SIZE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The time for the move of one folder, which flushes a few folders of a disk that others use as well.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A removed node whose folder still exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +76,16 @@ pub fn interrupted_restores(roots: &[PathBuf]) -> Vec<RemovedNode> {
 /// The description stays in it until [`complete_restore`], so that an interrupted restore can be repeated.
 ///
 /// # Errors
-/// The folder has no identity, its new place exists or is outside the storage folders, or it cannot be moved.
+/// The folder has no identity, its new place exists or is outside the storage folders, it cannot be moved, or the file
+/// system does not answer.
 pub fn restore(removed: &RemovedNode, node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
+    let root = volume::volume_of(&node.root_dir, roots).map_or(&node.root_dir, |at| &roots[at]);
+    let (removed, node, roots) = (removed.clone(), node.clone(), roots.to_vec());
+    volume::within(root, DEADLINE, move || move_back(&removed, &node, &roots))
+        .unwrap_or_else(|_| Err(PlatformError::Volume { path: root.clone(), fault: VolumeFault::Hung }))
+}
+
+fn move_back(removed: &RemovedNode, node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
     if removed.identity.is_none() {
         return Err(refused(&removed.folder, Refusal::NoIdentityFile));
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use wnm_core::{AllocationError, NewNodeInputs, Node, NodeId, Settings, Timestamp, free_ids, new_node};
 use wnm_platform::node_dir::{RemovedNode, TRASH};
 
+use super::{Storage, no_answer};
 use crate::args::RemovedName;
 use crate::commands::unlisted::{Process, Unlisted};
 use crate::error::{CliError, TrashError};
@@ -37,6 +38,7 @@ pub(super) enum Plan {
 /// The colony and its trash.
 pub(super) struct Surroundings<'a> {
     pub(super) settings: &'a Settings,
+    pub(super) storage: &'a Storage,
     /// The folder for logs of new nodes; empty to log in the node's own folder.
     pub(super) logs: &'a Path,
     /// The nodes of the colony, and those that are about to be restored.
@@ -50,8 +52,8 @@ impl Surroundings<'_> {
     /// Plans the restore of one node under its old number, or under `number`.
     ///
     /// # Errors
-    /// No folder or several folders have this name, the folder has no identity, or its number, its place or all ports
-    /// are taken.
+    /// No folder or several folders have this name, the folder has no identity, its number, its place or all ports are
+    /// taken, or the file system of its place, or of a storage folder where it may be, does not answer.
     pub(super) fn plan(&mut self, name: &RemovedName, number: Option<NodeId>) -> Result<Plan, CliError> {
         let removed = match self.find(name)? {
             Ok(removed) => removed,
@@ -72,6 +74,10 @@ impl Surroundings<'_> {
             return Err(TrashError::CapReached { name: named, total, cap }.into());
         }
         let node = self.node(&removed, id)?;
+        let is_inside = |root: &&PathBuf| node.root_dir.starts_with(root) || node.log_dir.starts_with(root);
+        if let Some(silent) = self.storage.silent.iter().find(is_inside) {
+            return Err(no_answer(silent).into());
+        }
         if is_occupied(&node.root_dir, &removed) {
             return Err(TrashError::FolderTaken { name: named, folder: node.root_dir, free: self.free() }.into());
         }
@@ -86,7 +92,7 @@ impl Surroundings<'_> {
     }
 
     /// Returns the removed node of this name, or as an error the number of the node if the colony contains it.
-    fn find(&self, name: &RemovedName) -> Result<Result<RemovedNode, NodeId>, TrashError> {
+    fn find(&self, name: &RemovedName) -> Result<Result<RemovedNode, NodeId>, CliError> {
         let is_named = |uuid: &str, id: Option<NodeId>| match name {
             RemovedName::Number(number) => id == Some(*number),
             RemovedName::Uuid(beginning) => uuid.starts_with(beginning),
@@ -96,13 +102,17 @@ impl Surroundings<'_> {
         let mut found = all.filter(|one| is_named(&one.uuid, one.id) && !is_present(&one.uuid));
         let Some(one) = found.next() else {
             let existing = self.nodes.values().find(|node| is_named(&node.uuid, Some(node.id)));
-            return existing.map(|node| Err(node.id)).ok_or_else(|| TrashError::NotFound { name: name.to_string() });
+            return match (existing, self.storage.silent.first()) {
+                (Some(node), _) => Ok(Err(node.id)),
+                (None, Some(silent)) => Err(no_answer(silent).into()),
+                (None, None) => Err(TrashError::NotFound { name: name.to_string() }.into()),
+            };
         };
         let mut uuids = vec![one.uuid.clone()];
         uuids.extend(found.map(|other| other.uuid.clone()));
         // A guess could bring back the wrong identity.
         if uuids.len() > 1 {
-            return Err(TrashError::Several { name: name.to_string(), uuids });
+            return Err(TrashError::Several { name: name.to_string(), uuids }.into());
         }
         Ok(Ok(one.clone()))
     }
@@ -110,7 +120,7 @@ impl Surroundings<'_> {
     /// Returns the lowest number without a node and without a folder.
     fn free(&self) -> NodeId {
         let name = |id: NodeId| self.settings.manager.folder_name(id);
-        let has_folder = |id: &NodeId| self.settings.storage.iter().any(|root| root.join(name(*id)).exists());
+        let has_folder = |id: &NodeId| self.storage.answering.iter().any(|root| root.join(name(*id)).exists());
         free_ids(self.nodes.keys().copied(), None).find(|id| !has_folder(id)).unwrap_or(NodeId::FIRST)
     }
 
