@@ -48,9 +48,13 @@ pub(crate) fn yields_calmly(host: &HostSample) -> bool {
     host.weight.is_some_and(|weight| weight.yields_cpu()) && is_calm
 }
 
-/// Returns the one-minute load average with its thresholds, while it is over the high one.
+/// Returns the one-minute load average with its thresholds, while it is over the high one and the cores of the nodes can
+/// bring it under it. Processes that wait for a disk count in the load average and run no sooner on more free cores.
 pub(crate) fn overload(situation: &Situation<'_>) -> Option<Measure> {
-    let Situation { policy, observation, .. } = situation;
-    let measure = Measure::new(Signal::Load1, observation.host.load.map(|load| load.one), policy.load?);
-    measure.is_exceeded().then_some(measure)
+    let Situation { policy, observation, steady, .. } = situation;
+    let threshold = policy.load?;
+    let left = steady.as_ref().and_then(|steady| steady.outlook.cpu?.tasks_at_floor);
+    let can_help = left.is_none_or(|tasks| tasks <= threshold.remove.get());
+    let measure = Measure::new(Signal::Load1, observation.host.load.map(|load| load.one), threshold);
+    (can_help && measure.is_exceeded()).then_some(measure)
 }

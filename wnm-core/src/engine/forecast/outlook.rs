@@ -7,8 +7,8 @@ use super::{Forecast, Moment, Usage, disk};
 use crate::model::observation::Observation;
 use crate::model::units::Load;
 use crate::policy::constants::{
-    EXTERNAL_OVERLOAD, HORIZON, LEAST_CORES, LEAST_SERVED, LOAD_DECAY, LOAD_UPDATE, LONG_CYCLE, MINUTES, MOST_DEMAND,
-    QUANTILE, SATURATED, SERVING, TASKS_PER_CORE,
+    CPU_MEAN, EXTERNAL_OVERLOAD, HORIZON, LEAST_CORES, LEAST_SERVED, LOAD_DECAY, LOAD_UPDATE, LONG_CYCLE, MINUTES,
+    MOST_DEMAND, QUANTILE, SATURATED, SERVING, TASKS_PER_CORE,
 };
 use crate::policy::thresholds::Policy;
 
@@ -31,6 +31,8 @@ pub(crate) struct Cpu {
     pub(crate) nodes: u32,
     /// Least CPU that a limit leaves the nodes: at this level they still serve.
     pub(crate) floor: f64,
+    /// Tasks that the load averages would count with the nodes at their floor; None without load averages.
+    pub(crate) tasks_at_floor: Option<f64>,
     /// Whether the background load alone keeps use near the high threshold, so that stopping nodes cannot help.
     pub(crate) is_external_overload: bool,
 }
@@ -65,8 +67,14 @@ fn cpu(policy: &Policy, forecast: &Forecast, observation: &Observation, usage: &
         cost,
         nodes: usage.live,
         floor: (SERVING * cost * nodes).max(LEAST_CORES * of_machine * nodes),
+        tasks_at_floor: None,
         is_external_overload: false,
     };
+    // Throttled nodes, and nodes on a saturated host, do not show what they ask for.
+    let shows_demand = usage.throttled.is_none() && used < SATURATED;
+    let asked = if shows_demand { own } else { own.max(cost * nodes) };
+    let freed = (asked - outlook.floor).max(0.0) / of_machine;
+    outlook.tasks_at_floor = runnable(&forecast.recent, CPU_MEAN).map(|tasks| (tasks - freed).max(0.0));
     // A saturated CPU is shared in proportion, so that use no longer shows demand; the run queue still does.
     if used >= SATURATED {
         let asked = |over| runnable(&forecast.recent, over).map(|tasks| tasks / TASKS_PER_CORE * of_machine);

@@ -67,6 +67,24 @@ fn high_load_average_lowers_the_limit_to_the_serving_level() {
     assert_eq!(host.limit(), 61.0);
 }
 
+/// Ten nodes use 5 of 10 cores, and 2.8 at their floor: the limit can free 2.2 cores. A load average that they cannot bring
+/// under the threshold of 10 comes from other processes, such as those that wait for a disk.
+#[test]
+fn load_average_that_the_nodes_cannot_lower_does_not_limit_them() {
+    for (load, limit) in [(9.9, 61.0), (10.1, 28.0), (12.1, 28.0), (12.3, 61.0), (40.0, 61.0), (400.0, 61.0)] {
+        let mut host = Host::new(10, &[("node_cap", "10")]).with_cpu_limit();
+        host.load = Some(load);
+        assert_eq!((host.actions(90), host.limit()), (vec![], limit), "load average {load}");
+    }
+    // A load that no limit helps ends the limit, and the next one that it helps begins it again.
+    let mut host = throttled_for_long();
+    for (load, limit) in [(30.0, 61.0), (11.0, 28.0), (30.0, 61.0), (5.0, 61.0)] {
+        host.load = Some(load);
+        host.minutes(30);
+        assert_eq!(host.limit(), limit, "load average {load}");
+    }
+}
+
 #[test]
 fn growth_of_a_throttled_colony_counts_its_demand() {
     let mut host = Host::new(8, &[("node_cap", "90"), ("steady_adds", "1")]).with_cpu_limit();
