@@ -141,6 +141,8 @@ pub(crate) struct MemoryPlatform {
     pub(crate) metrics: Option<NodeMetrics>,
     /// The step that is not yet complete, if any.
     pub(crate) stuck: Option<Step>,
+    /// Whether the host refuses the weight of the nodes.
+    pub(crate) refuses_weight: bool,
     identities: u32,
 }
 
@@ -156,6 +158,7 @@ impl MemoryPlatform {
             running: BTreeMap::new(),
             metrics: None,
             stuck: None,
+            refuses_weight: false,
             identities: 0,
         }
     }
@@ -210,6 +213,10 @@ impl Platform for MemoryPlatform {
     fn lift_cpu_limit(&mut self) -> Result<(), Refused> {
         self.calls.add("lift_cpu_limit");
         Ok(())
+    }
+
+    fn apply_weight(&mut self, _: &Settings, nodes: &[(&Node, u32)]) -> Result<(), Refused> {
+        if self.refuses_weight && !nodes.is_empty() { Err(Refused("apply_weight")) } else { Ok(()) }
     }
 
     fn executor<'a>(&'a mut self, _: &'a Settings, nodes: &'a BTreeMap<NodeId, Node>) -> MemoryExecutor<'a> {

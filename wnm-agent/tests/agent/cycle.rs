@@ -1,5 +1,6 @@
 //! The order of a cycle, and the effects of a failure at each of its steps.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use wnm_agent::{AgentError, Evaluated, HintedError, Mode, Observer, Signals, Trigger};
@@ -198,4 +199,49 @@ fn removed_node_waits_without_blocking_the_cycle() {
     agent.platform.stuck = None;
     assert!(!run(&mut agent, &Trigger::Resumed).unwrap().is_pending());
     assert!(Refused("x").hint().is_some());
+}
+
+/// The messages of a log, with their levels.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<(tracing::Level, String)>>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Message(String);
+        impl tracing::field::Visit for Message {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0.push_str(&format!("{field}={value:?} "));
+            }
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        self.0.lock().unwrap().push((*event.metadata().level(), message.0));
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// `wnm doctor` and `wnm status` tell it; the log of a daemon would repeat it in every cycle.
+#[test]
+fn weight_that_the_host_refuses_fills_no_log() {
+    let (mut agent, _) = agent(&[]);
+    agent.platform.refuses_weight = true;
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), || {
+        for _ in 0..10 {
+            run(&mut agent, &Trigger::Scheduled).unwrap();
+        }
+    });
+    let logged = log.0.lock().unwrap();
+    let of_weight: Vec<_> = logged.iter().filter(|(_, message)| message.contains("behind other work")).collect();
+    assert!(!of_weight.is_empty(), "the host refused it: {logged:?}");
+    assert!(of_weight.iter().all(|(level, _)| *level == tracing::Level::DEBUG), "{of_weight:?}");
 }
