@@ -61,7 +61,7 @@ pub use engine::failures::FailedAction;
 pub use engine::recovery::Recovery;
 pub use engine::request::{Refusal, RequestEvaluation, Selection, Verb, evaluate_request};
 pub use engine::state::EngineState;
-pub use format::command_line::{CommandLine, NotANodeCommand, Surroundings};
+pub use format::command_line::{CommandLine, NotANodeCommand, Surroundings, resolved_below};
 pub use format::exposition::{is_node_metrics, parse_identity, parse_metrics};
 pub use model::clock::{Clock, ClockReading};
 pub use model::cpu_limit::{CpuLimitCounters, CpuLimitSample, CpuQuotaCounters};

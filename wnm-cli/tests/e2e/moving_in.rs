@@ -196,6 +196,59 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     assert_eq!(std::fs::read(&key).unwrap(), identity);
 }
 
+/// A relative folder is one below the working directory of its process, and not of the wnm that reads its command line.
+#[test]
+fn dry_run_resolves_relative_folders_below_the_working_directory_of_each_process() {
+    let host = Host::new();
+    let nodes = host.path("nodes");
+    for folder in ["inner", "decoy/antnode1", "decoy/inner"] {
+        std::fs::create_dir_all(nodes.join(folder)).unwrap();
+    }
+    let lines: [(&str, &[&str]); 4] = [
+        ("", &["--root-dir", "antnode1"]),
+        ("", &["--root-dir=./antnode2"]),
+        ("inner", &["--root-dir", "../antnode3"]),
+        ("inner", &["--root-dir", "././../antnode4/"]),
+    ];
+    for (at, (from, root)) in (1..).zip(lines) {
+        let mut command = Command::new(host.path(".local/bin/antnode"));
+        command.args(root).args([
+            "--port",
+            &host.spare_port(at).to_string(),
+            "--local",
+            "--first",
+            "--ip",
+            "127.0.0.1",
+        ]);
+        command.args(["--rewards-address", "0x00455d78f850b0358E8cea5be24d415E01E107CF", "evm-arbitrum-one"]);
+        command.current_dir(nodes.join(from)).env_clear().env("HOME", host.path(""));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let _turn = crate::host::turn();
+        assert_ne!(command.spawn().unwrap().id(), 0);
+    }
+    let line =
+        format!("--json init --import --process-manager setsid+user --dry-run --node-storage {}", nodes.display());
+    // From folders where the words mean other folders, or none.
+    for from in ["", "/", "nodes/decoy"] {
+        let shown = || {
+            let mut command = host.command(&line.split(' ').chain(CALM.split_whitespace()).collect::<Vec<_>>());
+            let output = command.current_dir(host.path(from)).output().unwrap();
+            serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()["data"]["nodes"].clone()
+        };
+        let found = |shown: &Value| -> Vec<(PathBuf, bool)> {
+            let nodes = shown.as_array().into_iter().flatten();
+            let mut found: Vec<_> =
+                nodes.map(|node| (node["folder"].as_str().unwrap().into(), node["status"] == "RUNNING")).collect();
+            found.sort();
+            found
+        };
+        let expected: Vec<_> = (1..=4).map(|number| (nodes.join(format!("antnode{number}")), true)).collect();
+        let mut attempts = (0..300).inspect(|_| std::thread::sleep(std::time::Duration::from_millis(100)));
+        assert!(attempts.any(|_| found(&shown()) == expected), "from {from:?}: {:#}", shown());
+    }
+    assert!(!host.path("wnm.db").exists());
+}
+
 #[test]
 fn running_nodes_outside_of_the_storage_are_found() {
     let host = Host::new();

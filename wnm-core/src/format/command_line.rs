@@ -3,7 +3,7 @@
 //! A flag that wnm does not know is kept with the words after it, up to the next flag: the parser cannot know which of
 //! them are its values, and the order among flags has no meaning for a node program.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::model::flavor::Flavor;
 use crate::model::node::Upnp;
@@ -268,15 +268,15 @@ impl Partial<'_> {
     /// Returns a value that has the same meaning in any working directory.
     fn absolute(&self, flag: &str, value: String) -> String {
         match self.working_dir {
-            Some(folder) if PATHS.contains(&flag) => folder.join(&value).to_str().map_or(value, ToOwned::to_owned),
+            Some(folder) if PATHS.contains(&flag) => {
+                resolved_below(folder, Path::new(&value)).to_str().map_or(value, ToOwned::to_owned)
+            }
             Some(_) | None => value,
         }
     }
 
     fn folder(&self, flag: &str, value: String) -> Result<PathBuf, NotANodeCommand> {
-        let path = self.working_dir.map_or_else(|| PathBuf::from(&value), |folder| folder.join(&value));
-        // Components such as `.` disappear.
-        let path: PathBuf = path.components().collect();
+        let path = resolved_below(self.working_dir.unwrap_or(Path::new("")), Path::new(&value));
         if path.is_absolute() { Ok(path) } else { Err(bad(flag, "an absolute path", value)) }
     }
 
@@ -324,6 +324,25 @@ impl Partial<'_> {
     }
 }
 
+/// Returns a path of a command line as a process with this working directory reads it, without components such as `.`. A
+/// working directory has no links, so that each `..` at the start of the path names the folder above; after the name of a
+/// folder, which can be a link, it stays.
+#[must_use]
+pub fn resolved_below(working_dir: &Path, path: &Path) -> PathBuf {
+    if path.is_absolute() || !working_dir.is_absolute() {
+        return working_dir.join(path).components().collect();
+    }
+    let mut folder: PathBuf = working_dir.components().collect();
+    let mut words = path.components().peekable();
+    while let Some(word) = words.next_if(|word| matches!(word, Component::CurDir | Component::ParentDir)) {
+        if word == Component::ParentDir {
+            folder.pop();
+        }
+    }
+    folder.extend(words);
+    folder
+}
+
 fn bad(flag: &str, accepted: &'static str, value: String) -> NotANodeCommand {
     NotANodeCommand::BadValue { flag: flag.to_owned(), accepted, value }
 }
@@ -348,6 +367,25 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         shell_words::split(text).unwrap()
+    }
+
+    #[test]
+    fn relative_paths_are_below_the_working_directory() {
+        for (from, given, path) in [
+            ("/s/nodes", "antnode1", "/s/nodes/antnode1"),
+            ("/s/nodes", "./antnode1/", "/s/nodes/antnode1"),
+            ("/s/nodes", "../antnode1", "/s/antnode1"),
+            ("/s/nodes", "./.././../antnode1", "/antnode1"),
+            ("/s", "../../../antnode1", "/antnode1"),
+            ("/s/nodes", "..", "/s"),
+            ("/s/nodes", "/other/./antnode1", "/other/antnode1"),
+            ("/s/nodes", "", "/s/nodes"),
+            // The name before may be a link to another place.
+            ("/s/nodes", "link/../antnode1", "/s/nodes/link/../antnode1"),
+            ("", "../antnode1", "../antnode1"),
+        ] {
+            assert_eq!(resolved_below(Path::new(from), Path::new(given)), Path::new(path), "{given} from {from}");
+        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use wnm_core::{Flavor, Node, ProcessIdentity};
+use wnm_core::{Flavor, Node, ProcessIdentity, resolved_below};
 
 use super::isolation::{Isolation, Namespace};
 use crate::node_dir;
@@ -72,8 +73,7 @@ impl ProcessInfo {
             return self.implied_root.clone().map(PathBuf::into_os_string);
         };
         match &self.working_dir {
-            // Components such as `.` disappear.
-            Some(folder) => Some(folder.join(given).components().collect::<PathBuf>().into_os_string()),
+            Some(folder) => Some(resolved_below(folder, Path::new(&given)).into_os_string()),
             None => Some(given),
         }
     }
@@ -198,6 +198,16 @@ impl Processes {
         }
     }
 
+    /// Returns the ID of the user of a process; None when it is gone, and where the kernel does not tell.
+    #[must_use]
+    pub fn user_of(&self, pid: u32) -> Option<u32> {
+        match &self.source {
+            Source::Proc(proc) => fs::metadata(proc.join(pid.to_string())).ok().map(|facts| facts.uid()),
+            #[cfg(target_os = "macos")]
+            Source::System => None,
+        }
+    }
+
     /// Returns all processes, ordered by PID.
     #[must_use]
     pub fn all(&self) -> Vec<ProcessInfo> {
@@ -286,7 +296,7 @@ fn implied_root(process: &Path, arguments: &[OsString]) -> Option<PathBuf> {
     if let Some(folder) = of_variable.filter(|_| flavor == Flavor::AntNode) {
         let folder = Path::new(OsStr::from_bytes(folder));
         let base = fs::read_link(process.join("cwd")).unwrap_or_default();
-        return Some(base.join(folder).components().collect());
+        return Some(resolved_below(&base, folder));
     }
     let open = fs::read_dir(process.join("fd")).ok()?.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
     // The files are at most two folders below that of the node.
@@ -409,7 +419,7 @@ mod tests {
     #[test]
     fn relative_root_dir_is_below_the_working_directory() {
         let node = node_at(Path::new("/s/n/antnode0001"));
-        for given in ["antnode0001", "./antnode0001/"] {
+        for given in ["antnode0001", "./antnode0001/", "../n/antnode0001"] {
             let proc = host("S", Path::new("/s/n/antnode0001/antnode"), &["antnode", "--root-dir", given]);
             let processes = Processes::below(proc.path());
             assert!(processes.running(&node).is_empty(), "the working directory is unknown");

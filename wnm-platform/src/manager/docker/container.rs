@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use wnm_core::{ExitStatus, ManagerKind, Node};
+use wnm_core::{ExitStatus, ManagerKind, Node, resolved_below};
 
 use super::super::{Described, FoundProcess, adopt, definition};
 use super::create;
@@ -139,7 +139,7 @@ impl Container {
         let given = || {
             let given = adopt::root_dir(self.arguments.as_deref()?)?;
             let Some(folder) = &self.working_dir else { return Some(given) };
-            folder.join(given).into_os_string().into_string().ok()
+            resolved_below(folder, Path::new(&given)).into_os_string().into_string().ok()
         };
         self.root.clone().or_else(given)
     }
