@@ -162,6 +162,15 @@ impl Lock {
         Self::check_at(database, "lock")
     }
 
+    /// Checks that neither a database nor its lock file belongs to another user.
+    ///
+    /// # Errors
+    /// One of them does.
+    pub fn check_owner(database: &Path) -> Result<(), LockError> {
+        let database = resolved(database);
+        check_owners(&database, &beside(&database, "lock"))
+    }
+
     fn check_at(database: &Path, extension: &str) -> Result<(), LockError> {
         let database = resolved(database);
         let path = beside(&database, extension);

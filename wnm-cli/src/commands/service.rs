@@ -7,7 +7,7 @@ use serde::Serialize;
 use wnm_platform::Exec;
 use wnm_platform::places;
 use wnm_platform::service_install::{Change, InstalledService, Supervisor, Task};
-use wnm_store::Store;
+use wnm_store::{Lock, Store};
 
 use crate::args::{Service, Supervision};
 use crate::cpu_limit;
@@ -81,8 +81,9 @@ pub(crate) fn uninstall_all(db: &Path) -> Result<Vec<String>, CliError> {
 }
 
 fn install(db: &Path, supervision: &Supervision, output: &Output) -> Result<Exit, CliError> {
-    // Without a colony the service would exit at once.
+    // Without a colony, and for one of another user, the service would exit at once.
     drop(Store::open_read_only(db)?);
+    Lock::check_owner(db)?;
     let other = Supervision { cron: !supervision.cron, ..supervision.clone() };
     // A supervisor that cannot be asked runs no wnm.
     if let Some(other) = service(db, &other).ok().filter(|other| other.is_installed().unwrap_or(false)) {

@@ -63,7 +63,15 @@ fn database_of_another_user_is_refused_without_a_trace_as_root() {
     let database = host.path("wnm.db");
     fs::remove_file(host.path("wnm.lock")).unwrap();
     chown(&database, Some(65_534), Some(65_534)).unwrap();
-    for line in ["run", "node add", "config set node_cap=3", "teardown --yes", "daemon", "doctor --fix"] {
+    for line in [
+        "run",
+        "node add",
+        "config set node_cap=3",
+        "teardown --yes",
+        "daemon",
+        "doctor --fix",
+        "service install --cron",
+    ] {
         let ran = host.wnm(&line.split(' ').collect::<Vec<_>>());
         let said = format!("{}{}", ran.out, ran.err);
         assert!(ran.code() != 0 && said.contains("belongs to user nobody"), "{line}: {said}");

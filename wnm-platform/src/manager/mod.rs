@@ -36,7 +36,7 @@ pub use systemd::ManagerWarning;
 pub(crate) use systemd::command_line as systemd_command_line;
 pub(crate) use systemd::runtime_folder;
 pub(crate) use systemd::{ExternalUnit, ExternalUnits, Slice, has_systemd, is_bare_word, slice_name};
-pub(crate) use systemd::{LINGERING_USERS, lingering_told};
+pub(crate) use systemd::{LINGERING_USERS, lingering_hint, lingering_told};
 pub use unlisted::ProvenNode;
 pub(crate) use unlisted::settle as settle_unlisted;
 

@@ -46,7 +46,7 @@ pub(crate) mod fuzzing {
 pub(crate) use external::{ExternalUnit, ExternalUnits, has_systemd};
 pub use lingering::ManagerWarning;
 pub(super) use lingering::warning;
-pub(crate) use lingering::{USERS as LINGERING_USERS, told as lingering_told};
+pub(crate) use lingering::{USERS as LINGERING_USERS, hint as lingering_hint, told as lingering_told};
 pub(super) use others::other_holders;
 use render::{Group, Surroundings};
 pub(crate) use rights::runtime_folder;

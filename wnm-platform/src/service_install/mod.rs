@@ -12,7 +12,7 @@ use wnm_core::Scope;
 
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Environment, Exec};
-use crate::manager::{LINGERING_USERS, lingering_told, runtime_folder};
+use crate::manager::{LINGERING_USERS, lingering_hint, lingering_told, runtime_folder};
 use crate::node_dir;
 use crate::places::{Os, Places, home};
 
@@ -233,7 +233,8 @@ impl InstalledService {
             if runtime_folder().is_none() {
                 return Err(PlatformError::NoUserSession { user });
             }
-            tracing::warn!(%error, "cannot enable lingering: wnm stops when the user logs out");
+            let hint = lingering_hint();
+            tracing::warn!(%error, hint, "cannot enable lingering: wnm stops when the user logs out");
         }
         let began = Instant::now();
         while runtime_folder().is_none() {

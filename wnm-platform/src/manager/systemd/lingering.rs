@@ -23,7 +23,7 @@ pub(in crate::manager) fn warning() -> Option<ManagerWarning> {
     let systemd = Systemd::open(kind, &Options::default()).ok()?;
     (lingers(&systemd.bus) == Some(false)).then(|| ManagerWarning {
         found: "lingering is off: nodes stop when the user logs out, and do not start after a reboot".to_owned(),
-        hint: "loginctl enable-linger".to_owned(),
+        hint: hint(),
     })
 }
 
@@ -32,7 +32,8 @@ pub(super) fn keep(bus: &Bus) {
     if lingers(bus) == Some(false)
         && let Err(error) = bus.succeed(Access::Change, "loginctl", &["enable-linger"])
     {
-        tracing::warn!(%error, "cannot enable lingering: nodes stop when the user logs out");
+        let hint = hint();
+        tracing::warn!(%error, hint, "cannot enable lingering: nodes stop when the user logs out");
     }
 }
 
@@ -55,6 +56,12 @@ pub(crate) fn told(answer: &str, users: &Path) -> Option<bool> {
 
 /// The folder in which logind keeps an empty file for each user who lingers; all users may read it.
 pub(crate) const USERS: &str = "/var/lib/systemd/linger";
+
+/// Returns the command that enables lingering for the user of wnm: an operator without the right asks root to run it.
+pub(crate) fn hint() -> String {
+    let user = user_name().unwrap_or_else(|| rights::uid().to_string());
+    format!("run `sudo loginctl enable-linger {user}`")
+}
 
 fn user_name() -> Option<String> {
     User::from_uid(Uid::effective()).ok().flatten().map(|user| user.name)
