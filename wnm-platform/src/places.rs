@@ -1,8 +1,11 @@
 //! Default paths: the database, the nodes, their logs, the operator's programs.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
 use wnm_core::{HostDefaults, ManagerKind, Program, Scope, Settings, VolumeFault};
 
 use crate::error::PlatformError;
@@ -172,12 +175,44 @@ const TRIAL: Duration = Duration::from_secs(5);
 /// are usable.
 #[must_use]
 pub fn unwritable(folders: &[PathBuf]) -> Option<&Path> {
-    use rustix::fs::{Access, access};
     let is_usable = |folder: &Path| {
         let existing = folder.ancestors().find(|path| path.symlink_metadata().is_ok());
         existing.is_some_and(|path| path.is_dir() && access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok())
     };
     folders.iter().map(PathBuf::as_path).find(|folder| !is_usable(folder))
+}
+
+/// Returns those of these folders in which a user cannot create files, without changing anything. Missing folders and those
+/// whose file system does not answer are left out.
+#[must_use]
+pub fn closed_to<T: Send + 'static>(user: u32, folders: Vec<(T, PathBuf)>) -> Vec<(T, PathBuf)> {
+    let mut by_parent: BTreeMap<PathBuf, Vec<(T, PathBuf)>> = BTreeMap::new();
+    for (owner, folder) in folders {
+        let parent = folder.parent().unwrap_or(&folder).to_owned();
+        by_parent.entry(parent).or_default().push((owner, folder));
+    }
+    let closed = by_parent.into_iter().filter_map(|(parent, mut folders)| {
+        let tried = move || {
+            folders.retain(|(_, folder)| is_closed_to(user, folder));
+            folders
+        };
+        volume::within(&parent, TRIAL, tried).ok()
+    });
+    closed.flatten().collect()
+}
+
+fn is_closed_to(user: u32, folder: &Path) -> bool {
+    let Ok(facts) = folder.metadata() else { return false };
+    if !facts.is_dir() {
+        return true;
+    }
+    if user == self::user() {
+        return access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err();
+    }
+    // The bits of the group can be those of an access control list, and which groups the user has is not known here.
+    const WRITE_AND_ENTER: [u32; 3] = [0o300, 0o030, 0o003];
+    let [owner, group, others] = WRITE_AND_ENTER.map(|bits| facts.mode() & bits == bits);
+    user != 0 && !(if facts.uid() == user { owner } else { group || others })
 }
 
 /// Returns the candidates for the config file, of which the first existing one is used: `config.toml` of the system (for
@@ -236,6 +271,42 @@ mod tests {
             assert_eq!(unwritable(&[fine.clone(), bad.clone()]), Some(bad.as_path()));
         }
         assert!(!fine.exists());
+    }
+
+    #[test]
+    fn folders_closed_to_a_user_are_found() {
+        use std::os::unix::fs::{PermissionsExt as _, chown};
+        let folder = tempfile::tempdir().unwrap();
+        let with_mode = |name: &str, mode: u32| {
+            let path = folder.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            path
+        };
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        // The folder, and whether another user than its owner is closed out.
+        let folders = [
+            (with_mode("own", 0o755), true),
+            (with_mode("list", 0o575), false),
+            (with_mode("shared", 0o777), false),
+            (with_mode("unsearchable", 0o702), true),
+            (file.clone(), true),
+            (folder.path().join("missing"), false),
+        ];
+        let other = user() + 1;
+        let named = |user| closed_to(user, folders.iter().map(|(path, _)| ((), path.clone())).collect());
+        let names = |closed: Vec<((), PathBuf)>| closed.into_iter().map(|(_, path)| path).collect::<Vec<_>>();
+        let expected = folders.iter().filter(|(_, is_closed)| *is_closed).map(|(path, _)| path.clone());
+        assert_eq!(names(named(other)), expected.collect::<Vec<_>>());
+        // Root writes where the mode forbids it.
+        let is_root = rustix::process::geteuid().is_root();
+        let own = if is_root { vec![file] } else { vec![folder.path().join("list"), file] };
+        assert_eq!(names(named(user())), own);
+        if is_root {
+            chown(folder.path().join("own"), Some(other), None).unwrap();
+            assert!(!names(named(other)).contains(&folder.path().join("own")));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod config_file;
 mod cpu_limit;
 mod earlier_stores;
 mod firewall;
+mod folders;
 mod host;
 mod identities;
 mod influx;
@@ -125,7 +126,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
     let usable: Vec<_> = usable.map(|volume| volume.root.clone()).collect();
-    checks.push(tries::storage(&usable));
+    checks.extend(tries::storage(settings, &usable, snapshot));
     checks.extend(volumes::check(settings, &storage, snapshot));
     checks.extend(tries::logs(settings));
     checks.extend(tries::processes(settings, &Processes::of_host()));
@@ -148,11 +149,13 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(earlier_stores::check(snapshot, &storage));
     checks.extend(webrtc::check(settings, snapshot));
     if let Ok(platform) = &platform {
+        let services = platform.services(snapshot.nodes.values().filter(|node| storage.answers(node.id)));
         checks.extend(colony::restarts(platform, snapshot, &storage));
-        checks.push(colony::down(platform, snapshot, &storage));
+        checks.push(colony::down(&services, snapshot, &storage));
         checks.extend(unlisted::check(platform, &storage, snapshot));
         checks.extend(boot::check(platform, snapshot, fix));
-        checks.extend(tries::metrics(settings, platform, snapshot));
+        checks.extend(tries::metrics(settings, &services, snapshot));
+        checks.extend(folders::check(settings, &services, &storage, snapshot));
     }
     checks.extend(protected::check(snapshot));
     checks.extend(colony::crash_loops(snapshot));

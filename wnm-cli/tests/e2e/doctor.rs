@@ -165,6 +165,49 @@ fn doctor_calls_as_many_programs_for_many_nodes_as_for_few() {
     assert_eq!(programs_called(&host), few);
 }
 
+/// Returns the check of this name and level, which must be there once.
+fn only(ran: &Ran, name: &str, level: &str) -> Value {
+    let checks = ran.data();
+    let mut found = checks.as_array().unwrap().iter().filter(|check| check["check"] == name && check["level"] == level);
+    let check = found.next().cloned().unwrap_or_else(|| panic!("no {level} {name}: {checks}"));
+    assert_eq!(found.next(), None, "{name}");
+    check
+}
+
+#[test]
+fn folder_that_a_node_cannot_write_is_named_with_the_node() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    let nodes = host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    assert_eq!(result(&doctor(&host), "folder").0, "");
+    // A file in the place of the log folder is closed to root, too.
+    let logs = host.expect(0, "--json node show 2").json()[0]["log_folder"].as_str().unwrap().to_owned();
+    fs::remove_dir_all(&logs).unwrap();
+    fs::write(&logs, "").unwrap();
+    let ran = doctor(&host);
+    assert_eq!(ran.code(), 3, "{}", ran.out);
+    let check = only(&ran, "folder", "error");
+    let message = format!("1 folder is not writable for the user of the node: antnode0002 ({logs})");
+    assert_eq!(check["message"], message);
+    let page = host.wnm(&["doctor"]);
+    assert_eq!(page.code(), 3);
+    assert!(page.out.contains(&message) && page.out.contains(check["hint"].as_str().unwrap()), "{}", page.out);
+    drop(nodes);
+}
+
+#[test]
+fn node_that_hangs_is_named_although_its_port_accepts_connections() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    let nodes = host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    assert_eq!(result(&doctor(&host), "metrics").0, "");
+    rustix::process::kill_process(pid(&nodes[1]).unwrap(), rustix::process::Signal::STOP).unwrap();
+    let check = only(&doctor(&host), "metrics", "warning");
+    assert_eq!(check["message"], "1 running node does not answer on the metrics port: antnode0002");
+    assert!(check["hint"].as_str().unwrap().contains("`wnm node restart NODE`"), "{check}");
+    rustix::process::kill_process(pid(&nodes[1]).unwrap(), rustix::process::Signal::CONT).unwrap();
+}
+
 #[test]
 fn every_problem_has_a_hint_and_errors_have_an_exit_code() {
     let host = Host::with_colony();

@@ -25,7 +25,7 @@ const STABLE: u64 = 600;
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Check> {
     let now = colony_time(snapshot.state.clock.as_ref());
     let samples = &snapshot.samples;
-    [last_cycle(snapshot, now), clock(snapshot), unverified(samples), silent(samples), shunned(samples, now)]
+    [last_cycle(snapshot, now), clock(snapshot), unverified(samples), shunned(samples, now)]
         .into_iter()
         .flatten()
         .collect()
@@ -72,16 +72,6 @@ fn unverified(samples: &NodeMap<NodeSample>) -> Option<Check> {
     })
 }
 
-/// Lists the nodes whose metrics server does not answer.
-fn silent(samples: &NodeMap<NodeSample>) -> Option<Check> {
-    let nodes = with_presence(samples, &[Presence::Silent, Presence::Unreachable]);
-    (!nodes.is_empty()).then(|| {
-        let subject = counted(nodes.len(), "node does", "nodes do");
-        let message = format!("{subject} not answer on the metrics port: {}", names(&nodes));
-        Check::warning("metrics", message, "`wnm node show NODE` prints the path of its log; `wnm node restart NODE`")
-    })
-}
-
 /// Lists the nodes that their peers shun, the longest first.
 fn shunned(samples: &NodeMap<NodeSample>, now: Timestamp) -> Option<Check> {
     let mut shunned: Vec<_> = samples.iter().filter_map(|(id, sample)| Some((sample.shunned_since?, *id))).collect();
@@ -95,9 +85,9 @@ fn shunned(samples: &NodeMap<NodeSample>, now: Timestamp) -> Option<Check> {
     })
 }
 
-/// Lists the nodes that should run and do not, by a question to their process managers: after a reboot the last cycle on
+/// Lists the nodes that should run and do not, by the answers of their process managers: after a reboot the last cycle on
 /// record is of the time before. Nodes on file systems that do not answer are left out: the check of volumes lists them.
-pub(super) fn down(platform: &Platform, snapshot: &Snapshot, storage: &Storage) -> Check {
+pub(super) fn down(services: &BTreeMap<NodeId, Service>, snapshot: &Snapshot, storage: &Storage) -> Check {
     const CHECK: &str = "nodes_down";
     let state = &snapshot.state;
     let should_run = |id: &NodeId| {
@@ -107,9 +97,9 @@ pub(super) fn down(platform: &Platform, snapshot: &Snapshot, storage: &Storage) 
     };
     let can_be_asked = |node: &&Node| should_run(&node.id) && storage.answers(node.id);
     let nodes: Vec<_> = snapshot.nodes.values().filter(can_be_asked).collect();
-    let services = platform.services(nodes.iter().copied());
     let in_state = |wanted: fn(&Service) -> bool| {
-        services.iter().filter(move |(_, service)| wanted(service)).map(|(id, _)| *id).collect::<Vec<_>>()
+        let ids = nodes.iter().map(|node| node.id);
+        ids.filter(|id| services.get(id).is_some_and(wanted)).collect::<Vec<_>>()
     };
     let mut down = in_state(|service| *service == Service::Stopped);
     let unknown = in_state(|service| matches!(service, Service::Unknown(_)));
@@ -272,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_and_unverified_nodes_are_separate() {
+    fn unverified_nodes_are_not_those_that_give_no_answer() {
         let present = |presence| NodeSample { presence, ..NodeSample::default() };
         let all = samples(
             [Presence::Answering, Presence::Silent, Presence::Unreachable, Presence::Unverified, Presence::Gone]
@@ -282,10 +272,6 @@ mod tests {
             unverified(&all).unwrap().message,
             "1 node is unverified (another process answers on the port): antnode0004"
         );
-        assert_eq!(
-            silent(&all).unwrap().message,
-            "2 nodes do not answer on the metrics port: antnode0002, antnode0003"
-        );
-        assert_eq!((unverified(&samples([])), silent(&samples([]))), (None, None));
+        assert_eq!(unverified(&samples([])), None);
     }
 }

@@ -1,36 +1,56 @@
 //! Trials of the host: programs on the storage folders, writing the log folder, the view of other processes, the metrics
 //! servers, and a firewall that wnm does not manage.
 
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 use wnm_core::{BoundPort, FirewallKind, Node, NodeId, NodeState, Scope, Settings};
 use wnm_platform::manager::Service;
-use wnm_platform::observe::probe;
+use wnm_platform::observe::probe::{self, AskIdentity, Limits, Priority, Target};
 use wnm_platform::observe::process::Processes;
+use wnm_platform::volume::volume_of;
 use wnm_platform::{Platform, firewall, places};
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few, names};
 
-/// Time for the connection to one metrics server, which is on the loopback.
-const CONNECT: Duration = Duration::from_millis(200);
-/// The number of connections at the same time: 200 servers that hang take less than a second.
-const AT_ONCE: usize = 64;
+/// Time for the answers of all metrics servers, which are on the loopback. A cycle waits longer; here a late answer is worth
+/// a warning.
+const ANSWERS: Duration = Duration::from_secs(1);
 
 /// Runs a program in each storage folder whose volume has no fault, and checks that missing folders can be created.
-pub(super) fn storage(usable: &[PathBuf]) -> Check {
+pub(super) fn storage(settings: &Settings, usable: &[PathBuf], snapshot: Option<&Snapshot>) -> Vec<Check> {
     const CHECK: &str = "storage";
-    if let Some(folder) = places::unwritable(usable) {
-        let hint = "make it writable for this user, or set node_storage";
-        return Check::error(CHECK, format!("{} is not writable", folder.display()), hint);
-    }
-    let failed = usable.iter().filter(|folder| folder.is_dir()).find_map(|folder| places::try_program(folder).err());
-    match failed {
-        None => Check::ok(CHECK, first_few(usable.iter().map(|folder| folder.display().to_string()))),
-        Some(error) => Check::error(CHECK, error.to_string(), error.hint().unwrap_or_default()),
+    const HINT: &str = "make it writable for this user, or set node_storage";
+    let nodes: Vec<&Node> = snapshot.into_iter().flat_map(|snapshot| snapshot.nodes.values()).collect();
+    let of_nodes = |folder: &Path| {
+        let is_in = |node: &&&Node| {
+            let storage = volume_of(&node.root_dir, &settings.storage).and_then(|at| settings.storage.get(at));
+            storage.is_some_and(|storage| storage == folder)
+        };
+        let ids: Vec<NodeId> = nodes.iter().filter(is_in).map(|node| node.id).collect();
+        if ids.is_empty() {
+            String::new()
+        } else {
+            format!("; {}: {}", counted(ids.len(), "node", "nodes"), names(&ids))
+        }
+    };
+    let problem = |folder: &PathBuf| {
+        if places::unwritable(std::slice::from_ref(folder)).is_some() {
+            let message = format!("{} is not writable{}", folder.display(), of_nodes(folder));
+            return Some(Check::error(CHECK, message, HINT));
+        }
+        let error = places::try_program(folder).err().filter(|_| folder.is_dir())?;
+        let hint = error.hint().unwrap_or_else(|| HINT.to_owned());
+        Some(Check::error(CHECK, format!("{error}{}", of_nodes(folder)), hint))
+    };
+    let problems: Vec<Check> = usable.iter().filter_map(problem).collect();
+    if problems.is_empty() {
+        vec![Check::ok(CHECK, first_few(usable.iter().map(|folder| folder.display().to_string())))]
+    } else {
+        problems
     }
 }
 
@@ -79,34 +99,34 @@ pub(super) fn processes(settings: &Settings, processes: &Processes) -> Option<Ch
     })
 }
 
-/// Connects to the metrics server of each running node.
-pub(super) fn metrics(settings: &Settings, platform: &Platform, snapshot: &Snapshot) -> Option<Check> {
+/// Asks the metrics server of each node that runs or may run.
+pub(super) fn metrics(settings: &Settings, services: &BTreeMap<NodeId, Service>, snapshot: &Snapshot) -> Option<Check> {
     let host = probe::resolve(&settings.host)?;
-    let is_settled = |id: &NodeId| matches!(snapshot.state.nodes.get(id), Some(NodeState::Running { .. }));
-    let nodes: Vec<&Node> = snapshot.nodes.values().filter(|node| is_settled(&node.id)).collect();
-    let services = platform.services(nodes.iter().copied());
-    let runs = |node: &&&Node| matches!(services.get(&node.id), Some(Service::Running(_)));
-    let ports = nodes.iter().filter(runs).filter_map(|node| Some((node.id, node.metrics_port()?)));
+    let is_settled = |id: &NodeId| {
+        matches!(snapshot.state.nodes.get(id), Some(NodeState::Running { .. } | NodeState::Unknown { .. }))
+    };
+    let runs = |node: &&Node| is_settled(&node.id) && matches!(services.get(&node.id), Some(Service::Running(_)));
+    let ports = snapshot.nodes.values().filter(runs).filter_map(|node| Some((node.id, node.metrics_port()?)));
     let deaf = deaf(host, &ports.collect::<Vec<_>>());
     (!deaf.is_empty()).then(|| {
-        let subject = counted(deaf.len(), "running node accepts", "running nodes accept");
-        let message = format!("{subject} no connection on the metrics port: {}", names(&deaf));
+        let subject = counted(deaf.len(), "running node does", "running nodes do");
+        let message = format!("{subject} not answer on the metrics port: {}", names(&deaf));
         Check::warning("metrics", message, "`wnm node show NODE` prints the path of its log; `wnm node restart NODE`")
     })
 }
 
-/// Returns the nodes whose ports accept no connection. A server that hangs costs its whole time, so that many are tried at
-/// once.
+/// Returns the nodes that do not answer in time. The kernel accepts a connection for a process that hangs, so that only an
+/// answer counts; that of another program is the result of another check.
 fn deaf(host: IpAddr, ports: &[(NodeId, u16)]) -> Vec<NodeId> {
-    let refuses = |port: u16| TcpStream::connect_timeout(&SocketAddr::new(host, port), CONNECT).is_err();
-    let tried = |some: &[(NodeId, u16)]| -> Vec<NodeId> {
-        some.iter().filter(|(_, port)| refuses(*port)).map(|(id, _)| *id).collect()
+    let target = |(node, port): &(NodeId, u16)| Target {
+        node: *node,
+        address: SocketAddr::new(host, *port),
+        priority: Priority::First,
+        identity: AskIdentity::IfYounger(0),
     };
-    let share = ports.len().div_ceil(AT_ONCE).max(1);
-    thread::scope(|scope| {
-        let threads: Vec<_> = ports.chunks(share).map(|some| scope.spawn(move || tried(some))).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
-    })
+    let limits = Limits { deadline: ANSWERS, ..Limits::default() };
+    let answers = probe::probe(ports.iter().map(target).collect(), &limits);
+    ports.iter().map(|(id, _)| *id).filter(|id| !answers.contains_key(id)).collect()
 }
 
 /// Reports an active ufw whose rules wnm does not change, so that peers may not reach the nodes.
@@ -137,7 +157,9 @@ fn udp_ranges(settings: &Settings) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
     use std::net::{Ipv4Addr, TcpListener};
+    use std::thread;
     use std::time::Instant;
 
     use super::*;
@@ -146,18 +168,24 @@ mod tests {
     #[test]
     fn many_hung_servers_are_tried_at_the_same_time() {
         let id = |number: u16| NodeId::new(u32::from(number)).unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        // The kernel lets one connection wait beyond this number.
-        rustix::net::listen(&listener, 0).unwrap();
-        let address = listener.local_addr().unwrap();
-        let _waiting = TcpStream::connect(address).unwrap();
+        // The kernel accepts connections for this server, which never answers.
+        let hung = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         let answering = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let mut ports: Vec<_> = (1..=200).map(|number| (id(number), address.port())).collect();
-        ports.push((id(201), answering.local_addr().unwrap().port()));
+        let (address, port) = (hung.local_addr().unwrap(), answering.local_addr().unwrap().port());
+        thread::spawn(move || {
+            let (mut client, _) = answering.accept().unwrap();
+            let _ = client.read(&mut [0; 1024]);
+            let body = "ant_node_uptime 5\n";
+            write!(client, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        });
+        let mut ports: Vec<_> = (1..=199).map(|number| (id(number), address.port())).collect();
+        ports.push((id(200), closed.port()));
+        ports.push((id(201), port));
         let begun = Instant::now();
         assert_eq!(deaf(address.ip(), &ports), (1..=200).map(id).collect::<Vec<_>>());
-        // One after the other they take 40 s.
-        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        // One after the other they take 200 s.
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         assert_eq!(deaf(address.ip(), &[]), []);
     }
 
@@ -187,10 +215,19 @@ mod tests {
     fn storage_that_runs_no_program_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let usable = vec![folder.path().to_owned(), folder.path().join("new")];
-        assert_eq!(storage(&usable).level, Level::Ok);
+        let none = settings(&[]);
+        assert_eq!(storage(&none, &usable, None).first().unwrap().level, Level::Ok);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the trial leaves no file");
         // Every Linux mounts /proc with noexec, and root cannot write it either.
-        assert_eq!(storage(&["/proc".into()]).level, Level::Error);
+        let all = [folder.path().into(), "/proc".into(), "/sys".into()];
+        let failed = storage(&none, &all, None);
+        assert_eq!(failed.iter().map(|check| check.level).collect::<Vec<_>>(), [Level::Error; 2]);
+        for (check, name) in failed.iter().zip(["/proc", "/sys"]) {
+            assert!(
+                check.message.contains(name) && check.hint.as_ref().is_some_and(|hint| !hint.is_empty()),
+                "{check:?}"
+            );
+        }
     }
 
     #[test]

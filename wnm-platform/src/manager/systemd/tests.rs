@@ -280,6 +280,33 @@ fn missing_user_session_has_hint() {
 }
 
 #[test]
+fn check_tries_the_bus_and_sudo() {
+    // The answers of `systemctl show` and of `sudo -n`, and the error.
+    for (bus, sudo, error) in [
+        (Output::success("Version=257\n"), Output::success("systemd 257\n"), ""),
+        (
+            Output::success("Version=257\n"),
+            Output::failure(1, "sudo: a password is required"),
+            "sudo asks for a password",
+        ),
+        (Output::success("Version=257\n"), Output::failure(1, "op is not in the sudoers file."), "sudo refuses"),
+        (Output::failure(1, "Failed to connect to bus"), Output::success("systemd 257\n"), "Failed to connect to bus"),
+    ] {
+        let calls = [bus, sudo];
+        let fake = FakeSystemd::new(Scope::Sudo, Rights::Sudo, move |line| {
+            let [bus, sudo] = calls.clone();
+            assert!(!line.starts_with("sudo ") || line.starts_with("sudo -n "), "{line}");
+            Ok(if line.starts_with("sudo ") { sudo } else { bus })
+        });
+        let checked = fake.systemd.check().map_err(|error| error.to_string());
+        match error {
+            "" => assert_eq!(checked, Ok(())),
+            error => assert!(checked.clone().is_err_and(|said| said.contains(error)), "{checked:?}"),
+        }
+    }
+}
+
+#[test]
 fn missing_rights_are_errors() {
     let fake = FakeSystemd::new(Scope::Sudo, Rights::Sudo, |line| {
         Ok(match line {
