@@ -51,6 +51,23 @@ fn init_refuses_a_manager_that_does_not_work() {
 }
 
 #[test]
+fn doctor_tries_antctl() {
+    let host = Host::new();
+    put(&host, "antctl", "echo 'Autonomi Node Manager v0.14.2'");
+    let ran = wnm(&host, &init_under(&host, "antctl+user"));
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    for (script, says) in [
+        ("echo 'Autonomi Node Manager v0.14.2'", "process_manager  antctl+user"),
+        ("echo 'error while loading shared libraries: libssl.so.3' >&2; exit 127", "libssl.so.3"),
+    ] {
+        put(&host, "antctl", script);
+        let ran = wnm(&host, &["doctor".to_owned()]);
+        assert!(ran.out.contains(says), "{}", ran.out);
+        assert_eq!(ran.out.lines().any(|line| line.starts_with("error    process_manager")), ran.code() == 3);
+    }
+}
+
+#[test]
 fn doctor_tries_the_manager() {
     let host = Host::new();
     put(&host, "docker", "exit 0");
@@ -66,30 +83,5 @@ fn doctor_tries_the_manager() {
         let ran = wnm(&host, &doctor);
         assert!(ran.out.contains(says), "{}", ran.out);
         assert!(script == "exit 0" || ran.code() == 3, "{}", ran.out);
-    }
-}
-
-#[test]
-fn addition_under_a_manager_that_does_not_work_costs_no_files() {
-    let host = Host::new();
-    put(&host, "docker", "exit 0");
-    assert_eq!(wnm(&host, &init_under(&host, "docker")).code(), 0);
-    let storage = host.path(".local/share/autonomi/node");
-    for (script, says, cause) in [
-        (DEAD, "the docker daemon does not run", "tool"),
-        (NO_IMAGE, "image debian:bookworm-slim is not on this host", "tool"),
-        (CLOSED, "this user may not use the docker daemon", "rights"),
-    ] {
-        put(&host, "docker", script);
-        for _ in 0..3 {
-            let ran = wnm(&host, &["node", "add"].map(str::to_owned));
-            assert!(ran.code() != 0 && ran.out.contains("make folder") && ran.out.contains(says), "{}", ran.out);
-        }
-        let nodes = fs::read_dir(&storage).into_iter().flatten().flatten().map(|entry| entry.file_name());
-        let nodes: Vec<_> = nodes.filter(|name| name.to_string_lossy().starts_with("antnode")).collect();
-        assert!(nodes.is_empty(), "{nodes:?}");
-        let status = wnm(&host, &["--json", "status"].map(str::to_owned)).json();
-        let failed = status["failures"].as_array().unwrap().last().unwrap().clone();
-        assert_eq!((&failed["cause"], &failed["name"]), (&cause.into(), &"antnode0001".into()), "{failed}");
     }
 }

@@ -150,6 +150,61 @@ fn whole_colony_runs_again_after_a_restart_of_the_host() {
     }
 }
 
+/// Commands inside of a container: `started STATES` waits until the nodes have these states.
+const CONTAINER: &str = r#"
+set -eu
+wnm() { "$WNM" --db "$HOME/wnm.db" "$@"; }
+started() {
+  for _ in $(seq 300); do
+    wnm run >/dev/null
+    wnm --json node list | grep -o '"status": *"[A-Z]*"' | cut -d'"' -f4 | tr '\n' ' ' >"$HOME/states"
+    [ "$(cat "$HOME/states")" = "$1 " ] && return
+    sleep 0.1
+  done
+  echo "states: $(cat "$HOME/states")" >&2
+  exit 1
+}
+"#;
+
+/// Runs a shell script as process 1 of a container, whose other processes end with it.
+#[track_caller]
+fn in_container(host: &Host, script: &str) {
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--pid", "--fork", "--mount", "--mount-proc", "--kill-child", "sh", "-c"]);
+    command.arg(format!("{CONTAINER}{script}")).env_clear().env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+    command.env("HOME", host.path("")).env("WNM", env!("CARGO_BIN_EXE_wnm"));
+    let output = {
+        let _turn = turn();
+        command.output().unwrap()
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    host.await_processes(0);
+}
+
+/// The restart of a container ends all of its processes and keeps the boot ID of the host.
+#[test]
+#[ignore = "needs root; .ci/root-tests runs it"]
+fn colony_runs_again_after_a_restart_of_its_container_as_root() {
+    let host = Host::with_colony();
+    host.expect(0, "config set node_cap=4");
+    in_container(&host, "wnm node add --count 4; started 'RUNNING RUNNING RUNNING RUNNING'; wnm node stop 4");
+    let list = || host.expect(0, "--json node list").json().as_array().unwrap().clone();
+    let facts = |nodes: &[Value]| -> Vec<[Value; 3]> {
+        let fact = |node: &Value| [node["node"].clone(), node["folder"].clone(), node["sample"]["peer_id"].clone()];
+        nodes.iter().map(fact).collect()
+    };
+    let before = list();
+    assert!(before.iter().all(|node| node["sample"]["peer_id"].is_string()), "{before:?}");
+    // Twice: the second start begins with the state that the first one left.
+    for _ in 0..2 {
+        in_container(&host, "started 'RUNNING RUNNING RUNNING STOPPED'");
+        let after = list();
+        assert_eq!(facts(&after), facts(&before));
+        assert_eq!(after[3]["desired"], "stopped_by_request");
+    }
+    assert_eq!(actions(&host, "remove"), 0);
+}
+
 #[test]
 fn crash_loop_is_named_with_its_end() {
     let host = full(2);
