@@ -6,6 +6,7 @@ use rand_pcg::Pcg32;
 use rand_pcg::rand_core::Rng;
 
 /// A stream of random numbers, identified by a seed and a stream number.
+#[derive(Debug)]
 pub(crate) struct Chance(Pcg32);
 
 impl Chance {

@@ -22,10 +22,29 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4076, with 37 nodes on average
-    actions  add 69 disable 1 move 17 remove 297 restart 1 start 413 stop 55 update 4 upgrade 9; 818 done, 39 failed, 9 cancelled
+    cycles   4075, with 37 nodes on average
+    actions  add 68 disable 1 move 17 remove 295 restart 1 start 413 stop 56 update 4 upgrade 8; 816 done, 39 failed, 8 cancelled
     crashes  14 at 4 points; 20 reboots
-    digest   50b48746a1a7dc48
+    fleet    2919 turns of hosts, 1850 texts refused; the host held in 236 cycles; 6 leases, 0 lapsed; 0 upgrades in a rollout, 9 of other hosts
+    digest   73efd1b4ebf488c4
+    no violation
+    "#);
+}
+
+#[test]
+fn host_of_a_fleet_gives_the_same_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = ["--seed", "2", "--seeds", "12", "--cycles", "500", "--set", "fleet_url=redis://127.0.0.1"];
+    let output = explore(folder.path(), &fleet);
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{printed}");
+    insta::assert_snapshot!(printed, @r#"
+    runs     12
+    cycles   6032, with 37 nodes on average
+    actions  add 65 disable 1 move 12 remove 169 restart 2 start 544 stop 119 update 2 upgrade 27; 873 done, 58 failed, 10 cancelled
+    crashes  28 at 5 points; 28 reboots
+    fleet    15748 turns of hosts, 12112 texts refused; the host held in 2196 cycles; 48 leases, 5 lapsed; 1 upgrades in a rollout, 45 of other hosts
+    digest   d0581d768919f379
     no violation
     "#);
 }

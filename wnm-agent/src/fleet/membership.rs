@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use wnm_core::{EngineUrl, Timestamp};
 
+use super::command::next_generation;
 use super::name::Name;
 use super::secret_file::{self, SecretFileError};
 use super::signature::PublicKey;
@@ -168,8 +169,7 @@ impl Operator {
 
     /// Returns the generation of the next command, and remembers it: the time in milliseconds, and above all before.
     pub fn next_generation(&mut self, wall: Timestamp, seen: u64) -> u64 {
-        let now = u64::try_from(wall.as_millis()).unwrap_or(0);
-        self.generation = now.max(self.generation.saturating_add(1)).max(seen.saturating_add(1));
+        self.generation = next_generation(self.generation, wall, seen);
         self.generation
     }
 }

@@ -231,6 +231,14 @@ impl Stop {
     }
 }
 
+/// Returns the generation of the next command: the time of issue in milliseconds, and above that of the last command of
+/// its author and all that it has seen.
+#[must_use]
+pub fn next_generation(last: u64, wall: Timestamp, seen: u64) -> u64 {
+    let now = u64::try_from(wall.as_millis()).unwrap_or(0);
+    now.max(last.saturating_add(1)).max(seen.saturating_add(1))
+}
+
 /// Returns a document and its signature, a signature file of minisign, as the engine carries them.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ pub(crate) mod crash;
 mod events;
 mod executor;
 pub(crate) mod faults;
+pub(crate) mod fleet;
 pub mod invariants;
 pub(crate) mod ledger;
 mod model;

@@ -190,6 +190,11 @@ impl ChaosModel {
         }
     }
 
+    /// Returns the correct wall time of this moment.
+    pub(crate) fn correct_time(&self) -> Timestamp {
+        self.wall_time(self.now)
+    }
+
     /// Returns the correct wall time of a moment.
     pub(crate) fn wall_time(&self, moment: Millis) -> Timestamp {
         Timestamp::from_millis(START + moment)

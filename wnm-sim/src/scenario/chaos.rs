@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::{HostDefaults, Load, ManagerKind, Percent, Program, RawSettings, Scope, Settings};
+use wnm_core::{EngineUrl, HostDefaults, Load, ManagerKind, Percent, Program, RawSettings, Scope, Settings};
 
 use crate::SimError;
 use crate::chance::Chance;
@@ -74,7 +74,10 @@ impl Scenario {
             cycles,
             interval: chance.one_of([1, 5, 10, 30, 60, 60, 120]),
             nodes,
-            settings: settings(nodes, host.cpus, &mut chance),
+            settings: RawSettings {
+                fleet_url: seed.is_multiple_of(3).then(fleet_url).flatten(),
+                ..settings(nodes, host.cpus, &mut chance)
+            },
             host,
             violates: None,
             events: Vec::new(),
@@ -165,6 +168,11 @@ impl Scenario {
         };
         Settings::new(&raw, &host).map_err(|problems| problems.to_string())
     }
+}
+
+/// Returns the address of the engine of a modelled fleet, whatever it is.
+fn fleet_url() -> Option<EngineUrl> {
+    EngineUrl::new("redis://127.0.0.1").ok()
 }
 
 /// Draws a host with 0.6 to 3 times the resources that the nodes need.

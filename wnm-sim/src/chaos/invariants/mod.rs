@@ -112,6 +112,10 @@ pub enum Property {
     Probes,
     /// The fleet begins no upgrade that the host's own policy would not begin, and none without a lease.
     Fleet,
+    /// A lease that ends without a result counts as a failure, and too many failures stop the rollout.
+    Lapsed,
+    /// Only a signed resume of a higher generation lifts a hold before its end.
+    Lifted,
 }
 
 impl Property {
@@ -131,6 +135,8 @@ impl Property {
             Self::Floor => Some(23),
             Self::Bounded => Some(24),
             Self::Fleet => Some(29),
+            Self::Lapsed => Some(30),
+            Self::Lifted => Some(31),
             Self::Probes => Some(32),
             Self::Moved => Some(33),
             Self::MovedFirst => Some(34),
@@ -189,6 +195,8 @@ impl Property {
             Self::Fleet => {
                 "the fleet begins no upgrade that the host's own policy would not begin, and none without a lease"
             }
+            Self::Lapsed => "a lapsed lease stops the rollout",
+            Self::Lifted => "only a signed resume of a higher generation lifts a hold before its end",
         }
     }
 }

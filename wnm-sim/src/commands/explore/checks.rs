@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use wnm_agent::{Evaluated, Observer, Trigger};
-use wnm_core::{Action, EngineState, Observation, Planned, Policy, Reason, evaluate};
+use wnm_core::{Action, EngineState, Observation, Planned, Policy, Reason, Timestamp, evaluate};
 
 use super::tally::Tally;
 use super::variation::varied;
 use crate::chance::{Chance, mixed};
+use crate::chaos::fleet::Fleet;
 use crate::chaos::invariants::{Property, Trial, Violation, check, check_cycle, check_request, check_thoroughly};
 use crate::chaos::ledger::Ledger;
 
@@ -17,6 +18,16 @@ const THOROUGH_INTERVAL: u64 = 100;
 /// Varied states and observations per thorough check.
 const VARIATIONS: u32 = 2;
 
+/// The fleet of the host.
+#[derive(Debug)]
+pub(super) struct FleetChecks<'a> {
+    pub(super) fleet: &'a mut Fleet,
+    /// Whether a hold of the host itself is in effect.
+    pub(super) is_held: bool,
+    /// The time of the engine of the fleet.
+    pub(super) now: Timestamp,
+}
+
 /// Checks the decision of a cycle before it is stored, and counts it.
 #[derive(Debug)]
 pub(super) struct DecisionChecks<'a> {
@@ -24,6 +35,7 @@ pub(super) struct DecisionChecks<'a> {
     pub(super) cycle: u64,
     pub(super) ledger: &'a RefCell<Ledger>,
     pub(super) tally: &'a mut Tally,
+    pub(super) fleet: Option<FleetChecks<'a>>,
     /// The first violation of the cycle.
     pub(super) result: Result<(), Violation>,
 }
@@ -43,8 +55,11 @@ impl Observer for DecisionChecks<'_> {
 }
 
 impl DecisionChecks<'_> {
-    fn check_scheduled(&self, trial: &Trial<'_>) -> Result<(), Violation> {
+    fn check_scheduled(&mut self, trial: &Trial<'_>) -> Result<(), Violation> {
         check_cycle(trial)?;
+        if let Some(FleetChecks { fleet, is_held, now }) = &mut self.fleet {
+            fleet.check(trial, *is_held, *now)?;
+        }
         if self.cycle.is_multiple_of(THOROUGH_INTERVAL) || trial.observation.rebooted {
             check_thoroughly(trial)?;
             self.check_variations(trial.policy, trial.state, trial.observation)?;

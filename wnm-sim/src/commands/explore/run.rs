@@ -11,12 +11,13 @@ use wnm_core::{
     Selection, Settings, Timestamp, Upgrades, Valves, new_node,
 };
 
-use super::checks::DecisionChecks;
+use super::checks::{DecisionChecks, FleetChecks};
 use super::events::Events;
 use super::tally::Tally;
 use crate::chance::Chance;
 use crate::chaos::crash::CrashCountdown;
 use crate::chaos::faults::Event;
+use crate::chaos::fleet::{Clocks, Facts, Fleet};
 use crate::chaos::invariants::{Cost, Costs, Ended, Property, Violation, host, limits_of_time, pace};
 use crate::chaos::ledger::{Ledger, StoredNode, storage_folder};
 use crate::chaos::platform::ChaosPlatform;
@@ -46,6 +47,7 @@ pub(super) struct Run<'a> {
     tally: Tally,
     costs: Costs,
     probes: Probes,
+    fleet: Option<Fleet>,
 }
 
 /// A hold of a scenario.
@@ -116,6 +118,10 @@ impl<'a> Run<'a> {
         let hold = Rc::new(Cell::new(None));
         let mut agent = Agent::new(store, platform, settings);
         agent.holds.add(Box::new(HoldOfRun(Rc::clone(&hold))));
+        let fleet = agent.settings.fleet_url.as_ref().and_then(|_| Fleet::new(scenario.seed));
+        if let Some(fleet) = &fleet {
+            agent.holds.add(Box::new(fleet.source()));
+        }
         Ok(Self {
             scenario,
             events,
@@ -128,6 +134,7 @@ impl<'a> Run<'a> {
             tally: Tally::default(),
             costs: Costs::new(Cost { folders: 1, megabytes: PROGRAM_MB }),
             probes: Probes::new(scenario.seed),
+            fleet,
         })
     }
 
@@ -182,6 +189,7 @@ impl<'a> Run<'a> {
         self.hold.set(self.hold.get().filter(|hold| hold.until > self.cycle));
         let wall = self.agent.platform.model.clocks().wall;
         self.probes.step(wall, self.agent.store.awake)?;
+        self.step_fleet()?;
         self.crash.set(crash);
         let end = self.manage(&trigger)?;
         let ledger = self.ledger.borrow();
@@ -191,10 +199,22 @@ impl<'a> Run<'a> {
         pace(&self.agent.store.begun).map_err(|found| Violation::new(Property::Ceiling, found))
     }
 
+    fn step_fleet(&mut self) -> Result<(), Violation> {
+        let Some(fleet) = &mut self.fleet else { return Ok(()) };
+        let model = &self.agent.platform.model;
+        let reading = model.clocks();
+        let clocks = Clocks { wall: reading.wall, uptime: Duration::from_millis(reading.uptime) };
+        fleet.step(model.correct_time(), clocks, &reading.boot)?;
+        self.tally.count_fleet(fleet.take_counts());
+        Ok(())
+    }
+
     /// Runs the cycle of the manager, up to its end or its crash.
     fn manage(&mut self, trigger: &Trigger) -> Result<End, Violation> {
         let (seed, cycle, ledger, tally) = (self.scenario.seed, self.cycle, &*self.ledger, &mut self.tally);
-        let mut checks = DecisionChecks { seed, cycle, ledger, tally, result: Ok(()) };
+        let (is_held, now) = (self.hold.get().is_some(), self.agent.platform.model.correct_time());
+        let fleet = self.fleet.as_mut().map(|fleet| FleetChecks { fleet, is_held, now });
+        let mut checks = DecisionChecks { seed, cycle, ledger, tally, fleet, result: Ok(()) };
         let ended = self.agent.run_cycle(trigger, Mode::Act, &mut checks);
         checks.result?;
         match ended {
@@ -207,6 +227,9 @@ impl<'a> Run<'a> {
                         let ended = Ended { planned: &record.planned, outcome, written, left };
                         self.costs.count(&ended, starts, now)?;
                     }
+                }
+                if let Some(fleet) = &mut self.fleet {
+                    fleet.take_facts(Facts::of(&report.colony, &report.observation));
                 }
                 self.agent.store.loaded = Some(report.colony);
                 self.agent.platform.observed = report.observation;
@@ -232,6 +255,7 @@ impl<'a> Run<'a> {
         policy.upgrades = Upgrades::ByNodes;
         policy.valves = Valves::default();
         self.hold.set(None);
+        (self.agent.settings.fleet_url, self.fleet) = (None, None);
         let lasting = |run: &Self| {
             let nodes = run.agent.platform.model.nodes().iter().map(HostNode::lasting).collect::<Vec<_>>();
             (run.ledger.borrow().timeless(), nodes)

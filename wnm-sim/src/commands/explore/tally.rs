@@ -5,6 +5,8 @@ use std::fmt;
 
 use wnm_core::{Decision, Observation, Outcome};
 
+use crate::chaos::fleet::Counts;
+
 /// Counts of runs, and a digest in which two different runs differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -18,6 +20,7 @@ pub(super) struct Tally {
     done: u64,
     failed: u64,
     cancelled: u64,
+    fleet: Counts,
     digest: Digest,
 }
 
@@ -30,6 +33,7 @@ impl Tally {
         self.done += other.done;
         self.failed += other.failed;
         self.cancelled += other.cancelled;
+        self.fleet.add(other.fleet);
         for (points, count) in &other.crashes {
             *self.crashes.entry(*points).or_default() += count;
         }
@@ -37,6 +41,13 @@ impl Tally {
             *self.actions.entry(verb).or_default() += count;
         }
         self.digest.take(other.digest.0);
+    }
+
+    /// Counts a turn of the fleet.
+    pub(super) fn count_fleet(&mut self, turn: Counts) {
+        self.fleet.add(turn);
+        let Counts { refused, held, leases, lapsed, upgrades, others, .. } = turn;
+        [refused, held, leases, lapsed, upgrades, others].into_iter().for_each(|count| self.digest.take(count));
     }
 
     pub(super) fn end_run(&mut self) {
@@ -93,6 +104,11 @@ impl fmt::Display for Tally {
         }
         writeln!(f, "; {} done, {} failed, {} cancelled", self.done, self.failed, self.cancelled)?;
         writeln!(f, "crashes  {crashes} at {points} points; {} reboots", self.reboots)?;
+        if self.fleet.turns > 0 {
+            let Counts { turns, refused, held, leases, lapsed, upgrades, others } = self.fleet;
+            write!(f, "fleet    {turns} turns of hosts, {refused} texts refused; the host held in {held} cycles; ")?;
+            writeln!(f, "{leases} leases, {lapsed} lapsed; {upgrades} upgrades in a rollout, {others} of other hosts")?;
+        }
         write!(f, "digest   {:016x}", self.digest.0)
     }
 }
