@@ -30,7 +30,8 @@ pub(super) fn stall(text: &str) -> Option<Stall> {
     let time = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
         let value = |key: &str| line.split_ascii_whitespace().find_map(|word| word.strip_prefix(key));
-        let avg10 = Percent::clamped(value("avg10=")?.parse().ok()?)?;
+        // A share of time, whatever a file system in user space prints.
+        let avg10 = Percent::clamped(value("avg10=")?.parse::<f64>().ok()?.min(100.0))?;
         Some(StallTime { avg10, total: value("total=").and_then(|total| total.parse().ok()) })
     };
     Some(Stall { some: time("some")?, full: time("full") })

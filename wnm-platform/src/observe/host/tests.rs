@@ -247,6 +247,107 @@ proptest! {
     }
 }
 
+/// Files of a machine with all kinds of counters, in which `#` stands for a number. The groups are of both versions.
+const TEMPLATES: &[(&str, &str)] = &[
+    ("proc/stat", "cpu  # # # # # # # # # #\ncpu0 # # # #\n"),
+    ("proc/meminfo", "MemTotal: # kB\nMemFree: # kB\nMemAvailable: # kB\nHugePages_Total: #\nHugepagesize: # kB\n"),
+    ("proc/loadavg", "# # # #/# #\n"),
+    ("proc/diskstats", " 8 0 sda # # # # # # # # # # #\n"),
+    ("proc/net/dev", "Inter-|\n face |\n  eth0: # # # # # # # # # # # # # # # #\n"),
+    ("proc/net/route", "Iface\tDestination\neth0\t#\t#\t#\t#\t#\t#\t#\n"),
+    ("proc/spl/kstat/zfs/arcstats", "name type data\nsize 4 #\nc_min 4 #\n"),
+    ("proc/pressure/cpu", "some avg10=# avg60=# avg300=# total=#\nfull avg10=# avg60=# avg300=# total=#\n"),
+    ("proc/pressure/memory", "some avg10=# avg60=# avg300=# total=#\n"),
+    ("proc/pressure/io", "some avg10=# total=#\n"),
+    ("proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/a\n0::/a/b\n"),
+    ("sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "#\n"),
+    ("sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "#\n"),
+    ("sys/fs/cgroup/cpuacct/a/cpuacct.usage", "#\n"),
+    ("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "#\n"),
+    ("sys/fs/cgroup/memory/a/memory.usage_in_bytes", "#\n"),
+    ("sys/fs/cgroup/memory/a/memory.stat", "total_inactive_file #\n"),
+    ("sys/fs/cgroup/a/b/cpu.max", "# #\n"),
+    ("sys/fs/cgroup/a/b/cpu.stat", "usage_usec #\nnr_periods #\nnr_throttled #\n"),
+    ("sys/fs/cgroup/a/memory.max", "#\n"),
+    ("sys/fs/cgroup/a/memory.high", "#\n"),
+    ("sys/fs/cgroup/a/memory.current", "#\n"),
+    ("sys/fs/cgroup/a/memory.stat", "inactive_file #\nslab_reclaimable #\n"),
+    ("sys/fs/cgroup/a/cpu.pressure", "some avg10=# avg60=# avg300=# total=#\n"),
+    ("sys/block/sda/device/model", "#\n"),
+    ("sys/class/net/eth0/device/vendor", "#\n"),
+];
+/// Numbers as broken kernels, containers and file systems in user space print them.
+const NUMBERS: [&[u8]; 12] = [
+    b"0",
+    b"7",
+    b"100000",
+    b"-1",
+    b"max",
+    b"nan",
+    b"inf",
+    b"1e300",
+    b"",
+    b"\xff\xfe",
+    b"18446744073709551615",
+    b"99999999999999999999",
+];
+
+/// Returns a machine with these numbers, in which some files are cut off.
+fn machine(numbers: &[usize], cut: usize) -> Recorded {
+    let recorded = Recorded::new(&[]);
+    let mut numbers = numbers.iter().cycle().map(|at| NUMBERS[*at]);
+    for (at, (path, template)) in TEMPLATES.iter().enumerate() {
+        let mut text = Vec::new();
+        for (i, part) in template.split('#').enumerate() {
+            text.extend_from_slice(if i > 0 { numbers.next().unwrap_or_default() } else { b"" });
+            text.extend_from_slice(part.as_bytes());
+        }
+        if at % 7 == cut {
+            text.truncate(text.len() / 2);
+        }
+        let path = recorded.0.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    recorded
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Counters that are negative, too large or no numbers, and that go backwards, give a value in range or none.
+    #[test]
+    fn malformed_machine_gives_values_in_range_or_none(
+        before in proptest::collection::vec(0..NUMBERS.len(), 40..90),
+        now in proptest::collection::vec(0..NUMBERS.len(), 40..90),
+        cuts in (0..14_usize, 0..14_usize),
+        pids in proptest::collection::vec(any::<u32>(), 0..3),
+    ) {
+        let (first, second) = (machine(&before, cuts.0), machine(&now, cuts.1));
+        let nodes = ColonyProcesses { group: "wnm-55000", pids: &pids };
+        for placement in [HERE, Placement::Apart(nodes)] {
+            let counters = first.host().read(&clock(), placement).counters();
+            let mut reading = second.host().read(&clock(), placement);
+            reading.uptime = counters.uptime + 5000;
+            let sample = second.host().sample(&counters, &reading);
+            for share in [sample.cpu, sample.io_wait, sample.memory].into_iter().flatten() {
+                prop_assert!((0.0..=100.0).contains(&share.get()), "{:?}", sample);
+            }
+            for load in sample.load.into_iter().flat_map(|load| [load.one, load.five, load.fifteen]) {
+                prop_assert!(load.get().is_finite() && load.get() >= 0.0, "{:?}", sample);
+            }
+            if let Some(quota) = sample.cpu_quota {
+                prop_assert!(quota.limit.is_none_or(|limit| limit.get().is_finite() && limit.get() > 0.0), "{:?}", quota);
+            }
+            let psi = second.host().psi(nodes);
+            let shares = psi.iter().flat_map(|psi| [psi.host.cpu.some, psi.host.io.some, psi.host.memory.some]);
+            for share in shares {
+                prop_assert!((0.0..=100.0).contains(&share.avg10.get()), "{:?}", psi);
+            }
+        }
+    }
+}
+
 /// The stalls of a group of version 2, in percent of the last ten seconds.
 fn stalled(recorded: &Recorded, group: &str, some: f64) {
     for resource in ["cpu", "memory", "io"] {
