@@ -79,6 +79,7 @@ pub use model::observation::{
 pub use model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
 pub use model::rollout::{RolloutSample, RolloutWait};
+pub use model::secret;
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
 pub use model::unlisted::UnlistedFolder;
 pub use model::volume::{Volume, VolumeFault};

@@ -11,6 +11,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use wnm_core::secret::masked_words;
+
 use crate::error::PlatformError;
 use cooldown::Cooldowns;
 
@@ -87,7 +89,7 @@ impl Call {
     }
 
     /// Returns the command for a message: without the template after `--format`, without the values of the variables
-    /// that it passes to a node, which may be secrets, and shortened.
+    /// that it passes to a node, with other secrets as `***`, and shortened.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut arguments = Vec::with_capacity(self.arguments.len());
@@ -100,11 +102,12 @@ impl Call {
                 arguments.push("--env=***".into());
                 words.next();
             } else if let Some((name, _)) = text.strip_prefix("--env=").and_then(|pair| pair.split_once('=')) {
-                arguments.push(format!("--env={name}=***").into());
+                arguments.push(format!("--env={name}=***"));
             } else {
-                arguments.push(word.clone());
+                arguments.push(text.into_owned());
             }
         }
+        let arguments = masked_words(&arguments).into_iter().map(OsString::from).collect();
         let text = Self { arguments, ..self.clone() }.to_string();
         match text.char_indices().nth(SUMMARY) {
             Some((end, _)) => format!("{} …", &text[..end]),

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
-use wnm_core::{ExitStatus, Node, NodeSample, NodeState, Presence, Recovery, Upnp, WrongAnswer};
+use wnm_core::{ExitStatus, Node, NodeSample, NodeState, Presence, Recovery, Upnp, WrongAnswer, secret};
 
 use super::{Time, word};
 use crate::render::nodes::NodeView;
-use crate::render::secret;
 
 /// The permanent description of a node, with secrets as `***`.
 #[derive(Debug, Serialize)]
@@ -60,7 +59,7 @@ struct PortsView {
 
 impl From<&Node> for NodeDescription {
     fn from(node: &Node) -> Self {
-        let environment = secret::masked(node.environment.clone());
+        let environment = secret::masked_variables(&node.environment);
         Self {
             node: node.id.get(),
             name: node.id.name(),
@@ -73,7 +72,7 @@ impl From<&Node> for NodeDescription {
             program: node.binary.clone(),
             ports: PortsView { node: node.ports.node, metrics: node.ports.metrics, rpc: node.ports.rpc },
             wallet: node.wallet.to_string(),
-            network: node.network.clone(),
+            network: secret::masked_words(&node.network),
             arguments: secret::masked_words(&node.arguments),
             environment: environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
             upnp: node.upnp == Upnp::On,

@@ -2,6 +2,8 @@
 
 use wnm_core::{Action, NodeUpdate, Upnp};
 
+use wnm_core::secret::masked_words;
+
 use super::secret;
 
 /// Returns an action in the imperative, such as `start antnode0003`.
@@ -35,19 +37,19 @@ pub(crate) fn change(action: &Action) -> Option<String> {
 /// Returns the new settings of a node as `SETTING=VALUE`, without the values of secrets.
 fn settings(update: &NodeUpdate) -> String {
     let NodeUpdate { wallet, network, arguments, environment, upnp, log_dir, port, metrics_port, rpc_port } = update;
-    let variables = |environment: &Vec<(String, String)>| {
-        let masked = secret::masked(environment.clone());
-        masked.into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+    let variables = |environment: &Vec<(String, String)>| match environment.as_slice() {
+        [] => "''".to_owned(),
+        environment => secret::variables(environment),
     };
     let line = |words: &[String]| match words {
         [] => "''".to_owned(),
-        words => secret::line(&secret::masked_words(words)),
+        words => secret::line(&masked_words(words)),
     };
     let pairs = [
         ("rewards_address", wallet.map(|wallet| wallet.to_string())),
         ("network", network.as_ref().map(|words| line(words))),
         ("start_args", arguments.as_ref().map(|words| line(words))),
-        ("environment", environment.as_ref().map(variables).map(|words| line(&words))),
+        ("environment", environment.as_ref().map(variables)),
         ("no_upnp", upnp.map(|upnp| (upnp == Upnp::Off).to_string())),
         ("log_dir", log_dir.as_ref().map(|folder| folder.display().to_string())),
         ("port", port.map(|port| port.to_string())),

@@ -26,7 +26,7 @@ pub(crate) struct NodeDetails {
 impl NodeDetails {
     /// Returns the details of a node with these events.
     pub(crate) fn new(view: NodeView, events: Vec<EventView>) -> Self {
-        let command_line = secret::masked_words(&view.node.flavor.arguments(&view.node));
+        let command_line = wnm_core::secret::masked_words(&view.node.flavor.arguments(&view.node));
         Self { view, command_line, events }
     }
 }

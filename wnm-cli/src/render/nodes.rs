@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wnm_core::{Desired, Node, NodeId, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp};
+use wnm_core::{Desired, Node, NodeId, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp, secret};
 
-use super::{DIM, secret, state_style, styled};
+use super::{DIM, state_style, styled};
 use crate::freshness::Freshness;
 
 /// A node with its state and its last sample.
@@ -133,7 +133,8 @@ pub(crate) fn views(
                 restarts: restarts.get(&id).copied().unwrap_or(0),
                 state,
                 node: Node {
-                    environment: secret::masked(node.environment),
+                    environment: secret::masked_variables(&node.environment),
+                    network: secret::masked_words(&node.network),
                     arguments: secret::masked_words(&node.arguments),
                     ..node
                 },

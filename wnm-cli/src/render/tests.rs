@@ -250,10 +250,9 @@ fn node_show() {
     let details = || {
         let mut view = views().swap_remove(0);
         view.node.arguments = ["--ip", "127.0.0.1", "--api-key", "abc"].map(str::to_owned).into();
-        view.node.environment = super::secret::masked(
-            [("RUST_LOG", "info,libp2p=warn"), ("API_TOKEN", "abc")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
+        view.node.environment = wnm_core::secret::masked_variables(
+            &[("RUST_LOG", "info,libp2p=warn"), ("API_TOKEN", "abc")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
         node_show::NodeDetails::new(view, events())
     };

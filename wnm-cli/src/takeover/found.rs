@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use wnm_core::secret::masked_words;
 use wnm_core::{
     Flavor, Folders, Node, NodeId, NodeState, Ports, Preset, Program, RawSettings, StopCause, Thousands, Timestamp,
     Upnp, Words, free_ids,
@@ -131,7 +132,10 @@ fn notes(found: &Found, described: &Described) -> Vec<String> {
         );
     }
     if !described.unknown_arguments.is_empty() {
-        notes.push(format!("it keeps arguments that wnm does not know: {}", described.unknown_arguments.join(" ")));
+        notes.push(format!(
+            "it keeps arguments that wnm does not know: {}",
+            masked_words(&described.unknown_arguments).join(" ")
+        ));
     }
     if !described.replaced.is_empty() {
         let list = described.replaced.join(" and ");

@@ -160,6 +160,43 @@ fn node_show_masks_secrets_and_lists_events() {
 }
 
 #[test]
+fn secrets_are_in_no_page_log_or_error() {
+    let host = Host::with_colony();
+    host.expect(0, "config set environment=API_TOKEN=hunter2");
+    let arguments = "start_args=--network-contacts-url https://op:hunter2@127.0.0.1/contacts";
+    assert_eq!(host.wnm(&["config", "set", arguments]).code(), 0);
+    let mut shown = String::new();
+    for line in [
+        "--verbose node add",
+        "--verbose node restart 1",
+        "status",
+        "--json status",
+        "node list",
+        "--json node list",
+        "node show 1",
+        "--json node show 1",
+        "events",
+        "--json events",
+        "history",
+        "--json history",
+        "explain",
+        "--json explain",
+        "report node-status-details",
+        "report node-status-details --format json",
+        "doctor",
+    ] {
+        let ran = host.wnm(&line.split(' ').collect::<Vec<_>>());
+        shown.push_str(&format!("$ wnm {line}\n{}{}", ran.out, ran.err));
+    }
+    let refused = host.wnm(&["config", "set", "environment=API_TOKEN=hunter2 \""]);
+    assert_ne!(refused.code(), 0);
+    shown.push_str(&refused.err);
+    assert!(shown.contains("API_TOKEN=***") && shown.contains("https://***@127.0.0.1/contacts"), "{shown}");
+    let place = shown.find("hunter2").map(|at| &shown[at.saturating_sub(300)..at]);
+    assert_eq!(place, None);
+}
+
+#[test]
 fn events_are_listed_by_node_and_time() {
     let host = Host::with_colony();
     assert_eq!(host.expect(0, "events").out, "no events\n");

@@ -16,6 +16,7 @@ pub(crate) mod observation;
 pub(crate) mod pressure_stall;
 pub(crate) mod program_cache;
 pub(crate) mod rollout;
+pub mod secret;
 pub(crate) mod units;
 pub(crate) mod unlisted;
 pub(crate) mod volume;

@@ -106,7 +106,9 @@ fn script_replaces_programs() {
 }
 
 #[test]
-fn messages_do_not_show_variables_of_nodes() {
+fn messages_do_not_show_secrets_of_nodes() {
     let call = Call::new("docker").args(["create", "--env=TOKEN=abc=d", "--env", "A=b c,D=e", "image"]);
     assert_eq!(call.summary(), "docker create --env=TOKEN=*** --env=*** image");
+    let call = Call::new("antnode").args(["--version", "--api-key", "abc", "--rpc-url=https://u:p@h/", "--port", "1"]);
+    assert_eq!(call.summary(), "antnode --version --api-key *** --rpc-url=https://***@h/ --port 1");
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wnm_agent::Mode;
+use wnm_core::secret::masked_words;
 use wnm_core::{Problem, Problems, RawSettings, Selection, Setting, Settings, Shape, Unit};
 use wnm_store::Store;
 
@@ -218,12 +219,10 @@ pub(crate) fn without_secrets(db: &Path) -> Result<Vec<Entry>, CliError> {
     let mut entries = sources(db)?.entries()?;
     for entry in &mut entries {
         let shown = match entry.key {
-            "environment" => {
-                let pairs = secret::masked(settings.environment.clone()).into_iter();
-                secret::line(&pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>())
-            }
-            "start_args" => secret::line(&secret::masked_words(&settings.arguments)),
-            "network" => secret::line(&secret::masked_words(&settings.network)),
+            "environment" => secret::variables(&settings.environment),
+            "start_args" => secret::line(&masked_words(&settings.arguments)),
+            "network" => secret::line(&masked_words(&settings.network)),
+            "probe_args" => secret::line(&masked_words(&settings.probe.arguments)),
             _ => continue,
         };
         entry.value = Some(SettingValue::Text(shown));

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use wnm_core::secret::masked_words;
 use wnm_core::{NodeState, Timestamp};
 
 use super::Row;
-use crate::render::shell_text;
+use crate::render::secret;
 
 /// A node with all keys of the Python wnm. An unknown number is 0.
 #[derive(Debug, Serialize)]
@@ -64,7 +65,6 @@ pub(crate) fn values(rows: &[Row<'_>], host: &str, observed_at: Option<Timestamp
 fn details(row: &Row<'_>, host: &str, observed_at: Option<Timestamp>) -> Details {
     let node = row.node;
     let figure = |of: fn(&wnm_core::NodeMetrics) -> Option<u64>| row.figure(of).unwrap_or(0);
-    let environment = node.environment.iter().map(|(name, value)| format!("{name}={value}"));
     Details {
         id: node.id.get(),
         // The Python wnm wrote these constants for every node.
@@ -82,7 +82,7 @@ fn details(row: &Row<'_>, host: &str, observed_at: Option<Timestamp>) -> Details
         port: node.ports.node,
         metrics_port: node.ports.metrics,
         rpc_port: node.ports.rpc,
-        network: shell_text(&node.network),
+        network: secret::line(&masked_words(&node.network)),
         wallet: node.wallet.to_string(),
         peer_id: row.peer_id().unwrap_or_default().to_owned(),
         status: row.status(),
@@ -108,7 +108,7 @@ fn details(row: &Row<'_>, host: &str, observed_at: Option<Timestamp>) -> Details
         age: node.born.as_secs(),
         host: host.to_owned(),
         method: node.manager.to_string(),
-        environment: shell_text(&environment.collect::<Vec<_>>()),
+        environment: secret::variables(&node.environment),
     }
 }
 

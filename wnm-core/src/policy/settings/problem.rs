@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::unit::Unit;
+use super::{RawSettings, Shape};
 use crate::model::flavor::InvalidFlavor;
+use crate::model::secret::masked_line;
 use crate::model::wallet::WalletError;
 use crate::model::window::NotAWindow;
 
@@ -200,6 +202,10 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let key = &self.key;
         let value = self.value.as_deref().unwrap_or_default();
+        // The words of a command line or of an environment may be secrets, and a daemon logs its problems.
+        let is_words = RawSettings::setting(key).is_some_and(|setting| setting.shape == Shape::Words);
+        let masked = if is_words { masked_line(value) } else { value.to_owned() };
+        let value = masked.as_str();
         match &self.cause {
             ProblemCause::UnknownSetting { nearest: Some(nearest) } => {
                 write!(f, "unknown setting {key:?} (did you mean {nearest}?)")?;
