@@ -23,7 +23,7 @@ use wnm_core::steps::Step;
 use wnm_core::{
     Action, ActionRecord, Clock, Colony, Counters, CpuLimitCounters, CpuLimitSample, HostSample, Node, NodeCounters,
     NodeId, NodeMap, NodeSample, NodeState, Observation, Presence, ProcessIdentity, Program, Psi, Settings, Timestamp,
-    WeightSample,
+    WeightSample, newest_program,
 };
 
 use crate::Platform;
@@ -124,17 +124,10 @@ impl Platform {
         exit::add(self, colony, &mut nodes);
         folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
         folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
-        (
-            Observation {
-                now: reading.at,
-                rebooted,
-                host,
-                nodes,
-                target: target.ok().flatten(),
-                ..Observation::default()
-            },
-            counters,
-        )
+        let target = target.ok().flatten();
+        let observation = Observation { now: reading.at, rebooted, host, nodes, target, ..Observation::default() };
+        self.know_newest(newest_program(&colony.settings, &colony.nodes, &colony.state, &observation));
+        (observation, counters)
     }
 
     /// Reads the counters. Returns the earlier counters, from which rates start, and the new reading.
@@ -276,6 +269,8 @@ impl NodeObserver<'_> {
         if seen.wants_version_on_disk(node) {
             sample.version = self.version_on_disk(node);
         }
+        let (last_version, upgraded_from) = seen.versions_before(sample.version.as_ref());
+        (sample.last_version, sample.upgraded_from) = (last_version, upgraded_from);
         sample
     }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use wnm_core::{ManagerKind, Node, NodeId, Program, ProgramCache, Scope, Settings, UnlistedFolder, Version};
+use wnm_core::{
+    ManagerKind, NewestProgram, Node, NodeId, Program, ProgramCache, Scope, Settings, UnlistedFolder, Version,
+};
 
 use crate::binary::{self, BinaryCache};
 use crate::cpu_limit::CpuLimit;
@@ -34,6 +36,8 @@ pub struct Platform {
     binaries: Mutex<BinaryCache>,
     /// The identities of the volumes, by storage folder.
     volumes: Mutex<BTreeMap<PathBuf, u64>>,
+    /// The program of healthy nodes that a new node gets; None where it gets the node binary.
+    newest: Mutex<Option<NewestProgram>>,
     /// The nodes whose conversion failed and was reported.
     unprotected: Mutex<BTreeSet<NodeId>>,
     movers: Movers,
@@ -69,6 +73,7 @@ impl Platform {
             cpu_limit: CpuLimit::of(settings),
             binaries: Mutex::default(),
             volumes: Mutex::default(),
+            newest: Mutex::default(),
             unprotected: Mutex::default(),
             movers: Movers::default(),
             failed_manager: Mutex::default(),
@@ -277,6 +282,16 @@ impl Platform {
     /// Sets the known identities of the volumes, which actions compare with before they change files.
     pub(crate) fn know_volumes(&self, known: &BTreeMap<PathBuf, u64>) {
         self.volumes.lock().unwrap_or_else(PoisonError::into_inner).clone_from(known);
+    }
+
+    /// Sets the program that the last observation found for new nodes.
+    pub(crate) fn know_newest(&self, newest: Option<NewestProgram>) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = newest;
+    }
+
+    /// Returns the program that the last observation found for new nodes; None where they get the node binary.
+    pub(crate) fn newest(&self) -> Option<NewestProgram> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn binaries(&self) -> MutexGuard<'_, BinaryCache> {

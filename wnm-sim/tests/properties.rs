@@ -309,6 +309,7 @@ fn given() -> impl Strategy<Value = Given> {
                 .map(|(id, seconds)| (id, Timestamp::from_millis(NOW - seconds * 1000)))
                 .collect(),
             volumes: known.filter_map(|(i, d)| Some((PathBuf::from(format!("/storage/{i}")), d?))).collect(),
+            own_upgrades: NodeMap::new(),
             failed_upgrades: refused.map(|version| (version, 2)).into_iter().collect(),
             desired: desired.into_iter().collect(),
             recoveries: recoveries.into_iter().collect(),

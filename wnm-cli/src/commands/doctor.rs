@@ -15,6 +15,7 @@ mod instances;
 mod moves;
 mod ports;
 mod probe;
+mod programs;
 mod protected;
 mod signals;
 mod stored;
@@ -31,6 +32,7 @@ use std::path::Path;
 use serde::Serialize;
 use wnm_core::{NodeId, RawSettings, Settings};
 use wnm_platform::Platform;
+use wnm_platform::binary::version_of;
 use wnm_platform::observe::process::Processes;
 use wnm_store::Snapshot;
 
@@ -122,7 +124,8 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     // A manager that does not answer fails the check before; its trial would only repeat the error.
     let answers = checks.last().is_some_and(|check| check.level != Level::Error);
     checks.extend(platform.as_ref().ok().filter(|_| answers).and_then(|it| tries::service(settings, it)));
-    checks.push(host::program(settings));
+    let program = (!settings.manager.chooses_program()).then(|| version_of(settings));
+    checks.push(host::program(settings, program.as_ref()));
     let storage = volumes::read(settings, snapshot);
     let usable = storage.volumes.iter().filter(|volume| volume.fault.is_none());
     let usable: Vec<_> = usable.map(|volume| volume.root.clone()).collect();
@@ -148,6 +151,8 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(moves::check(snapshot, &storage));
     checks.extend(earlier_stores::check(snapshot, &storage));
     checks.extend(webrtc::check(settings, snapshot));
+    let target = program.as_ref().and_then(|version| version.as_ref().ok());
+    checks.extend(programs::check(settings, snapshot, target));
     if let Ok(platform) = &platform {
         let services = platform.services(snapshot.nodes.values().filter(|node| storage.answers(node.id)));
         checks.extend(colony::restarts(platform, snapshot, &storage));

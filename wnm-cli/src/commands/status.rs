@@ -185,6 +185,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         nodes: snapshot.nodes.len(),
         by_state,
         by_version,
+        failed_versions: snapshot.state.failed_versions(),
         blocker: last.and_then(|cycle| cycle.decision.blocker().cloned()),
         blockers: last.map(|cycle| cycle.decision.blockers().into_iter().cloned().collect()).unwrap_or_default(),
         decided: last.map(|cycle| cycle.decision.actions.clone()).unwrap_or_default(),

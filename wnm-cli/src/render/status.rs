@@ -7,8 +7,8 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Blocker, CpuLimitSample, FailedAction, LoadScope, Measure, NodeId, NodeState, Outcome, Planned, Psi,
-    Reading, Stalls, Timestamp, UnlistedFolder, Volume, WeightMeans, WeightSample,
+    ActionRecord, Blocker, CpuLimitSample, FailedAction, FailedVersion, LoadScope, Measure, NodeId, NodeState, Outcome,
+    Planned, Psi, Reading, Stalls, Timestamp, UnlistedFolder, Volume, WeightMeans, WeightSample,
 };
 
 use super::config_file::{self, RefusalView};
@@ -82,6 +82,8 @@ pub(crate) struct Status {
     pub(crate) by_state: BTreeMap<&'static str, usize>,
     /// The count of nodes of each version, `unknown` included.
     pub(crate) by_version: BTreeMap<String, usize>,
+    /// The versions that failed on nodes that upgraded themselves.
+    pub(crate) failed_versions: Vec<FailedVersion>,
     /// The actions that have started and not ended.
     pub(crate) under_way: Vec<UnderWay>,
     /// The nodes that wait for the end of `delay_start` or `delay_upgrade`, the earliest end first.
@@ -152,6 +154,8 @@ pub(crate) struct StatusView<'a> {
     by_state: &'a BTreeMap<&'static str, usize>,
     /// The count of nodes of each version; the key `unknown` counts those of unknown version.
     by_version: &'a BTreeMap<String, usize>,
+    /// The versions that failed on nodes that upgraded themselves within the last week.
+    failed_versions: Vec<FailedVersionView<'a>>,
     /// The actions that have started and not ended.
     under_way: Vec<UnderWayView>,
     /// The nodes that wait for the end of `delay_start` or `delay_upgrade`, the earliest end first.
@@ -193,6 +197,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             nodes: status.nodes,
             by_state: &status.by_state,
             by_version: &status.by_version,
+            failed_versions: status.failed_versions.iter().map(FailedVersionView::from).collect(),
             under_way: status
                 .under_way
                 .iter()
@@ -225,6 +230,30 @@ pub(crate) struct NodeProblem {
     pub(crate) status: &'static str,
     /// Why it does not run.
     pub(crate) problem: String,
+}
+
+/// A version that failed on nodes that upgraded themselves to it: they ended within an hour.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct FailedVersionView<'a> {
+    version: String,
+    /// The count of nodes that upgraded themselves to it.
+    upgraded: usize,
+    /// Those of them that failed, and have not been up for ten minutes since.
+    failed: &'a [NodeId],
+}
+
+impl<'a> From<&'a FailedVersion> for FailedVersionView<'a> {
+    fn from(failed: &'a FailedVersion) -> Self {
+        Self { version: failed.version.to_string(), upgraded: failed.upgraded, failed: &failed.failed }
+    }
+}
+
+/// Returns a version that failed in one line: `0.4.18 failed on 2 of 5 nodes that upgraded themselves`.
+pub(crate) fn failed_version(failed: &FailedVersion) -> String {
+    let FailedVersion { version, upgraded, failed } = failed;
+    let nodes = if *upgraded == 1 { "node that upgraded itself" } else { "nodes that upgraded themselves" };
+    format!("{version} failed on {} of {upgraded} {nodes}", failed.len())
 }
 
 /// An action that has started and not ended.
@@ -305,6 +334,9 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     let versions = versions.collect::<Vec<_>>().join(", ");
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
+    }
+    for failed in &status.failed_versions {
+        text.push_str(&format!("  {:<12}{}\n", "upgrades", failed_version(failed)));
     }
     text.extend(unlisted::line(&status.unlisted));
     text.push_str(&lists(status, at));

@@ -8,10 +8,10 @@ use wnm_agent::control::{DaemonInfo, FailureInfo, ListenInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
     Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, FailedAction,
-    FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId, NodeMetrics,
-    NodeSample, NodeState, Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason,
-    Stall, StallTime, Stalls, StopCause, Timestamp, UnlistedFolder, Upnp, Version, Volume, WeightMeans, WeightSample,
-    evaluate,
+    FailedVersion, FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId,
+    NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi,
+    RawSettings, Reason, Stall, StallTime, Stalls, StopCause, Timestamp, UnlistedFolder, Upnp, Version, Volume,
+    WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -329,6 +329,11 @@ pub(crate) fn status_of(freshness: Freshness) -> super::status::Status {
         nodes: 4,
         by_state: states().iter().map(|(_, state)| (state.word(), 1)).collect(),
         by_version: BTreeMap::from([("0.4.16".to_owned(), 1), ("0.4.17".to_owned(), 11), ("unknown".to_owned(), 2)]),
+        failed_versions: vec![FailedVersion {
+            version: Version::new(0, 4, 18),
+            upgraded: 5,
+            failed: [1, 3].into_iter().filter_map(NodeId::new).collect(),
+        }],
         under_way: cycle
             .actions
             .into_iter()

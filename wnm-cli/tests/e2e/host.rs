@@ -97,11 +97,16 @@ impl Host {
 
     /// Replaces the program of new nodes.
     pub(crate) fn put_binary(&self, version: &str, behaviour: Behaviour) {
-        let script = Script { version: version.to_owned(), behaviour, ..Script::default() };
         let to = self.path(".local/bin/antnode");
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        self.put_program(".local/bin/antnode", version, behaviour);
+    }
+
+    /// Replaces a program below the home folder.
+    pub(crate) fn put_program(&self, below: &str, version: &str, behaviour: Behaviour) {
+        let script = Script { version: version.to_owned(), behaviour, ..Script::default() };
         let _turn = turn();
-        fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &to, &script).unwrap();
+        fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &self.path(below), &script).unwrap();
     }
 
     /// Returns a `wnm` command with the home folder and the database of this host, and without the environment of the

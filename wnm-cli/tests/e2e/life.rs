@@ -132,6 +132,55 @@ fn upgrade_changes_the_program_and_failure_rolls_back() {
     assert!(refused.out.contains("it has version 0.4.18"), "{}", refused.out);
 }
 
+/// The program of the first node.
+const PROGRAM_OF_FIRST: &str = ".local/share/autonomi/node/antnode0001/antnode";
+
+#[test]
+fn new_node_gets_the_newest_program_of_a_healthy_node() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.put_binary("0.4.18", Behaviour::Normal);
+    host.expect(0, "node upgrade 1");
+    let of_version = |version: &'static str| {
+        move |nodes: &[Value]| nodes.iter().all(|node| node["sample"]["version"] == json!(version))
+    };
+    host.wait_for("the new version", of_version("0.4.18"));
+    host.put_binary("0.4.17", Behaviour::Normal);
+    host.expect(0, "node add");
+    let nodes = host.wait_for("a node of the newest version", of_version("0.4.18"));
+    assert_eq!(states(&nodes), ["RUNNING", "RUNNING"]);
+    let told = host.expect(0, "doctor").out;
+    assert!(told.contains("new nodes get antnode 0.4.18 of antnode0001, antnode0002, instead of 0.4.17"), "{told}");
+
+    // The file of a node may be another one than its process runs: it upgraded itself and has not restarted.
+    host.put_program(PROGRAM_OF_FIRST, "0.4.19", Behaviour::ExitAtStart { code: 1 });
+    host.expect(0, "node add");
+    assert!(of_version("0.4.18")(&host.nodes()), "the program of the second node");
+    host.expect(0, "config set upgrade_source=binary");
+    host.expect(0, "node add");
+    let nodes = host.nodes();
+    assert_eq!(nodes[3]["sample"]["version"], json!("0.4.17"));
+}
+
+#[test]
+fn version_that_fails_where_nodes_upgrade_themselves_is_told() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    host.expect(0, "node add");
+    let nodes = host.nodes();
+    host.put_program(PROGRAM_OF_FIRST, "0.4.18", Behaviour::ExitAtStart { code: 1 });
+    assert!(host.expect(0, "--json status").json()["failed_versions"].as_array().unwrap().is_empty());
+    kill_process(pid(&nodes[0]).unwrap(), Signal::KILL).unwrap();
+    host.wait_for("a stopped node", |nodes| states(nodes) == ["STOPPED", "RUNNING"]);
+    host.expect(3, "node start 1");
+    let failed = json!([{"version": "0.4.18", "upgraded": 1, "failed": [1]}]);
+    assert_eq!(host.expect(0, "--json status").json()["failed_versions"], failed);
+    let told = host.expect(3, "doctor").out;
+    assert!(told.contains("0.4.18 failed on 1 of 1 node that upgraded itself: antnode0001"), "{told}");
+    host.expect(0, "node add");
+    assert_eq!(host.nodes()[2]["sample"]["version"], json!("0.4.17"));
+}
+
 #[test]
 fn stopped_outdated_node_is_upgraded_at_start() {
     let host = Host::with_colony();

@@ -109,7 +109,9 @@ impl<'a> Evaluation<'a> {
             }
             forecast
         });
-        recovery::update(&mut state.recoveries, observation, update.ended.iter().chain(&update.restarted));
+        let ended = || update.ended.iter().chain(&update.restarted);
+        recovery::update(&mut state.recoveries, observation, ended());
+        state.record_own_upgrades(observation, ended());
         state.extend(update.changes, observation);
         state.missing_since = update.missing_since;
         state::remember_volumes(&mut state, observation);

@@ -10,6 +10,7 @@ use crate::action::steps::{ActionRecord, Outcome, Step};
 use crate::engine::ceiling::RecentActions;
 use crate::engine::failures::{self, FailedAction};
 use crate::engine::forecast::Forecast;
+use crate::engine::own_upgrades::{self, FailedVersion, OwnUpgrade};
 use crate::engine::recovery::Recovery;
 use crate::model::clock::Clock;
 use crate::model::node::{Desired, NodeId, NodeMap, NodeState, StopCause};
@@ -46,6 +47,9 @@ pub struct EngineState {
     pub volumes: BTreeMap<PathBuf, u64>,
     /// Failed upgrades to each version.
     pub failed_upgrades: BTreeMap<Version, u32>,
+    /// Upgrades of the last week that nodes made themselves.
+    #[serde(skip_serializing_if = "NodeMap::is_empty")]
+    pub own_upgrades: NodeMap<OwnUpgrade>,
     /// Forecast of the steady rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Box<Forecast>>,
@@ -111,6 +115,27 @@ impl EngineState {
     #[must_use]
     pub fn is_refused(&self, version: &Version) -> bool {
         self.failed_upgrades.get(version).is_some_and(|failures| *failures >= REFUSED_AFTER)
+    }
+
+    /// Returns the versions that failed on nodes that upgraded themselves, the oldest version first.
+    #[must_use]
+    pub fn failed_versions(&self) -> Vec<FailedVersion> {
+        own_upgrades::failed_versions(&self.own_upgrades)
+    }
+
+    /// Records the upgrades that nodes made themselves, and the nodes that ended after theirs. The states are those before
+    /// the observation, the recoveries those after it.
+    pub(crate) fn record_own_upgrades<'a>(
+        &mut self,
+        observation: &Observation,
+        ended: impl Iterator<Item = &'a NodeId>,
+    ) {
+        let Self { own_upgrades, recoveries, acting, nodes, .. } = self;
+        let is_changed = |id: NodeId| {
+            let state = nodes.get(&id);
+            acting.contains(&id) || matches!(state, Some(NodeState::Upgrading { .. } | NodeState::Restarting { .. }))
+        };
+        own_upgrades::update(own_upgrades, recoveries, observation, ended, is_changed);
     }
 
     /// Marks the nodes of unfinished actions, as the journal has them.
@@ -182,6 +207,9 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
             if let Action::Start { .. } = &planned.action {
                 let error = &failure.failed.error;
                 state.recoveries.entry(id).or_default().record_failed_start(failure.failed.step, now, error);
+                if failure.failed.step == Step::Confirm {
+                    own_upgrades::record_end(&mut state.own_upgrades, id, now);
+                }
             }
             if let Action::Upgrade { to, .. } | Action::Start { upgrade_to: Some(to), .. } = &planned.action {
                 *state.failed_upgrades.entry(to.clone()).or_default() += 1;
@@ -200,6 +228,7 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
             state.missing_since.remove(&id);
             state.desired.remove(&id);
             state.recoveries.remove(&id);
+            state.own_upgrades.remove(&id);
             return;
         }
     }
@@ -352,5 +381,33 @@ fn after_failure(planned: &Planned, rolled_back: bool, before: Option<Desired>, 
         // The next observation shows whether the node still runs.
         Action::Restart { .. } | Action::Remove { .. } => Next::Is(NodeState::Unknown { since: now }),
         Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Next::Keep,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::observation::NodeSample;
+
+    #[test]
+    fn upgrade_is_the_own_one_of_a_node_that_no_action_changes() {
+        let (from, to) = (Version::new(0, 4, 17), Version::new(0, 4, 18));
+        let id = NodeId::FIRST;
+        let sample = NodeSample { version: Some(to.clone()), upgraded_from: Some(from), ..NodeSample::default() };
+        let observation = Observation { nodes: [(id, sample)].into_iter().collect(), ..Observation::default() };
+        let since = Timestamp::default();
+        for (state, acting, is_own) in [
+            (NodeState::Running { since }, false, true),
+            (NodeState::Running { since }, true, false),
+            (NodeState::Stopped { since: None, cause: StopCause::Found }, false, true),
+            (NodeState::Upgrading { since, from: None, to }, false, false),
+            (NodeState::Restarting { since }, false, false),
+        ] {
+            let mut engine =
+                EngineState { nodes: [(id, state.clone())].into_iter().collect(), ..EngineState::default() };
+            engine.acting.extend(acting.then_some(id));
+            engine.record_own_upgrades(&observation, std::iter::empty());
+            assert_eq!(engine.own_upgrades.contains_key(&id), is_own, "{state:?} {acting}");
+        }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod rollout;
 pub mod secret;
 pub(crate) mod units;
 pub(crate) mod unlisted;
+pub(crate) mod upgrade_source;
 pub(crate) mod volume;
 pub(crate) mod wallet;
 pub(crate) mod webrtc;

@@ -155,6 +155,12 @@ pub struct NodeSample {
     pub born: Timestamp,
     /// The version of the running program, or of the node's copy of it.
     pub version: Option<Version>,
+    /// The last known version; None while [`version`](Self::version) is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_version: Option<Version>,
+    /// The version before, in the first observation of a newer one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upgraded_from: Option<Version>,
     /// Index of the node's volume in [`HostSample::volumes`]; None if unknown.
     pub volume: Option<usize>,
     /// CPU use, averaged over the time since the last observation.

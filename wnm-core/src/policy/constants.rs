@@ -49,6 +49,14 @@ pub(crate) const DRAIN_MARGIN: Duration = Duration::from_secs(60);
 
 /// Failed upgrades to a version after which the version is refused; chosen: one failure may have a local cause.
 pub(crate) const REFUSED_AFTER: u32 = 2;
+/// Time after an upgrade in which an end of the node counts as a failure of the new version; chosen: a fault in the start
+/// or in the first work shows within minutes, and a later end has other causes.
+pub(crate) const UPGRADE_TRIAL: Duration = Duration::from_secs(3600);
+/// Time for which an upgrade that a node made itself is remembered; chosen: the nodes of a host upgrade within three days.
+pub(crate) const UPGRADE_MEMORY: Duration = Duration::from_secs(7 * 86_400);
+/// Most nodes whose program is tried for a new node; chosen: a file on disk can be newer than its process, and each try
+/// copies it.
+pub(crate) const NEWEST_TRIES: usize = 3;
 
 // Nodes that end by themselves.
 

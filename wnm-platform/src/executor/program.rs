@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Step};
-use wnm_core::{Flavor, Node};
+use wnm_core::{Flavor, Node, Program, Version};
 
 use super::{DONE, HostExecutor, Performed, evidence};
-use crate::binary::check_owner;
+use crate::Platform;
+use crate::binary::{check_owner, version_call};
 use crate::error::PlatformError;
 use crate::manager::Service;
 use crate::node_dir::{self, SwapProgress};
@@ -20,6 +21,13 @@ impl HostExecutor<'_> {
             return DONE;
         }
         let binary = self.settings.binary.clone();
+        if let Some(copied) = self.install_of_nodes(node) {
+            return self.on_volume(node, move |node| {
+                node_dir::provide(node)?;
+                copy_peers(&binary, node)?;
+                Ok(copied)
+            });
+        }
         self.on_volume(node, move |node| {
             check_owner(&binary)?;
             node_dir::ensure_protected(node)?;
@@ -28,6 +36,57 @@ impl HostExecutor<'_> {
             copy_peers(&binary, node)?;
             Ok(Effect::Done(Evidence::Programs { from: None, to }))
         })
+    }
+
+    /// Returns the nodes whose program a new node gets instead of the node binary, with the version that they run.
+    pub(super) fn donors(&self) -> Option<(Version, Vec<&Node>)> {
+        let newest = self.platform?.newest()?;
+        let nodes: Vec<&Node> = newest.nodes.iter().filter_map(|id| self.nodes.get(id)).collect();
+        (!nodes.is_empty()).then_some((newest.version, nodes))
+    }
+
+    /// Installs the program of the first node whose copy has the version that the node runs; None without one, so that the
+    /// new node gets the node binary. The digest of the copy is the evidence.
+    fn install_of_nodes(&self, node: &Node) -> Option<Effect> {
+        let (platform, (version, donors)) = (self.platform?, self.donors()?);
+        for donor in donors {
+            let (node_id, donor_id) = (node.id, donor.id);
+            match self.install_of_node(platform, donor, node) {
+                Ok((Some(seen), copied)) if seen == version => return Some(copied),
+                Ok((seen, _)) => {
+                    tracing::info!(node = %node_id, from = %donor_id, ?seen, %version, "the file of a node has another version");
+                }
+                Err(error) => {
+                    tracing::info!(node = %node_id, from = %donor_id, %error, "cannot copy the program of a node")
+                }
+            }
+        }
+        None
+    }
+
+    /// Copies the program of a running node for a new one, and asks the copy for its version. The running node can write
+    /// its file, so that wnm never runs the copy with rights of its own. The version is None where nothing can ask for it.
+    fn install_of_node(
+        &self,
+        platform: &Platform,
+        donor: &Node,
+        node: &Node,
+    ) -> Result<(Option<Version>, Effect), PlatformError> {
+        let installed = node_dir::installed(node);
+        let has_own_rights = node.manager.program == Program::Docker || installed != node.binary;
+        let from = donor.binary.clone();
+        let copied = self.on_volume(node, move |node| {
+            if !has_own_rights {
+                // The new node runs with the rights of wnm: no other user may have chosen its program.
+                check_owner(&from)?;
+            }
+            node_dir::ensure_protected(node)?;
+            let to = node_dir::install_of_node(&from, &node_dir::installed(node))?;
+            Ok(Effect::Done(Evidence::Programs { from: None, to }))
+        })?;
+        let Some(call) = self.manager.as_node(node, version_call(&installed)) else { return Ok((None, copied)) };
+        let version = platform.binaries().version_with(&platform.exec, &node.flavor, &installed, |_| call)?;
+        Ok((Some(version), copied))
     }
 
     pub(super) fn stage(&self, node: &Node) -> Performed {

@@ -24,6 +24,7 @@ pub(crate) use delete::open_below;
 
 pub(crate) use place::check_storage_place;
 pub(crate) use program::check_free_space;
+pub(crate) use program::install_of_node;
 pub use program::{SwapProgress, digest, drop_old, drop_staged, install, resolved, stage, swap, swap_back};
 pub use protected::protected;
 pub(crate) use protected::{

@@ -33,11 +33,23 @@ pub fn digest(path: &Path) -> Result<Option<String>, PlatformError> {
 /// # Errors
 /// The program cannot be read, or the copy cannot be written.
 pub fn install(from: &Path, to: &Path) -> Result<String, PlatformError> {
-    let source = resolved(from);
-    let Some(present) = digest(to)? else { return copy(&source, to) };
-    match digest(&source)? {
+    install_file(&resolved(from), to)
+}
+
+/// Copies the program of a node to another node, as [`install`]. The node could have made its program a link to a file of
+/// root, so that no link is followed.
+///
+/// # Errors
+/// As [`install`]; the program is a link or no regular file.
+pub(crate) fn install_of_node(from: &Path, to: &Path) -> Result<String, PlatformError> {
+    install_file(from, to)
+}
+
+fn install_file(from: &Path, to: &Path) -> Result<String, PlatformError> {
+    let Some(present) = digest(to)? else { return copy(from, to) };
+    match digest(from)? {
         Some(wanted) if wanted == present => Ok(wanted),
-        Some(_) => copy(&source, to),
+        Some(_) => copy(from, to),
         None => Err(PlatformError::BinaryMissing { path: from.to_owned() }),
     }
 }

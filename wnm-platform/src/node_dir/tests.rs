@@ -537,6 +537,24 @@ fn protected_node(storage: &Storage) -> (Node, PathBuf) {
 }
 
 #[test]
+fn program_of_a_node_is_no_link() {
+    let storage = Storage::new();
+    let (node, program) = protected_node(&storage);
+    let other = storage.path("storage/antnode0002/antnode");
+    ensure_protected(&node).unwrap();
+    fs::create_dir_all(other.parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&program, &other).unwrap();
+    assert!(install_of_node(&other, &installed(&node)).is_err());
+    assert!(!installed(&node).exists());
+    fs::remove_file(&other).unwrap();
+    fs::write(&other, "program 2").unwrap();
+    let copied = install_of_node(&other, &installed(&node)).unwrap();
+    assert_eq!(Some(copied.clone()), digest(&other).unwrap());
+    assert_eq!(install_of_node(&other, &installed(&node)).unwrap(), copied);
+    assert_eq!(fs::read(installed(&node)).unwrap(), b"program 2");
+}
+
+#[test]
 fn installed_program_and_that_of_the_node_are_one_file() {
     use std::os::unix::fs::MetadataExt as _;
     let storage = Storage::new();

@@ -50,6 +50,8 @@ impl NodeFacts<'_> {
             presence: self.presence,
             born: node.born,
             version: self.version(),
+            last_version: None,
+            upgraded_from: None,
             volume: None,
             cpu: None,
             memory: self.usage.map(|usage| usage.memory),
@@ -61,6 +63,16 @@ impl NodeFacts<'_> {
             metrics: self.metrics(node).map(Box::new),
             restarted: self.is_restarted(),
             exit: None,
+        }
+    }
+
+    /// Returns the last known version while that of the sample is unknown, and the version before, if that of the sample
+    /// is newer.
+    pub(super) fn versions_before(&self, version: Option<&Version>) -> (Option<Version>, Option<Version>) {
+        let known = self.previous.and_then(|previous| previous.version.as_ref().or(previous.last_version.as_ref()));
+        match version {
+            None => (known.cloned(), None),
+            Some(version) => (None, known.filter(|known| *known < version).cloned()),
         }
     }
 
@@ -162,6 +174,35 @@ mod tests {
             };
             known.shunned_since = seen.shunned_since();
             assert_eq!(known.shunned_since, since.map(Timestamp::from_secs), "{second}");
+        }
+    }
+
+    #[test]
+    fn upgrade_is_seen_once_also_after_a_time_of_unknown_version() {
+        let mut previous = NodeSample::default();
+        for (patch, before, upgraded_from) in [
+            (Some(17), None, None),
+            (Some(17), None, None),
+            (None, Some(17), None),
+            (None, Some(17), None),
+            (Some(18), None, Some(17)),
+            (Some(18), None, None),
+            (Some(17), None, None),
+            (None, Some(17), None),
+            (Some(17), None, None),
+        ] {
+            let version = |patch: Option<u64>| patch.map(|patch| Version::new(0, 4, patch));
+            let facts = NodeFacts {
+                presence: Presence::Answering,
+                previous: Some(&previous),
+                process: None,
+                answer: None,
+                usage: None,
+                now: Timestamp::default(),
+            };
+            let seen = facts.versions_before(version(patch).as_ref());
+            assert_eq!(seen, (version(before), version(upgraded_from)), "{patch:?}");
+            previous = NodeSample { version: version(patch), last_version: seen.0, ..NodeSample::default() };
         }
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 use wnm_core::steps::{Evidence, Journal, Step, StepRecord};
 use wnm_core::{
-    Action, ActionId, Anomaly, Blocker, Clock, ClockReading, EngineState, Node, NodeMap, NodeState, Outcome, Presence,
-    Reason, Verdict, Version,
+    Action, ActionId, Anomaly, Blocker, Clock, ClockReading, EngineState, Node, NodeMap, NodeState, Outcome,
+    OwnUpgrade, Presence, Reason, Verdict, Version,
 };
 use wnm_store::{CycleKind, Store, StoreError};
 
@@ -33,6 +33,9 @@ fn colony_is_loaded_as_it_was_stored() {
         desired: NodeMap::new(),
         recoveries: NodeMap::new(),
         failures: Vec::new(),
+        own_upgrades: [(id(3), OwnUpgrade { to: Version::new(0, 4, 18), at: at(1), failed: true })]
+            .into_iter()
+            .collect(),
         forecast: None,
         recent: serde_json::from_str("[[90000,3]]").unwrap(),
         clock: Some(Clock::start(ClockReading { wall: at(-5), uptime: 9, boot: "b".into(), init: Some(7) })),

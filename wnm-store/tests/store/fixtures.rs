@@ -61,6 +61,8 @@ pub(crate) fn sample(presence: Presence, number: u32) -> NodeSample {
         presence,
         born: at(i64::from(number)),
         version: Some(Version::new(0, 4, 17)),
+        last_version: None,
+        upgraded_from: Some(Version::new(0, 4, 16)),
         volume: Some(0),
         cpu: Cores::new(0.1 + 0.2).ok(),
         memory: None,

@@ -83,6 +83,7 @@ fn any_engine_state() -> impl Strategy<Value = EngineState> {
                 desired: NodeMap::new(),
                 recoveries: recoveries.into_iter().collect(),
                 failures: Vec::new(),
+                own_upgrades: NodeMap::new(),
                 forecast: None,
                 recent: recent(begun),
                 clock,

@@ -1,7 +1,7 @@
 //! The process manager, and the program of new nodes.
 
-use wnm_core::Settings;
-use wnm_platform::{Platform, PlatformError, binary};
+use wnm_core::{Settings, Version};
+use wnm_platform::{Platform, PlatformError};
 
 use super::Check;
 
@@ -32,14 +32,14 @@ pub(super) fn doubt(settings: &Settings) -> Option<Check> {
     Some(Check::warning(MANAGER, format!("{kind}: {}", doubt.found), doubt.hint))
 }
 
-/// Runs the program of new nodes with `--version`: one call shows that it exists, is executable, is built for this
-/// machine and is the program of the flavor.
-pub(super) fn program(settings: &Settings) -> Check {
+/// Reports the version of the node binary: one call shows that it exists, is executable, is built for this machine and
+/// is the program of the flavor. The version is None where the process manager chooses the program.
+pub(super) fn program(settings: &Settings, version: Option<&Result<Version, PlatformError>>) -> Check {
     const CHECK: &str = "node_program";
-    if settings.manager.chooses_program() {
+    let Some(version) = version else {
         return Check::ok(CHECK, format!("{} selects the program", settings.manager));
-    }
-    match binary::version_of(settings) {
+    };
+    match version {
         Ok(version) => Check::ok(CHECK, format!("{} {version}", settings.binary.display())),
         Err(error) => {
             let program = settings.flavor.program();

@@ -20,6 +20,7 @@ use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
 use crate::model::node::Upnp;
 use crate::model::units::Bytes;
+use crate::model::upgrade_source::UpgradeSource;
 use crate::model::wallet::{Address, FAUCET, Rewards};
 use crate::model::webrtc::WebRtc;
 use crate::model::weight::Weight;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub flavor: Flavor,
     /// Path of the node program that new nodes get a copy of.
     pub binary: PathBuf,
+    /// The source of the program of a new node.
+    pub upgrade_source: UpgradeSource,
     /// The payment network, as words of the command line.
     pub network: Vec<String>,
     /// Further arguments of every node.
@@ -173,6 +176,7 @@ impl Settings {
             firewall: raw.firewall.unwrap_or_else(|| FirewallKind::of(manager)),
             binary: raw.antnode_path.clone().map_or_else(|| host.programs.join(flavor.program()), |path| path.0),
             flavor,
+            upgrade_source: raw.upgrade_source.unwrap_or(UpgradeSource::Newest),
             network: raw.network.clone().map_or_else(|| vec!["evm-arbitrum-one".to_owned()], |words| words.0),
             arguments: raw.start_args.clone().unwrap_or_default().0,
             environment,

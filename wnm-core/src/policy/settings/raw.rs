@@ -16,6 +16,7 @@ use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
 use crate::model::units::{Load, Percent};
+use crate::model::upgrade_source::UpgradeSource;
 use crate::model::wallet::{Address, Rewards};
 use crate::model::weight::Weight;
 use crate::model::window::Windows;
@@ -191,6 +192,8 @@ settings! {
     flavor: Flavor = default("antnode").for_new_nodes().without_old_variable(),
     /// Path of the node program for new nodes and upgrades.
     antnode_path: Path = default("the flavor's program in the user's program folder").example("~/.local/bin/antnode").affects(Affects::NewAndUpgraded).path(),
+    /// Program of new nodes: newest is that of the healthy node with the newest version, where it is newer than antnode_path, because nodes upgrade themselves; binary is always antnode_path.
+    upgrade_source: UpgradeSource = default("newest").affects(Affects::New).without_old_variable(),
     /// Payment network of new nodes, as words of their command line.
     network: Words = default("evm-arbitrum-one").allowed("evm-arbitrum-one, evm-arbitrum-sepolia-test, evm-custom with its flags (antnode)").for_new_nodes().without_old_variable(),
     /// Further arguments of new nodes, quoted as in a shell.
@@ -389,7 +392,7 @@ mod tests {
                 "node_storage" => &["", "relative", "/a/../b", "/a,,/b"],
                 "log_dir" => &["", "relative", "/a/../b", "/a\nb"],
                 "port_start" | "metrics_port_start" | "rpc_port_start" => &["", "x", "-1", "0", "65", "55.5", "55001"],
-                "process_manager" | "firewall" | "flavor" | "preset" => &["", "x", "-1"],
+                "process_manager" | "firewall" | "flavor" | "preset" | "upgrade_source" => &["", "x", "-1"],
                 "enable_upgrade" | "no_upnp" | "antctl_debug" | "cpu_limit" | "move_nodes" | "probe"
                 | "probe_upload" | "webrtc" => &["maybe", "2", ""],
                 "network" | "start_args" | "environment" | "probe_tasks" | "probe_args" => &["'unclosed"],

@@ -12,6 +12,7 @@ use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
 use crate::model::units::{Load, Percent};
+use crate::model::upgrade_source::UpgradeSource;
 use crate::model::wallet::{Address, Rewards};
 use crate::model::weight::{NotAWeight, Weight};
 use crate::model::window::{Window, Windows};
@@ -138,6 +139,7 @@ word_values! {
     ManagerKind: "a process manager";
     FirewallKind: "a firewall";
     Preset: "a preset";
+    UpgradeSource: "a source of programs";
 }
 
 impl Value for Windows {
