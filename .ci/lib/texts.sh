@@ -48,3 +48,6 @@ text_enabled='to start after a reboot of the host'
 # The JSON of a cycle that changes nothing.
 json_decided_nothing='"decided":[],'
 json_did_nothing='"work":[]'
+# A node that crashes again and again, and the signal of its last end.
+text_crash_loop='crash loop'
+text_crash_signal='signal 6'

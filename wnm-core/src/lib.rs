@@ -47,7 +47,7 @@ pub mod probe;
 pub use action::steps;
 pub use format::{case, trace};
 
-pub use action::decision::{Action, Afterwards, Cancellation, Decision, Planned, Reason, ReasonGone, Relief};
+pub use action::decision::{Action, Afterwards, Cancellation, Decision, Ended, Planned, Reason, ReasonGone, Relief};
 pub use action::failure_cause::FailureCause;
 pub use action::steps::{ActionId, ActionRecord, Outcome, StepRecord};
 pub use action::valve::ClosedValve;

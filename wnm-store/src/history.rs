@@ -87,7 +87,7 @@ pub struct CycleAction {
 /// The cycles to find. All conditions must be met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryFilter {
-    /// Only cycles that began an action on this node.
+    /// Only cycles that began an action on this node, or saw its process end by itself.
     pub node: Option<NodeId>,
     /// Only cycles at or after this time.
     pub since: Option<Timestamp>,
@@ -97,7 +97,7 @@ pub struct HistoryFilter {
     pub after: Option<CycleId>,
     /// Only cycles of this kind.
     pub kind: Option<CycleKind>,
-    /// Whether cycles that began no action count.
+    /// Whether idle cycles count.
     pub activity: Activity,
     /// The maximum number of cycles; the latest ones are returned.
     pub limit: u32,
@@ -135,7 +135,7 @@ pub struct Actions {
 /// A selection of cycles by their actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// Cycles that began at least one action.
+    /// Cycles that began at least one action, or saw a process end by itself.
     Acting,
     /// All cycles.
     Any,
@@ -293,7 +293,9 @@ pub(crate) fn find(db: &Connection, filter: &HistoryFilter) -> Result<History, D
     };
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM cycles
-         WHERE (?1 IS NULL OR id IN (SELECT cycle FROM actions WHERE node = ?1))
+         WHERE (?1 IS NULL OR id IN (SELECT cycle FROM actions WHERE node = ?1) OR acted = 1
+                 AND instr(decision, '\"ended\":') AND json_valid(decision) AND EXISTS (
+                     SELECT 1 FROM json_each(decision, '$.ended') WHERE value ->> '$.node' = ?1))
              AND at >= ?2 AND acted >= ?3 AND id > ?4 AND (?5 IS NULL OR kind = ?5) AND at <= ?7
          ORDER BY id DESC LIMIT ?6"
     ))?;

@@ -66,7 +66,7 @@ impl Store {
             decision: decision.clone(),
             actions: Vec::new(),
         };
-        if decision.actions.is_empty() && new_nodes.is_empty() {
+        if decision.is_idle() && new_nodes.is_empty() {
             self.check_path()?;
             self.check_content()?;
             cycle.ended = Some(cycle.at);
@@ -225,7 +225,7 @@ fn insert_cycle(tx: &Connection, cycle: &CycleRecord, host: &str, decision: &str
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, row_digest(?6, ?7))",
     )?;
     let ended = cycle.ended.map(Timestamp::as_millis);
-    let acted = !cycle.decision.actions.is_empty();
+    let acted = !cycle.decision.is_idle();
     Ok(insert.execute((cycle.id.0, cycle.kind.word(), cycle.at.as_millis(), ended, acted, host, decision))?)
 }
 

@@ -16,7 +16,7 @@ pub(crate) use host::{CpuLimitView, HostView, SignalView};
 pub(crate) use kernel::{PsiView, WeightView, load_scope};
 #[cfg(test)]
 pub(crate) use node::NodeDescription;
-pub(crate) use node::{NodeJson, description, state_word};
+pub(crate) use node::{EndView, NodeJson, description, state_word};
 
 /// The version of the shape. A change that can break a reader increases it; a new key does not.
 const VERSION: u32 = 1;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
-use wnm_core::{ExitStatus, Node, NodeSample, NodeState, Presence, Recovery, Upnp, WrongAnswer, secret};
+use wnm_core::{
+    Ended, Exit, ExitStatus, Node, NodeId, NodeSample, NodeState, Presence, Recovery, Upnp, WrongAnswer, secret,
+};
 
 use super::{Time, word};
 use crate::render::nodes::NodeView;
@@ -129,16 +131,56 @@ impl From<&NodeView> for NodeJson {
     }
 }
 
-/// The end of a node that ended by itself, and its next start.
+/// The end of a process, as far as its process manager reports it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct EndedView {
+struct ExitView {
     /// The exit code; null after a signal, and where the process manager does not report it.
     exit_code: Option<i32>,
     /// The number of the signal that ended the process; null after an exit.
     exit_signal: Option<i32>,
     /// The last line of the standard error; null if it is empty or unknown.
     last_message: Option<String>,
+}
+
+impl From<Option<&Exit>> for ExitView {
+    fn from(exit: Option<&Exit>) -> Self {
+        let (exit_code, exit_signal) = match exit.and_then(|exit| exit.status) {
+            Some(ExitStatus::Code(code)) => (Some(code), None),
+            Some(ExitStatus::Signal(signal)) => (None, Some(signal)),
+            None => (None, None),
+        };
+        Self { exit_code, exit_signal, last_message: exit.and_then(|exit| exit.message.clone()) }
+    }
+}
+
+/// A node whose process ended by itself, in the history.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct EndView {
+    /// The number of the node.
+    node: NodeId,
+    /// The name of the node.
+    name: String,
+    #[serde(flatten)]
+    exit: ExitView,
+    /// Whether its process manager has started it again.
+    restarted: bool,
+}
+
+impl From<&Ended> for EndView {
+    fn from(ended: &Ended) -> Self {
+        let Ended { node, exit, restarted } = ended;
+        Self { node: *node, name: node.name(), exit: ExitView::from(exit.as_ref()), restarted: *restarted }
+    }
+}
+
+/// The end of a node that ended by itself, and its next start.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct EndedView {
+    #[serde(flatten)]
+    exit: ExitView,
     /// The error of the last start; null if the process ended after its start.
     start_error: Option<String>,
     /// Ends and failed starts since the node was last up for ten minutes.
@@ -152,12 +194,8 @@ struct EndedView {
 impl EndedView {
     fn of(recovery: &Recovery, sample: Option<&NodeSample>) -> Self {
         let exit = recovery.exit.as_ref().or(sample.and_then(|sample| sample.exit.as_deref()));
-        let status = exit.and_then(|exit| exit.status);
         Self {
-            exit_code: status.and_then(|status| if let ExitStatus::Code(code) = status { Some(code) } else { None }),
-            exit_signal: status
-                .and_then(|status| if let ExitStatus::Signal(signal) = status { Some(signal) } else { None }),
-            last_message: exit.and_then(|exit| exit.message.clone()),
+            exit: ExitView::from(exit),
             start_error: recovery.error.clone(),
             attempts: recovery.attempts,
             crash_loop_since: recovery.crash_loop_since.map(Time),

@@ -1,11 +1,11 @@
 //! The actions of past cycles, newest first, and cycles as JSON.
 
 use serde::Serialize;
-use wnm_core::{Cores, Decision, NodeId, Outcome};
+use wnm_core::{Cores, Decision, Ended, NodeId, Outcome};
 use wnm_store::{CycleAction, CycleKind, CycleRecord};
 
 use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
-use crate::json::{ActionView, HostView, PlannedView, SignalView, Time, VerdictView};
+use crate::json::{ActionView, EndView, HostView, PlannedView, SignalView, Time, VerdictView};
 
 /// A recorded cycle as JSON.
 #[derive(Debug, Serialize)]
@@ -26,6 +26,8 @@ pub(crate) struct CycleView {
     signals: Vec<SignalView>,
     /// The decided actions, in their order.
     decided: Vec<PlannedView>,
+    /// The nodes whose process ended by itself since the cycle before.
+    ended: Vec<EndView>,
     /// The verdicts of the evaluated rules, in order of priority. The last one ended the evaluation.
     verdicts: Vec<VerdictView>,
     /// The decided CPU limit of all nodes together; null for none.
@@ -38,7 +40,7 @@ impl From<&CycleRecord> for CycleView {
     fn from(cycle: &CycleRecord) -> Self {
         // `features` of the decision repeats the comparisons of the signals, under the names of recorded traces. Each removal
         // that it cancels has that outcome.
-        let Decision { measures, features: _, actions, cancelled: _, verdicts, cpu_limit } = &cycle.decision;
+        let Decision { measures, features: _, actions, cancelled: _, ended, verdicts, cpu_limit } = &cycle.decision;
         Self {
             cycle: cycle.id.0,
             kind: cycle.kind.word(),
@@ -47,6 +49,7 @@ impl From<&CycleRecord> for CycleView {
             host: HostView::from(&cycle.host),
             signals: SignalView::all(measures, &cycle.host.volumes),
             decided: actions.iter().map(PlannedView::from).collect(),
+            ended: ended.iter().map(EndView::from).collect(),
             verdicts: verdicts.iter().map(|verdict| VerdictView::of(verdict, measures, cycle.at)).collect(),
             cpu_limit_cores: cpu_limit.map(Cores::get),
             work: cycle.actions.iter().map(ActionView::from).collect(),
@@ -64,7 +67,9 @@ pub(crate) fn text(cycles: &[CycleRecord], node: Option<NodeId>, limit: u32) -> 
         // The latest action stands first, as the latest cycle does.
         lines.extend(cycle.actions.iter().rev().filter(concerns).map(|action| line(cycle, action)));
         actions += lines.len() - before;
-        if cycle.actions.is_empty() {
+        let concerns = |ended: &&Ended| node.is_none_or(|node| ended.node == node);
+        lines.extend(cycle.decision.ended.iter().filter(concerns).map(|ended| end_line(cycle, ended)));
+        if cycle.actions.is_empty() && cycle.decision.ended.is_empty() {
             idle += 1;
             lines.push(idle_line(cycle));
         }
@@ -105,6 +110,11 @@ fn idle_line(cycle: &CycleRecord) -> String {
         CycleKind::Resumed => "continued earlier actions, or only observed".to_owned(),
     };
     format!("{}  {}  {}: {reason}", time(cycle.at), styled(DIM, format!("#{}", cycle.id)), styled(DIM, "no action"))
+}
+
+/// Returns the line of a process that ended by itself.
+fn end_line(cycle: &CycleRecord, ended: &Ended) -> String {
+    format!("{}  {}  {}", time(cycle.at), styled(DIM, format!("#{}", cycle.id)), reason::end(ended))
 }
 
 fn line(cycle: &CycleRecord, action: &CycleAction) -> String {

@@ -5,7 +5,7 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Anomaly, Blocker, Cancellation, Comparison, Exit, Measure, MoveObstacle, Outcome, Percent, Presence, Reason,
+    Anomaly, Blocker, Cancellation, Comparison, Ended, Exit, Measure, MoveObstacle, Outcome, Percent, Presence, Reason,
     ReasonGone, Relief, SkipReason, Timestamp, Verdict,
 };
 
@@ -273,6 +273,13 @@ pub(crate) fn outcome(outcome: &Outcome, now: Timestamp) -> String {
 /// Returns the end of a removal in its delay, with its reason.
 pub(crate) fn cancellation(found: &Cancellation) -> String {
     format!("cancel the removal of {}: {}", found.node.name(), cancelled(&found.because))
+}
+
+/// Returns how a process ended by itself.
+pub(crate) fn end(ended: &Ended) -> String {
+    let exit = ended.exit.as_ref().map(|exit| format!(": {exit}")).unwrap_or_default();
+    let restarted = if ended.restarted { "; its process manager started it again" } else { "" };
+    format!("{} ended by itself{exit}{restarted}", ended.node.name())
 }
 
 /// Returns why a removal in its delay ended.

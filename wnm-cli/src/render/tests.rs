@@ -7,11 +7,11 @@ use textwrap::core::display_width;
 use wnm_agent::control::{DaemonInfo, FailureInfo, ListenInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, EngineState, FAUCET, FailedAction,
-    FailedVersion, FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope, ManagerKind, Node, NodeId,
-    NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi,
-    RawSettings, Reason, Stall, StallTime, Stalls, StopCause, Timestamp, UnlistedFolder, Upnp, Version, Volume,
-    WeightMeans, WeightSample, evaluate,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, Ended, EngineState, Exit,
+    ExitStatus, FAUCET, FailedAction, FailedVersion, FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope,
+    ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent, Planned, Policy,
+    Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause, Timestamp, UnlistedFolder, Upnp,
+    Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -286,7 +286,15 @@ fn explained_cycle_lists_cancelled_removals() {
 #[test]
 fn history() {
     let idle = CycleRecord { id: CycleId(1_203), actions: Vec::new(), ..cycle() };
-    insta::assert_snapshot!(at_each_width(|_| super::history::text(&[cycle(), idle.clone()], None, 50)));
+    let mut ends = CycleRecord { id: CycleId(1_202), ..idle.clone() };
+    let exit = Exit { status: Some(ExitStatus::Signal(9)), message: Some("out of memory".to_owned()) };
+    ends.decision.ended = vec![
+        Ended { node: id(2), exit: Some(exit), restarted: false },
+        Ended { node: id(3), exit: None, restarted: true },
+    ];
+    insta::assert_snapshot!(at_each_width(|_| super::history::text(&[cycle(), idle.clone(), ends.clone()], None, 50)));
+    let of_node = super::history::text(&[ends], Some(id(3)), 50);
+    assert!(of_node.contains("antnode0003 ended") && !of_node.contains("antnode0002"), "{of_node}");
 }
 
 fn psi() -> Psi {

@@ -249,6 +249,19 @@ pub struct Cancellation {
     pub because: ReasonGone,
 }
 
+/// A node whose process ended by itself since the last cycle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Ended {
+    /// Number of the node.
+    pub node: NodeId,
+    /// The end of the process; None where nothing is known about it, as after a restart by the process manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit: Option<Exit>,
+    /// Whether the process manager has started the node again.
+    pub restarted: bool,
+}
+
 /// The change that ends the reason of a removal in its delay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -285,6 +298,9 @@ pub struct Decision {
     /// Removals of earlier cycles that end in their delay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cancelled: Vec<Cancellation>,
+    /// Nodes whose process ended by itself since the last cycle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<Ended>,
     /// Verdicts of the evaluated rules, in order of priority; the last one ended the cycle.
     pub verdicts: Vec<RuleVerdict>,
     /// CPU limit of the colony, in cores; None for no limit.
@@ -293,6 +309,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Returns whether the cycle begins no action and saw no process end by itself.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.actions.is_empty() && self.ended.is_empty()
+    }
+
     /// Returns the blocker that ended the cycle without an action; None when actions are planned, and when nothing
     /// calls for one.
     #[must_use]

@@ -76,6 +76,7 @@ pub fn evaluate_changes<'a>(
             features: situation.features,
             actions,
             cancelled: Vec::new(),
+            ended: situation.ends(),
             verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Act }],
             cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         };

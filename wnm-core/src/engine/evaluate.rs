@@ -147,6 +147,7 @@ fn decide(situation: &Situation<'_>, rule_set: RuleSet) -> Decision {
         features: situation.features,
         actions: plan.into_actions(),
         cancelled: cancelled(situation, rule_set),
+        ended: situation.ends(),
         verdicts,
         cpu_limit: cpu_limit::evaluate(situation),
     }

@@ -216,6 +216,7 @@ pub fn evaluate_request<'a>(
             actions: actions.into_iter().map(|action| Planned { action, reason: Reason::Requested }).collect(),
             // A request must not let the delay of a removal pass whose reason has gone.
             cancelled: cancel::evaluate(situation),
+            ended: situation.ends(),
             verdicts: vec![RuleVerdict { rule: "requested".into(), verdict: Verdict::Act }],
             cpu_limit: observation.host.cpu_limit.and_then(|seen| seen.limit),
         };

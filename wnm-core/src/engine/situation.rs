@@ -3,6 +3,7 @@
 use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
+use crate::action::decision::Ended;
 use crate::action::verdict::{Anomaly, Blocker};
 use crate::engine::census::{Census, anomaly, node_statuses};
 use crate::engine::forecast::{Forecast, Outlook, Usage};
@@ -104,6 +105,14 @@ impl<'a> Situation<'a> {
             Steady { forecast, outlook, usage }
         });
         Self { policy, state, observation, nodes, census, features, anomaly, missing_since, ended, restarted, steady }
+    }
+
+    /// Returns the nodes whose process ended by itself since the last cycle.
+    pub(crate) fn ends(&self) -> Vec<Ended> {
+        let exit = |id| self.observation.nodes.get(id).and_then(|sample| sample.exit.as_deref()).cloned();
+        let ended = self.ended.iter().map(|id| Ended { node: *id, exit: exit(id), restarted: false });
+        let restarted = self.restarted.iter().map(|id| Ended { node: *id, exit: exit(id), restarted: true });
+        ended.chain(restarted).collect()
     }
 
     /// Returns every signal that has thresholds, with its value.

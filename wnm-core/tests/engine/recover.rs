@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use wnm_core::steps::{ActionId, ActionRecord, Outcome, Step};
 use wnm_core::{
-    Action, Blocker, Desired, Exit, ExitStatus, NodeState, Planned, Presence, Reason, ReasonGone, Selection, StopCause,
-    UnlistedFolder, Verb, Verdict, evaluate, evaluate_request,
+    Action, Blocker, Desired, Ended, Exit, ExitStatus, NodeState, Planned, Presence, Reason, ReasonGone, Selection,
+    StopCause, UnlistedFolder, Verb, Verdict, evaluate, evaluate_request,
 };
 
 use super::colony::{Colony, NOW, ago, id, percent};
@@ -64,6 +64,7 @@ fn ended_node_of_a_full_colony_starts_again_after_ten_seconds() {
         let exit = Exit { status: Some(ExitStatus::Signal(9)), message: Some("out of memory".into()) };
         colony.look.nodes.get_mut(&id(2)).expect("node 2 exists").exit = Some(Box::new(exit.clone()));
         let first = colony.decision();
+        assert_eq!(first.ended, [Ended { node: id(2), exit: Some(exit.clone()), restarted: false }], "{preset}");
         let recover =
             first.verdicts.iter().find(|verdict| verdict.rule == "recover").expect("both presets have the rule");
         let until = NOW.after(Duration::from_secs(10));
@@ -341,6 +342,7 @@ fn restarts_by_the_process_manager_are_ends() {
         for end in 1..=5 {
             assert_eq!(colony.run(end * 60), [], "{preset}: a node that runs again needs no action");
             colony.look.nodes.get_mut(&id(2)).expect("node 2 exists").restarted = true;
+            assert_eq!(colony.decision().ended, [Ended { node: id(2), exit: None, restarted: true }], "{preset}");
             assert_eq!(colony.run(end * 60 + 10), []);
             colony.look.nodes.get_mut(&id(2)).expect("node 2 exists").restarted = false;
             assert_eq!(colony.state.recoveries[&id(2)].attempts, u32::try_from(end).expect("few ends"), "{preset}");
@@ -367,8 +369,9 @@ fn processes_replaced_by_an_action_or_a_reboot_are_no_ends() {
         if is_acting {
             colony.state.acting.insert(id(2));
         }
-        let next = evaluate(&colony.policy, colony.state.clone(), &colony.look).apply(&[]);
-        assert!(next.recoveries.is_empty(), "{state:?}");
+        let evaluation = evaluate(&colony.policy, colony.state.clone(), &colony.look);
+        assert_eq!(evaluation.decision.ended, [], "{state:?}");
+        assert!(evaluation.apply(&[]).recoveries.is_empty(), "{state:?}");
     }
 }
 

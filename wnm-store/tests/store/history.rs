@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use wnm_core::steps::Step;
-use wnm_core::{Action, EngineState, Outcome};
+use wnm_core::{Action, Ended, EngineState, Outcome};
 use wnm_store::{Activity, CycleId, CycleKind, CycleRecord, HistoryFilter, Store};
 
 use crate::fixtures::{add, at, counters, decision, folder, id, node, observation, save};
@@ -68,6 +68,34 @@ fn history_is_filtered() {
     // A clock that went back hides nothing.
     let cycle = save(&mut store, -5, &EngineState::default(), []);
     assert_eq!(store.last_cycle().unwrap().unwrap().id, cycle);
+}
+
+#[test]
+fn ends_of_processes_are_found_beside_actions() {
+    let (_folder, path) = folder();
+    let mut store = Store::create(&path).unwrap();
+    for number in [1, 2, 12] {
+        add(&mut store, node(number)).unwrap();
+    }
+    let acting = act(&mut store, 1, 1, Outcome::Done);
+    let mut saw_ends = decision([]);
+    saw_ends.ended = vec![Ended { node: id(2), exit: None, restarted: true }];
+    let observed = observation(2, []);
+    let (ends, _) = store.begin(CycleKind::Scheduled, &observed, &saw_ends, &[]).unwrap();
+    store.finish(ends, &[], &EngineState::default(), &observed, &counters(2)).unwrap();
+    save(&mut store, 3, &EngineState::default(), []);
+    let found = |filter| find(&store, filter).iter().map(|cycle| cycle.id).collect::<Vec<_>>();
+    assert_eq!(found(HistoryFilter::default()), [ends, acting]);
+    for (number, expected) in [(1, vec![acting]), (2, vec![ends]), (12, vec![])] {
+        assert_eq!(found(HistoryFilter { node: Some(id(number)), ..all() }), expected, "node {number}");
+    }
+    assert_eq!(find(&store, HistoryFilter::default())[0].decision, saw_ends);
+
+    // A record that is no JSON hides no other one.
+    let db = Connection::open(store.path()).unwrap();
+    db.execute("UPDATE cycles SET decision = '{\"ended\":' WHERE id = ?1", [acting.0]).unwrap();
+    let history = store.history(&HistoryFilter { node: Some(id(2)), ..all() }).unwrap();
+    assert_eq!(history.cycles.iter().map(|cycle| cycle.id).collect::<Vec<_>>(), [ends]);
 }
 
 #[test]
