@@ -41,7 +41,7 @@ mod observer;
 #[cfg(feature = "host")]
 pub mod outbound;
 mod platform;
-#[cfg(feature = "host")]
+#[cfg(any(feature = "host", feature = "serve"))]
 pub mod private_file;
 #[cfg(feature = "probe")]
 pub mod probe;

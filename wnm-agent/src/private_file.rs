@@ -1,5 +1,6 @@
 //! Files with secrets of the operator, which only their owner may read.
 
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -18,13 +19,21 @@ pub enum PrivateFileError {
         /// The cause.
         source: io::Error,
     },
-    /// Other users can read the file, or own it.
+    /// Other users can read the file.
     #[error("cannot use {}: other users can read it (mode {mode:04o})", path.display())]
     Open {
         /// The file.
         path: PathBuf,
         /// Its mode.
         mode: u32,
+    },
+    /// Another user owns the file, and can write it.
+    #[error("cannot use {}: another user (ID {owner}) owns it", path.display())]
+    Owned {
+        /// The file.
+        path: PathBuf,
+        /// The ID of its owner.
+        owner: u32,
     },
     /// The file is too long.
     #[error("cannot use {}: longer than {} KiB", path.display(), LONGEST_FILE >> 10)]
@@ -42,6 +51,19 @@ pub enum PrivateFileError {
     },
 }
 
+impl PrivateFileError {
+    /// Returns the command that corrects the permissions of the file; None for another cause.
+    #[must_use]
+    pub fn command(&self) -> Option<[String; 3]> {
+        let (program, argument, path) = match self {
+            Self::Open { path, .. } => ("chmod", "600".to_owned(), path),
+            Self::Owned { path, .. } => ("chown", rustix::process::geteuid().as_raw().to_string(), path),
+            Self::Unreadable { .. } | Self::TooLong { .. } | Self::Invalid { .. } => return None,
+        };
+        Some([program.to_owned(), argument, path.display().to_string()])
+    }
+}
+
 /// Reads the content of a file that only its owner can read: root, or the user of this process.
 ///
 /// # Errors
@@ -51,18 +73,37 @@ pub(crate) fn read<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>
 }
 
 fn text(path: &Path) -> Result<String, PrivateFileError> {
+    let (file, facts) = open(path)?;
+    if facts.mode() & 0o077 != 0 {
+        return Err(PrivateFileError::Open { path: path.to_owned(), mode: facts.mode() & 0o7777 });
+    }
+    let own = rustix::process::geteuid().as_raw();
+    if ![0, own].contains(&facts.uid()) {
+        return Err(PrivateFileError::Owned { path: path.to_owned(), owner: facts.uid() });
+    }
+    rest(path, file)
+}
+
+/// Reads the content of a file that other users may read.
+#[cfg(feature = "serve")]
+pub(crate) fn read_public(path: &Path) -> Result<String, PrivateFileError> {
+    open(path).and_then(|(file, _)| rest(path, file))
+}
+
+fn open(path: &Path) -> Result<(File, Metadata), PrivateFileError> {
     let unreadable = |source| PrivateFileError::Unreadable { path: path.to_owned(), source };
     // A pipe in its place must not stop the daemon.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(unreadable)?;
     let facts = file.metadata().map_err(unreadable)?;
     if !facts.is_file() {
         return Err(unreadable(io::Error::other("not a regular file")));
     }
-    let own = rustix::process::geteuid().as_raw();
-    if facts.mode() & 0o077 != 0 || ![0, own].contains(&facts.uid()) {
-        return Err(PrivateFileError::Open { path: path.to_owned(), mode: facts.mode() & 0o7777 });
-    }
+    Ok((file, facts))
+}
+
+fn rest(path: &Path, file: File) -> Result<String, PrivateFileError> {
+    let unreadable = |source| PrivateFileError::Unreadable { path: path.to_owned(), source };
     let mut text = String::new();
     file.take(LONGEST_FILE + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 > LONGEST_FILE {
@@ -75,6 +116,7 @@ fn text(path: &Path) -> Result<String, PrivateFileError> {
 ///
 /// # Errors
 /// The text is not TOML, or of another form.
+#[cfg(feature = "host")]
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     let line = |at: usize| text.as_bytes()[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1;
     toml::from_str(text).map_err(|error| {

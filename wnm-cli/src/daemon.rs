@@ -249,7 +249,7 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         };
         self.follow_settings(agent)?;
         if let Some(server) = &self.server {
-            server.set_listen(agent.settings.listen.address());
+            server.set_listen(&agent.settings.listen);
         }
         self.notifier.allow(pauses(&agent.settings, self.live));
         self.follow_probes(agent);

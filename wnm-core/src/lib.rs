@@ -94,9 +94,9 @@ pub use policy::allocation::{AllocationError, NewNodeInputs, PortRanges, free_id
 pub use policy::node_settings::{NODE_SETTINGS, update_to};
 pub use policy::pressure::{Features, Measure, Reading, Signal, measures};
 pub use policy::settings::{
-    Affects, DOCKER_IMAGE, EngineUrl, Facts, Folder, Folders, HostDefaults, HostName, HttpUrl, Listen, OldVariable,
-    Path, ProbeSettings, Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape, TakesEffect,
-    Thousands, Tls, Unit, Words,
+    Affects, DOCKER_IMAGE, EngineUrl, Facts, Folder, Folders, HostDefaults, HostName, HttpUrl, Listen, ListenSettings,
+    OldVariable, Path, ProbeSettings, Problem, ProblemCause, Problems, RawSettings, Relation, Setting, Settings, Shape,
+    TakesEffect, Thousands, Tls, TlsFiles, Unit, Words,
 };
 pub use policy::shrink::{Shrink, shrinks};
 pub use policy::thresholds::{DefaultThresholds, Delays, IoThresholds, Limits, Policy, Preset, Threshold, Upgrades};

@@ -85,8 +85,14 @@ pub struct ListenInfo {
     pub wanted: String,
     /// The address that serves: another port where the wanted one is taken; None if none could be had.
     pub address: Option<String>,
+    /// Whether it speaks TLS.
+    #[serde(default)]
+    pub tls: bool,
     /// Why no address serves; None while one does.
     pub error: Option<String>,
+    /// How the operator can fix that cause.
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 /// A failure with its hint.

@@ -1,22 +1,26 @@
 //! Connections: who may connect, how many, and for how long.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::END_LIMIT;
+use super::crowd::Streaming;
 use super::socket::ControlSocket;
 
 /// The maximum number of open connections. Further clients wait.
 const MOST_CONNECTIONS: u32 = 64;
 /// Time within which a client sends the head of its request.
-const HEAD_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// The maximum length of the head of a request. A longer one is answered with status 431.
 const LONGEST_HEAD: usize = 16 << 10;
 /// The maximum number of headers of a request.
@@ -54,10 +58,9 @@ async fn accept(listener: &UnixListener, router: &Router, slots: &Arc<Semaphore>
         if !is_permitted(&stream) {
             continue;
         }
-        let router = router.clone();
+        let connection = serve_stream(Box::new(stream), router.clone(), Arc::default(), Streaming::default());
         tokio::spawn(async move {
-            let served = builder().serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
-            if let Err(error) = served {
+            if let Err(error) = connection.await {
                 tracing::debug!(%error, "a client of the control socket broke off");
             }
             drop(slot);
@@ -65,16 +68,32 @@ async fn accept(listener: &UnixListener, router: &Router, slots: &Arc<Semaphore>
     }
 }
 
-/// Returns the limits of every connection: one request, with a head of bounded length and within bounded time.
-pub(super) fn builder() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
+/// A connection of any kind: with one type for all, the program contains the code of HTTP once.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Serves the one request of a connection, with a head of bounded length and within bounded time. `has_asked` tells when
+/// the head has come.
+pub(super) fn serve_stream(
+    stream: Box<dyn Stream>,
+    router: Router,
+    has_asked: Arc<AtomicBool>,
+    streaming: Streaming,
+) -> impl Future<Output = hyper::Result<()>> + Send {
+    let inner = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<_>| {
+        has_asked.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(streaming.clone());
+        inner.call(request)
+    });
+    http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(LONGEST_HEAD)
         .max_headers(MOST_HEADERS)
-        .keep_alive(false);
-    builder
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
 }
 
 /// Returns whether the process at the other end runs as this user or as root. The mode of the socket keeps others out

@@ -7,13 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsAcceptor;
 
-use super::connection::builder;
+use super::connection::{HEAD_LIMIT, Stream, serve_stream};
 
 /// The maximum number of open connections.
 const MOST_CLIENTS: usize = 128;
@@ -36,7 +34,7 @@ impl Streaming {
     }
 }
 
-/// The open connections, in the order of their begins.
+/// The open connections, in the order of their begins. They end with this value: the next server may have another token.
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     clients: Mutex<VecDeque<Client>>,
@@ -52,7 +50,7 @@ struct Client {
 impl Crowd {
     /// Serves a client. When too many are connected, the one that has sent no request for the longest time is
     /// disconnected; when all have sent one, the new client is.
-    pub(super) fn admit(&self, stream: TcpStream, router: Router) {
+    pub(super) fn admit(&self, stream: TcpStream, router: Router, tls: Option<TlsAcceptor>) {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.retain(|client| !client.connection.is_finished());
         if clients.len() >= MOST_CLIENTS {
@@ -66,19 +64,26 @@ impl Crowd {
         let asked = Arc::clone(&has_asked);
         let streaming = Streaming::default();
         let connection = tokio::spawn(async move {
-            let inner = TowerToHyperService::new(router);
-            let stream_of_request = streaming.clone();
-            let service = service_fn(move |mut request: hyper::Request<_>| {
-                asked.store(true, Ordering::Relaxed);
-                request.extensions_mut().insert(stream_of_request.clone());
-                inner.call(request)
-            });
-            let mut served = pin!(builder().serve_connection(TokioIo::new(stream), service));
+            let stream: Box<dyn Stream> = match tls {
+                None => Box::new(stream),
+                Some(tls) => match tokio::time::timeout(HEAD_LIMIT, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => Box::new(stream),
+                    Ok(Err(_)) | Err(_) => return,
+                },
+            };
+            let mut served = pin!(serve_stream(stream, router, asked, streaming.clone()));
             // A client that breaks off, or reads too slowly, is no event.
             while tokio::time::timeout(LONGEST_ANSWER, served.as_mut()).await.is_err()
                 && streaming.0.load(Ordering::Relaxed)
             {}
         });
         clients.push_back(Client { has_asked, connection: connection.abort_handle() });
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        let clients = self.clients.get_mut().unwrap_or_else(PoisonError::into_inner);
+        clients.iter().for_each(|client| client.connection.abort());
     }
 }

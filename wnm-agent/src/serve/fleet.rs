@@ -10,11 +10,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Extension, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::{Semaphore, oneshot, watch};
 
+use super::access::Access;
 use super::api::{MOST_READERS, NoAnswer, json, send};
 use super::crowd::Streaming;
 use super::http::{accept, bind, format_of, guard};
@@ -98,10 +99,11 @@ impl FleetServer {
         let router = routes(Arc::new(Shared { documents, making, readers, changed: changed.clone(), version }));
         let (stop, stopped) = oneshot::channel();
         let run = move || {
+            let access = Access::default();
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(&listener, &router) => {}
+                    () = accept(&listener, &router, &access) => {}
                 }
             });
             runtime.shutdown_background();
@@ -163,7 +165,7 @@ fn routes(shared: Arc<Shared>) -> Router {
             }),
         )
         .fallback(file)
-        .layer(from_fn(guard))
+        .layer(from_fn_with_state(Arc::<Access>::default(), guard))
         .with_state(shared)
 }
 

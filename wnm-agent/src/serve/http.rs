@@ -2,6 +2,7 @@
 //!
 //! It serves the loopback interface without a password, so that it refuses the requests of web pages on this host: a
 //! request with the name of another host (DNS rebinding), from another origin, or with a method that changes something.
+//! Other hosts reach it through TLS only, and with a token.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,16 +15,17 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::access::Access;
 use super::crowd::Crowd;
 use super::routes::text;
 use super::{Shared, api, page};
-use crate::control::ListenInfo;
+use crate::control::{FailureInfo, ListenInfo};
 use crate::metrics::{self, Format};
 
 /// The number of ports that are tried, from the configured one on.
@@ -35,42 +37,56 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The least age of the last cycle at which the daemon is not ready; three intervals if those are longer.
 const NOT_READY: Duration = Duration::from_secs(15);
 
+/// The server of the settings.
+#[derive(Clone, PartialEq)]
+pub(super) struct Wanted {
+    pub(super) address: SocketAddr,
+    /// The checks of its clients, or why it must not serve.
+    pub(super) access: Result<Arc<Access>, FailureInfo>,
+}
+
 /// Serves the address in `wanted`, and follows its changes, without an end.
-pub(super) async fn serve(mut wanted: watch::Receiver<Option<SocketAddr>>, shared: Arc<Shared>) {
-    let router = routes(Arc::clone(&shared));
+pub(super) async fn serve(mut wanted: watch::Receiver<Option<Wanted>>, shared: Arc<Shared>) {
     // The failure that was logged last: an attempt every few seconds must not fill the log.
     let mut logged = None;
     loop {
-        let address = *wanted.borrow_and_update();
-        let Some(address) = address else {
+        let now = wanted.borrow_and_update().clone();
+        let Some(Wanted { address, access }) = now else {
             shared.set_listening(None);
             if wanted.changed().await.is_err() {
                 return;
             }
             continue;
         };
-        let bound = bind(address).await;
+        let bound = match access {
+            Ok(access) => bind(address).await.map(|found| (found, access)).map_err(|error| cause(address, &error)),
+            Err(failure) => Err(failure),
+        };
+        let (serving, failure) = (bound.as_ref().ok(), bound.as_ref().err());
         shared.set_listening(Some(ListenInfo {
             wanted: address.to_string(),
-            address: bound.as_ref().ok().and_then(|listener| Some(listener.local_addr().ok()?.to_string())),
-            error: bound.as_ref().err().map(|error| cause(address, error)),
+            address: serving.and_then(|(listener, _)| Some(listener.local_addr().ok()?.to_string())),
+            tls: serving.is_some_and(|(_, access)| access.acceptor().is_some()),
+            error: failure.map(|failure| failure.error.clone()),
+            hint: failure.and_then(|failure| failure.hint.clone()),
         }));
         let ended = match bound {
-            Ok(listener) => {
+            Ok((listener, access)) => {
+                let router = routes(Arc::clone(&shared), Arc::clone(&access));
                 tracing::info!(address = ?listener.local_addr().ok(), "the HTTP server listens");
                 logged = None;
                 tokio::select! {
                     changed = wanted.changed() => changed,
-                    () = accept(&listener, &router) => Ok(()),
+                    () = accept(&listener, &router, &access) => Ok(()),
                     () = page::record(&shared) => Ok(()),
                 }
             }
-            Err(error) => {
-                let failure = Some((address, cause(address, &error)));
-                if failure != logged {
-                    tracing::warn!(%address, error = cause(address, &error), "the HTTP server cannot listen");
-                    logged = failure;
+            Err(failure) => {
+                let failure = Some((address, failure.error));
+                if let Some((address, error)) = failure.as_ref().filter(|_| failure != logged) {
+                    tracing::warn!(%address, error, "the HTTP server cannot listen");
                 }
+                logged = failure;
                 tokio::select! {
                     changed = wanted.changed() => changed,
                     () = tokio::time::sleep(RETRY) => Ok(()),
@@ -100,26 +116,35 @@ pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 const UNPRIVILEGED: u16 = 1024;
 
 /// Returns the reason for which the server cannot listen, with the way to fix it.
-fn cause(address: SocketAddr, error: &io::Error) -> String {
+fn cause(address: SocketAddr, error: &io::Error) -> FailureInfo {
     let port = address.port();
-    match error.kind() {
-        io::ErrorKind::PermissionDenied if port < UNPRIVILEGED => format!(
-            "port {port} needs privileges of root; choose another one, such as `wnm config set listen={}`",
-            SocketAddr::new(address.ip(), 9910)
-        ),
-        io::ErrorKind::AddrInUse => {
-            format!("the ports {port} to {} are taken; set listen to another one", port.saturating_add(PORTS - 1))
+    let other_port = || format!("choose another port, such as `wnm config set listen={}`", other(address.ip(), port));
+    let (error, hint) = match error.kind() {
+        io::ErrorKind::PermissionDenied if port < UNPRIVILEGED => {
+            (format!("port {port} needs privileges of root"), other_port())
         }
-        io::ErrorKind::AddrNotAvailable => format!("no interface of this host has the address {}", address.ip()),
-        _ => error.to_string(),
-    }
+        io::ErrorKind::AddrInUse => {
+            (format!("the ports {port} to {} are taken", port.saturating_add(PORTS - 1)), other_port())
+        }
+        io::ErrorKind::AddrNotAvailable => (
+            format!("no interface of this host has the address {}", address.ip()),
+            "choose another address, such as `wnm config set listen=127.0.0.1:9910`".to_owned(),
+        ),
+        _ => (error.to_string(), other_port()),
+    };
+    FailureInfo { error, hint: Some(hint) }
 }
 
-pub(super) async fn accept(listener: &TcpListener, router: &Router) {
+/// Returns a port that needs no privilege, and is none of those that were tried.
+fn other(ip: IpAddr, tried: u16) -> SocketAddr {
+    SocketAddr::new(ip, if (9890..=9910).contains(&tried) { 9930 } else { 9910 })
+}
+
+pub(super) async fn accept(listener: &TcpListener, router: &Router, access: &Access) {
     let crowd = Crowd::default();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => crowd.admit(stream, router.clone()),
+            Ok((stream, _)) => crowd.admit(stream, router.clone(), access.acceptor().cloned()),
             Err(error) => {
                 tracing::debug!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -147,18 +172,26 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
     all().map(|(path, _)| path)
 }
 
-fn routes(shared: Arc<Shared>) -> Router {
+fn routes(shared: Arc<Shared>, access: Arc<Access>) -> Router {
     all()
         .fold(Router::new(), |router, (path, handler)| router.route(path, handler()))
         .fallback(page::file)
-        .layer(from_fn(guard))
+        .layer(from_fn_with_state(access, guard))
         .with_state(shared)
 }
 
-/// Refuses the requests that only a web page of another site, or a broken client, sends.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    if let Err((status, reason)) = check(request.method(), request.uri().authority(), request.headers()) {
+/// Refuses the requests that only a web page of another site, or a broken client, sends, and those without the token.
+pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if let Err((status, reason)) = check(&access, request.method(), request.uri().authority(), headers) {
         return text(status, reason);
+    }
+    if !access.permits(headers) {
+        let mut response = text(StatusCode::UNAUTHORIZED, "a token is required");
+        for scheme in ["Basic realm=\"wnm\", charset=\"UTF-8\"", "Bearer realm=\"wnm\""] {
+            response.headers_mut().append(header::WWW_AUTHENTICATE, header::HeaderValue::from_static(scheme));
+        }
+        return response;
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -169,7 +202,12 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-fn check(method: &Method, target: Option<&Authority>, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+fn check(
+    access: &Access,
+    method: &Method,
+    target: Option<&Authority>,
+    headers: &HeaderMap,
+) -> Result<(), (StatusCode, &'static str)> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Err((StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are served"));
     }
@@ -178,29 +216,21 @@ fn check(method: &Method, target: Option<&Authority>, headers: &HeaderMap) -> Re
         return Err((StatusCode::BAD_REQUEST, "exactly one Host header is required"));
     };
     let host = host.to_str().unwrap_or_default();
-    if !is_local(host) || target.is_some_and(|target| !is_local(target.as_str())) {
-        return Err((StatusCode::FORBIDDEN, "the Host header names another host; use localhost or a loopback address"));
+    if !access.is_own_host(host) || target.is_some_and(|target| !access.is_own_host(target.as_str())) {
+        let reason = match access.acceptor() {
+            None => "the Host header names another host; use localhost or a loopback address",
+            Some(_) => "the Host header names another host; use an address, or a name of the certificate",
+        };
+        return Err((StatusCode::FORBIDDEN, reason));
     }
     let foreign = |origin: &header::HeaderValue| {
         let origin = origin.to_str().unwrap_or_default();
-        origin.strip_prefix("http://") != Some(host)
+        origin.split_once("://") != Some((access.scheme(), host))
     };
     if headers.get_all(header::ORIGIN).iter().any(foreign) {
         return Err((StatusCode::FORBIDDEN, "requests of other sites are refused"));
     }
     Ok(())
-}
-
-/// Returns whether a host with an optional port is `localhost` or a loopback address.
-fn is_local(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
-    // A user name in front of the host would hide it.
-    if authority.as_str().contains('@') {
-        return false;
-    }
-    let name = authority.host();
-    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 async fn index(State(shared): State<Arc<Shared>>) -> Response {
@@ -282,38 +312,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_host_is_local() {
-        for host in ["localhost", "LocalHost:9910", "127.0.0.1", "127.0.0.1:9910", "127.9.9.9:1", "[::1]", "[::1]:9910"]
-        {
-            assert!(is_local(host), "{host}");
-        }
-        for host in [
-            "",
-            "evil.example",
-            "localhost.evil.example",
-            "127.0.0.1.evil.example",
-            "192.168.0.2",
-            "0.0.0.0:9910",
-            "localhost@evil.example",
-            "evil@localhost",
-            "localhost.",
-            "[::]",
-            "2130706433",
-            "127.1",
-            "a b",
-        ] {
-            assert!(!is_local(host), "{host}");
-        }
-    }
-
-    #[test]
     fn requests_of_other_sites_are_refused() {
         let check = |method: &Method, headers: &[(header::HeaderName, &'static str)]| {
             let mut map = HeaderMap::new();
             for (name, value) in headers {
                 map.append(name.clone(), header::HeaderValue::from_static(value));
             }
-            check(method, None, &map).map_err(|(status, _)| status.as_u16())
+            check(&Access::default(), method, None, &map).map_err(|(status, _)| status.as_u16())
         };
         let host = (header::HOST, "127.0.0.1:9910");
         assert_eq!(check(&Method::GET, std::slice::from_ref(&host)), Ok(()));
@@ -329,28 +334,32 @@ mod tests {
 
     #[test]
     fn cause_says_how_to_fix_it() {
-        let of = |address: &str, kind: io::ErrorKind| cause(address.parse().unwrap(), &kind.into());
-        for (address, kind, text) in [
-            (
-                "127.0.0.1:80",
-                io::ErrorKind::PermissionDenied,
-                "port 80 needs privileges of root; choose another one, such as `wnm config set listen=127.0.0.1:9910`",
-            ),
-            (
-                "[::1]:443",
-                io::ErrorKind::PermissionDenied,
-                "port 443 needs privileges of root; choose another one, such as `wnm config set listen=[::1]:9910`",
-            ),
-            ("127.0.0.1:9910", io::ErrorKind::PermissionDenied, "permission denied"),
-            ("127.0.0.1:9910", io::ErrorKind::AddrInUse, "the ports 9910 to 9929 are taken; set listen to another one"),
-            (
-                "127.0.0.1:65530",
-                io::ErrorKind::AddrInUse,
-                "the ports 65530 to 65535 are taken; set listen to another one",
-            ),
-            ("[::1]:9910", io::ErrorKind::AddrNotAvailable, "no interface of this host has the address ::1"),
-        ] {
-            assert_eq!(of(address, kind), text);
-        }
+        use io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
+        let lines = [
+            ("127.0.0.1:80", PermissionDenied),
+            ("[::1]:443", PermissionDenied),
+            ("127.0.0.1:1024", PermissionDenied),
+            ("127.0.0.1:9910", AddrInUse),
+            ("127.0.0.1:65530", AddrInUse),
+            ("[::1]:9910", AddrNotAvailable),
+        ]
+        .map(|(address, kind)| {
+            let FailureInfo { error, hint } = cause(address.parse().unwrap(), &kind.into());
+            format!("{address}: {error}\n  hint: {}", hint.unwrap())
+        });
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        127.0.0.1:80: port 80 needs privileges of root
+          hint: choose another port, such as `wnm config set listen=127.0.0.1:9910`
+        [::1]:443: port 443 needs privileges of root
+          hint: choose another port, such as `wnm config set listen=[::1]:9910`
+        127.0.0.1:1024: permission denied
+          hint: choose another port, such as `wnm config set listen=127.0.0.1:9910`
+        127.0.0.1:9910: the ports 9910 to 9929 are taken
+          hint: choose another port, such as `wnm config set listen=127.0.0.1:9930`
+        127.0.0.1:65530: the ports 65530 to 65535 are taken
+          hint: choose another port, such as `wnm config set listen=127.0.0.1:9910`
+        [::1]:9910: no interface of this host has the address ::1
+          hint: choose another address, such as `wnm config set listen=127.0.0.1:9910`
+        ");
     }
 }

@@ -1,5 +1,6 @@
 //! The servers of a daemon, on one thread of their own. They read the [`Live`] data, and pass requests to the daemon.
 
+mod access;
 mod api;
 mod connection;
 mod crowd;
@@ -12,23 +13,24 @@ mod socket;
 mod stream;
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use wnm_core::ListenSettings;
 
 use crate::control::ListenInfo;
 use crate::live::Live;
 use crate::request::RequestQueue;
+use access::Access;
 use api::Limits;
 pub use api::{Documents, MOST_READERS, NoAnswer, Question};
 #[cfg(feature = "fleet")]
 pub use fleet::{FleetDocuments, FleetQuestion, FleetServer};
-use http::Rendered;
 pub use http::paths;
+use http::{Rendered, Wanted};
 use page::Page;
 pub use page::PageFile;
 use socket::{ControlSocket, SocketError};
@@ -91,11 +93,10 @@ struct Shared {
 }
 
 /// Running servers. They end when this value is dropped.
-#[derive(Debug)]
 pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     changed: watch::Sender<u64>,
-    listen: watch::Sender<Option<SocketAddr>>,
+    listen: watch::Sender<Option<Wanted>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -139,13 +140,23 @@ impl Server {
         Ok(Self { stop: Some(stop), changed, listen, thread: Some(thread) })
     }
 
-    /// Serves HTTP at this address from now on; None ends the HTTP server. An unchanged address changes nothing.
-    pub fn set_listen(&self, address: Option<SocketAddr>) {
+    /// Serves HTTP as the settings say from now on, and reads their files. Unchanged settings and files change nothing;
+    /// other ones end the open connections. With a file that cannot be used, no HTTP is served.
+    pub fn set_listen(&self, settings: &ListenSettings) {
+        let last = self.listen.borrow().as_ref().and_then(|wanted| wanted.access.as_ref().ok().cloned());
+        let access = |_: &_| Access::read(settings, last.as_ref());
+        let new = settings.at.address().map(|address| Wanted { address, access: access(&address) });
         self.listen.send_if_modified(|wanted| {
-            let is_changed = *wanted != address;
-            *wanted = address;
+            let is_changed = *wanted != new;
+            *wanted = new;
             is_changed
         });
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("thread", &self.thread).finish_non_exhaustive()
     }
 }
 

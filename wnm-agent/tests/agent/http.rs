@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use wnm_agent::Wake;
 use wnm_agent::live::Live;
 use wnm_agent::metrics::{Format, render};
-use wnm_core::{NodeId, NodeMetrics};
+use wnm_core::{ListenSettings, NodeId, NodeMetrics};
 
 use crate::common::agent;
 use crate::daemon::{Control, run};
 use crate::serve::Served;
 
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// Returns the live data of a daemon that added a node and saw it run.
 fn live() -> Live {
@@ -185,7 +185,7 @@ fn address(served: &Served) -> SocketAddr {
 }
 
 /// Returns the first port of a pair that is free now.
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     if first.port() < 60_000 { first } else { free_port() }
 }
@@ -205,7 +205,7 @@ fn get(address: SocketAddr, path: &str) -> String {
     raw(address, format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes())
 }
 
-fn status(answer: &str) -> &str {
+pub(crate) fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or_default()
 }
 
@@ -215,12 +215,12 @@ fn server_follows_its_setting_and_takes_the_next_free_port() {
     assert_eq!(served.client().daemon().unwrap().unwrap().listen, None);
     let wanted = free_port();
     let _other = TcpListener::bind(wanted).unwrap();
-    served.server.set_listen(Some(wanted));
+    served.listen(wanted);
     let found = address(&served);
     assert!(found.port() > wanted.port() && found.port() < wanted.port() + 20, "{found}");
     assert_eq!(status(&get(found, "/healthz")), "200");
 
-    served.server.set_listen(None);
+    served.server.set_listen(&ListenSettings::OFF);
     let started = Instant::now();
     while served.client().daemon().unwrap().unwrap().listen.is_some() {
         assert!(started.elapsed() < LIMIT);
@@ -233,7 +233,7 @@ fn server_follows_its_setting_and_takes_the_next_free_port() {
 fn address_that_cannot_be_had_is_told() {
     let served = Served::new(channel().0);
     // No interface of this host has the address.
-    served.server.set_listen(Some("192.0.2.1:9910".parse().unwrap()));
+    served.listen("192.0.2.1:9910".parse().unwrap());
     let started = Instant::now();
     let error = loop {
         if let Some(listen) = served.client().daemon().unwrap().unwrap().listen {
@@ -248,7 +248,7 @@ fn address_that_cannot_be_had_is_told() {
 #[test]
 fn pages_answer_and_others_are_refused() {
     let served = Served::new(channel().0);
-    served.server.set_listen(Some(free_port()));
+    served.listen(free_port());
     let address = address(&served);
     let metrics = get(address, "/metrics");
     assert!(metrics.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{metrics}");
@@ -293,7 +293,7 @@ fn pages_answer_and_others_are_refused() {
 fn readiness_follows_the_cycles() {
     let (wake, wakes) = channel();
     let served = Served::new(wake.clone());
-    served.server.set_listen(Some(free_port()));
+    served.listen(free_port());
     let address = address(&served);
     let (mut agent, calls) = agent(&[("node_cap", "0")]);
     let mut control = Control { calls, live: served.live.clone(), ..Control::default() };
@@ -322,7 +322,7 @@ fn readiness_follows_the_cycles() {
 #[test]
 fn clients_that_send_nothing_make_room() {
     let served = Served::new(channel().0);
-    served.server.set_listen(Some(free_port()));
+    served.listen(free_port());
     let address = address(&served);
     let mut silent = Vec::new();
     for number in 0..600 {
@@ -342,7 +342,7 @@ fn clients_that_send_nothing_make_room() {
 #[test]
 fn api_answers_questions_and_refuses_malformed_ones() {
     let served = Served::new(channel().0);
-    served.server.set_listen(Some(free_port()));
+    served.listen(free_port());
     let address = address(&served);
     for (path, body) in [
         ("/api/v1/status", "\"Status\""),
@@ -400,7 +400,7 @@ fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
 fn fifty_readers_get_the_events_and_the_next_is_refused() {
     let (wake, wakes) = channel();
     let served = Served::new(wake.clone());
-    served.server.set_listen(Some(free_port()));
+    served.listen(free_port());
     let address = address(&served);
     let mut readers: Vec<TcpStream> = (0..wnm_agent::serve::MOST_READERS).map(|_| reader(address, "")).collect();
     readers.iter_mut().for_each(|reader| _ = read_until(reader, ": wnm\n\n"));
@@ -439,7 +439,7 @@ fn get_head(address: SocketAddr, path: &str) -> String {
 fn page_has_a_content_policy_its_files_and_the_signals_of_each_cycle() {
     let (wake, wakes) = channel();
     let served = Served::new(wake.clone());
-    served.server.set_listen(Some(free_port()));
+    served.listen(free_port());
     let address = address(&served);
     let page = get(address, "/");
     assert!(page.ends_with("<p>0 signals</p>"), "{page}");

@@ -15,3 +15,4 @@ mod monitoring;
 mod requests;
 #[cfg(feature = "serve")]
 mod serve;
+mod tls;

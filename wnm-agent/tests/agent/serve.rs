@@ -13,7 +13,7 @@ use wnm_agent::live::{Live, LoggedEvent, SignalSeries};
 use wnm_agent::serve::{Daemon, Documents, NoAnswer, PageFile, Question, ServeError, Server};
 use wnm_agent::{ChannelTimer, RequestQueue, Wake, run_daemon};
 use wnm_core::steps::Step;
-use wnm_core::{NodeId, Outcome, Selection, Verb};
+use wnm_core::{Listen, ListenSettings, NodeId, Outcome, Selection, Verb};
 
 use crate::common::{MemoryAgent, agent};
 use crate::daemon::{Control, INTERVAL};
@@ -37,6 +37,11 @@ impl Served {
 
     fn database(&self) -> PathBuf {
         self.folder.path().join("wnm.db")
+    }
+
+    /// Serves HTTP without a token and without TLS.
+    pub(crate) fn listen(&self, address: std::net::SocketAddr) {
+        self.server.set_listen(&ListenSettings::local(Listen::At(address)));
     }
 
     pub(crate) fn client(&self) -> Client {

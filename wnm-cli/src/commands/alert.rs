@@ -31,11 +31,11 @@ impl AlertError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::Off => "name the file of receivers with `wnm config set alerts=/etc/wnm/alerts.toml`".to_owned(),
-            Self::File(PrivateFileError::Open { path, .. }) => {
-                let path = path.display().to_string();
-                format!("run `{}`", crate::render::shell_text(&["chmod", "600", &path]))
-            }
-            Self::File(_) | Self::Empty(_) => "`wnm alert --help` shows an example of the file".to_owned(),
+            Self::File(error) => error.command().map_or_else(
+                || "`wnm alert --help` shows an example of the file".to_owned(),
+                |command| format!("run `{}`", crate::render::shell_text(&command)),
+            ),
+            Self::Empty(_) => "`wnm alert --help` shows an example of the file".to_owned(),
         }
     }
 }

@@ -75,6 +75,7 @@ impl SettingsError {
             });
             match &problem.cause {
                 ProblemCause::Missing if problem.key == "rewards_address" => MISSING_ADDRESS.to_owned(),
+                ProblemCause::Needs { needed, .. } => together_hint(problem, needed),
                 _ => fix.unwrap_or_else(|| describe_hint(problem)),
             }
         });
@@ -150,6 +151,15 @@ fn keys(problem: &Problem) -> Vec<&str> {
         _ => None,
     };
     std::iter::once(problem.key.as_str()).chain(other).collect()
+}
+
+/// Returns the command that sets a value together with those that it needs.
+fn together_hint(problem: &Problem, needed: &[&str]) -> String {
+    let own = (problem.key.as_str(), problem.value.as_deref().unwrap_or_default());
+    let others = needed.iter().filter_map(|key| Some((*key, RawSettings::setting(key)?.facts.example)));
+    let pairs: Vec<String> = std::iter::once(own).chain(others).map(|(key, value)| format!("{key}={value}")).collect();
+    let words: Vec<&str> = ["wnm", "config", "set"].into_iter().chain(pairs.iter().map(String::as_str)).collect();
+    format!("set them together, such as `{}`", shell_text(&words))
 }
 
 /// Returns values that may resolve a contradiction, the likeliest first.

@@ -167,7 +167,7 @@ impl CliError {
 }
 
 /// Returns a text in which `No such file or directory (os error 2)` reads `no such file or directory`.
-fn without_numbers(text: &str) -> String {
+pub(crate) fn without_numbers(text: &str) -> String {
     const NUMBER: &str = " (os error ";
     let mut rest = text;
     let mut plain = String::with_capacity(text.len());

@@ -7,6 +7,7 @@ use wnm_agent::control::{DaemonInfo, ListenInfo};
 use wnm_core::Timestamp;
 
 use super::{BOLD, GREEN, YELLOW, duration, styled, time};
+use crate::error::without_numbers;
 use crate::json::Time;
 
 /// A running daemon at a time of the colony's clock.
@@ -64,13 +65,18 @@ struct ListenView {
     wanted: String,
     /// The address that serves: another port where that of the settings is taken; null if none could be had.
     address: Option<String>,
+    /// Whether it speaks TLS (https).
+    tls: bool,
     /// Why no address serves; null while one does.
     error: Option<String>,
+    /// How to fix that cause; null without specific advice.
+    hint: Option<String>,
 }
 
 impl From<&ListenInfo> for ListenView {
-    fn from(ListenInfo { wanted, address, error }: &ListenInfo) -> Self {
-        Self { wanted: wanted.clone(), address: address.clone(), error: error.clone() }
+    fn from(info: &ListenInfo) -> Self {
+        let ListenInfo { wanted, address, tls, error, hint } = info.clone();
+        Self { wanted, address, tls, error, hint }
     }
 }
 
@@ -115,17 +121,16 @@ pub(crate) fn text(daemon: &Daemon) -> String {
 }
 
 /// Returns the line of the HTTP server.
-fn listen(ListenInfo { wanted, address, error }: &ListenInfo) -> String {
+fn listen(ListenInfo { wanted, address, tls, error, hint }: &ListenInfo) -> String {
+    let scheme = if *tls { "https" } else { "http" };
     match address {
-        Some(address) if address == wanted => format!("        metrics at http://{address}/metrics\n"),
-        Some(address) => format!("        metrics at http://{address}/metrics, because {wanted} is taken\n"),
+        Some(address) if address == wanted => format!("        metrics at {scheme}://{address}/metrics\n"),
+        Some(address) => format!("        metrics at {scheme}://{address}/metrics, because {wanted} is taken\n"),
         None => {
             let (label, below) = (styled(YELLOW.bold(), "warning:"), styled(GREEN.bold(), "hint:"));
-            let error = error.as_deref().unwrap_or("unknown error");
-            format!(
-                "{label} cannot serve metrics at {wanted}: {error}\n\
-                 {below} choose another address with `wnm config set listen=127.0.0.1:9910`\n"
-            )
+            let error = without_numbers(error.as_deref().unwrap_or("unknown error"));
+            let hint = hint.as_deref().unwrap_or("choose another address with `wnm config set listen=127.0.0.1:9910`");
+            format!("{label} cannot serve metrics at {wanted}: {error}\n{below} {hint}\n")
         }
     }
 }

@@ -391,7 +391,13 @@ fn status_of_a_daemon() {
     };
     let listen = |address: Option<&str>, error: Option<&str>| {
         let wanted = "127.0.0.1:9910".to_owned();
-        Some(ListenInfo { wanted, address: address.map(str::to_owned), error: error.map(str::to_owned) })
+        Some(ListenInfo {
+            wanted,
+            address: address.map(str::to_owned),
+            tls: false,
+            error: error.map(str::to_owned),
+            hint: None,
+        })
     };
     let failure = FailureInfo { error: "another wnm is running".to_owned(), hint: Some("wait for it".to_owned()) };
     let infos = [

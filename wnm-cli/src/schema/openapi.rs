@@ -215,11 +215,16 @@ fn openapi() -> Value {
             "title": "wnm daemon",
             "version": "1",
             "description": "Read-only access to a daemon of wnm. Every path takes GET and HEAD. A request with the name of \
-                            another host, or of another origin, has status 403."
+                            another host, or of another origin, has status 403. Where the setting `listen_token_file` \
+                            names a token, a request without it has status 401."
         },
         "servers": [{ "url": "http://127.0.0.1:9910" }],
+        "security": [{}, { "token": [] }, { "password": [] }],
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": { "schemas": schemas, "securitySchemes": {
+            "token": { "type": "http", "scheme": "bearer" },
+            "password": { "type": "http", "scheme": "basic", "description": "The password is the token." }
+        } },
     })
 }
 

@@ -1,8 +1,11 @@
 //! The HTTP server of the daemon: metrics of real processes of fake nodes.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::host::{Host, turn};
@@ -79,16 +82,109 @@ fn daemon_serves_metrics_where_the_setting_says() {
 }
 
 #[test]
-fn address_beyond_this_host_is_refused() {
+fn address_without_a_port_or_beyond_this_host_without_a_token_is_refused() {
     let host = Host::with_colony();
     for (value, cause) in [
-        ("0.0.0.0:9910", "not a loopback address"),
+        ("0.0.0.0:9910", "needs listen_token_file, listen_cert and listen_key, because other hosts can reach it"),
         ("9910", "neither off nor an address with a port"),
         ("127.0.0.1:0", "not between 1 and 65535"),
     ] {
         let error = host.expect(1, &format!("config set listen={value}")).err;
         assert!(error.contains(cause) && error.contains("hint: "), "{error}");
     }
+}
+
+/// Writes a file that only its owner can read.
+fn secret(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn other_hosts_read_through_tls_with_the_token() {
+    let host = Host::with_colony();
+    let [token, cert, key] = ["listen.token", "listen.pem", "listen.key"].map(|name| host.path(name));
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    secret(&token, "a-token-of-32-characters-and-more\n");
+    fs::write(&cert, made.cert.pem()).unwrap();
+    secret(&key, &made.signing_key.serialize_pem());
+    let (port, place) = (host.spare_port(7), |path: &Path| path.display().to_string());
+    let files = format!("listen_token_file={} listen_cert={} listen_key={}", place(&token), place(&cert), place(&key));
+    host.expect(0, &format!("config set listen=0.0.0.0:{port} node_cap=1 {files}"));
+    let (running, address) = serving(&host);
+    assert!(host.expect(0, "status").out.contains(&format!("metrics at https://{address}/metrics")));
+    let port = address.rsplit(':').next().unwrap().to_owned();
+    let authority = ureq::tls::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+    let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::new_with_certs(&[authority])).build();
+    let config = ureq::Agent::config_builder().tls_config(tls).http_status_as_error(false).proxy(None);
+    let client: ureq::Agent = config.timeout_global(Some(Duration::from_secs(30))).build().into();
+    let get = |authorization: &str| {
+        let request = client.get(format!("https://127.0.0.1:{port}/metrics"));
+        request.header("Authorization", authorization).call().map(|answer| answer.status().as_u16())
+    };
+    let bearer = "Bearer a-token-of-32-characters-and-more";
+    assert_eq!(get(bearer).unwrap(), 200);
+    assert_eq!(get("Bearer x").unwrap(), 401);
+
+    let hang_up = || {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(running.0.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    };
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+    hang_up();
+    let listen = daemon(&host, "end of the server", |daemon| daemon["listen"]["address"].is_null())["listen"].clone();
+    let error = format!("cannot use {}: other users can read it (mode 0644)", token.display());
+    assert_eq!((&listen["error"], listen["tls"].as_bool()), (&error.clone().into(), Some(false)), "{listen}");
+    let status = host.expect(0, "status").out;
+    let told = format!("cannot serve metrics at 0.0.0.0:{}: {error}", host.spare_port(7));
+    assert!(
+        status.contains(&told) && status.contains(&format!("hint: run `chmod 600 {}`", token.display())),
+        "{status}"
+    );
+    assert!(get(bearer).is_err(), "the server is off");
+
+    secret(&token, "another-token-of-32-characters");
+    hang_up();
+    daemon(&host, "server with another token", |daemon| daemon["listen"]["address"] == *address);
+    assert_eq!(get(bearer).unwrap(), 401);
+    assert_eq!(get("Bearer another-token-of-32-characters").unwrap(), 200);
+}
+
+/// A daemon without the privilege to use low ports: an ordinary user, or root without that capability.
+#[test]
+fn privileged_port_is_refused_and_no_other_port_serves() {
+    let host = Host::with_colony();
+    // The next port needs no privilege on most hosts, and is not taken in its place.
+    host.expect(0, "config set listen=127.0.0.1:1023 node_cap=1");
+    let inner = host.command(&["daemon", "--interval", "10m"]);
+    let mut command = if rustix::process::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--bounding-set=-net_bind_service", "--"]).arg(inner.get_program());
+        command
+    } else {
+        Command::new(inner.get_program())
+    };
+    command.args(inner.get_args()).env_clear().envs(inner.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    let _daemon = {
+        let _turn = turn();
+        Daemon(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    };
+    let decided = |daemon: &serde_json::Value| daemon["phase"] == "running" && daemon["listen"].is_object();
+    let listen = daemon(&host, "attempt to listen", decided)["listen"].clone();
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    if first.trim().parse::<u16>().unwrap() <= 1023 {
+        // A container whose processes may use every port.
+        assert_eq!(listen["error"], serde_json::Value::Null, "{listen}");
+        return;
+    }
+    assert_eq!(listen["address"], serde_json::Value::Null, "{listen}");
+    assert_eq!(listen["error"], "port 1023 needs privileges of root");
+    let status = host.expect(0, "status").out;
+    let hint = "hint: choose another port, such as `wnm config set listen=127.0.0.1:9910`";
+    assert!(
+        status.contains("cannot serve metrics at 127.0.0.1:1023: port 1023 needs") && status.contains(hint),
+        "{status}"
+    );
 }
 
 /// Returns the JSON in the body of an answer with this status.

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::influx::{Target, oldest_spooled};
-use wnm_agent::private_file::PrivateFileError;
 use wnm_core::Settings;
 
 use super::Check;
@@ -21,12 +20,10 @@ pub(super) fn check(db: &Path, settings: &Settings) -> Option<Check> {
     let target = match Target::read(path) {
         Ok(target) => target,
         Err(error) => {
-            let hint = match &error {
-                PrivateFileError::Open { path, .. } => {
-                    format!("run `{}`", shell_text(&["chmod", "600", &path.display().to_string()]))
-                }
-                _ => "`wnm config describe influx` describes the file".to_owned(),
-            };
+            let hint = error.command().map_or_else(
+                || "`wnm config describe influx` describes the file".to_owned(),
+                |command| format!("run `{}`", shell_text(&command)),
+            );
             return Some(Check::warning(NAME, format!("no lines are written: {error}"), hint));
         }
     };

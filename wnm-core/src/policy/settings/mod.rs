@@ -28,7 +28,7 @@ use crate::policy::allocation::PortRanges;
 use crate::policy::thresholds::Policy;
 
 pub use engine_url::{EngineUrl, Tls};
-pub use listen::Listen;
+pub use listen::{Listen, ListenSettings, TlsFiles};
 pub use probe::ProbeSettings;
 pub use problem::{Problem, ProblemCause, Problems, Relation};
 pub use raw::RawSettings;
@@ -103,8 +103,8 @@ pub struct Settings {
     pub action_delay: std::time::Duration,
     /// Host name or address of the metrics servers.
     pub host: String,
-    /// The address on which a daemon serves HTTP.
-    pub listen: Listen,
+    /// The HTTP server of a daemon.
+    pub listen: ListenSettings,
     /// The file that holds voluntary actions while it exists.
     pub hold_file: Option<PathBuf>,
     /// The address that tells whether voluntary actions are held.
@@ -141,6 +141,7 @@ impl Settings {
         let mut problems = Vec::new();
         let policy = Policy::new(raw, Some(host.cpus)).map_err(|found| problems.extend(found.into_vec())).ok();
         let ports = PortRanges::new(raw).map_err(|problem| problems.push(problem)).ok();
+        let listen = ListenSettings::new(raw).map_err(|problem| problems.push(problem)).ok();
         let probe = ProbeSettings::new(raw).map_err(|found| problems.extend(found)).ok();
         if raw.rewards_address.is_none() {
             problems.push(Problem::missing("rewards_address"));
@@ -159,8 +160,8 @@ impl Settings {
         problems.extend(raw.network.as_ref().and_then(|network| network::problem(&network.0, &flavor)));
         let millis = |value: Option<u64>| std::time::Duration::from_millis(value.unwrap_or(0));
         Problems::none_or(std::mem::take(&mut problems))?;
-        let (Some(policy), Some(ports), Some(probe), Some(rewards)) =
-            (policy, ports, probe, raw.rewards_address.clone())
+        let (Some(policy), Some(ports), Some(listen), Some(probe), Some(rewards)) =
+            (policy, ports, listen, probe, raw.rewards_address.clone())
         else {
             return Problems::none_or(problems).and_then(|()| Err(Problem::missing("rewards_address").into()));
         };
@@ -190,7 +191,7 @@ impl Settings {
             survey_delay: millis(raw.survey_delay),
             action_delay: millis(raw.action_delay),
             host: raw.host.clone().unwrap_or_default().0,
-            listen: raw.listen.unwrap_or(Listen::Off),
+            listen,
             hold_file: raw.hold_file.clone().map(|path| path.0),
             hold_url: raw.hold_url.clone(),
             ca_file: raw.ca_file.clone().map(|path| path.0),

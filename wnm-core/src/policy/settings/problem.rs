@@ -90,8 +90,6 @@ pub enum ProblemCause {
     },
     /// The text is no address with a port.
     NotAnAddress,
-    /// The address is reachable from other hosts.
-    NotLoopback,
     /// The text is no address of an HTTP server.
     NotAUrl,
     /// The address contains a user, and perhaps a password.
@@ -125,6 +123,13 @@ pub enum ProblemCause {
         other: &'static str,
         /// The value of the other setting, with its unit.
         other_value: String,
+    },
+    /// The setting needs others that have no value.
+    Needs {
+        /// The other settings, at least one.
+        needed: Vec<&'static str>,
+        /// Whether it needs them because other hosts can reach the address.
+        other_hosts: bool,
     },
     /// The highest port of the range, for the node with the number `node_cap`, would exceed 65535.
     PortsExceedLast {
@@ -215,6 +220,13 @@ impl fmt::Display for Problem {
             ProblemCause::Contradicts { relation, other, other_value } => {
                 relation.write(f, [&format!("{key} ({value})"), &format!("{other} ({other_value})")])?;
             }
+            ProblemCause::Needs { needed, other_hosts } => {
+                let last = needed.last().copied().unwrap_or_default();
+                let others = needed.split_last().map(|(_, others)| others.join(", ")).unwrap_or_default();
+                let and = if others.is_empty() { "" } else { " and " };
+                let why = if *other_hosts { ", because other hosts can reach it" } else { "" };
+                write!(f, "{key} ({value}) needs {others}{and}{last}{why}")?;
+            }
             ProblemCause::PortsExceedLast { last, node_cap } => {
                 write!(
                     f,
@@ -284,7 +296,6 @@ impl ProblemCause {
                 f.write_str("no probe starts in it: none starts in the last two minutes of a window")
             }
             Self::NotAnAmount => f.write_str("not an amount of tokens, such as 0.5"),
-            Self::NotLoopback => f.write_str("not a loopback address, such as 127.0.0.1:9910 or [::1]:9910"),
             Self::NotAUrl => f.write_str("not an address such as https://example.org/path"),
             Self::NotAnEngine => f.write_str("not an address such as rediss://redis.example.org:6379"),
             Self::UrlWithUser => f.write_str("must not contain a user or a password"),
@@ -299,6 +310,7 @@ impl ProblemCause {
             Self::UnknownSetting { .. }
             | Self::Missing
             | Self::Contradicts { .. }
+            | Self::Needs { .. }
             | Self::PortsExceedLast { .. }
             | Self::PortsOverlap { .. } => Ok(()),
         }

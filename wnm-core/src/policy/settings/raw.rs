@@ -226,8 +226,14 @@ settings! {
     steady_adds: u32 = default("4").allowed("1 to 4294967295").without_old_variable(),
     /// Host name or address of the metrics servers.
     host: HostName = default("127.0.0.1").without_old_variable(),
-    /// Address of the daemon's HTTP server with metrics and API, on the loopback interface, or off; where another program has the port, the next free one serves.
+    /// Address of the daemon's HTTP server with metrics and API, or off; where another program has the port, the next free one serves. An address that other hosts reach needs listen_token_file, listen_cert and listen_key.
     listen: Listen = default("off").example("127.0.0.1:9910").affects(Affects::None).without_old_variable(),
+    /// File of mode 0600 with the token of the HTTP server, of at least 16 characters: clients send it as Bearer token, or as the password of Basic authentication.
+    listen_token_file: Path = default("none").example("/etc/wnm/listen.token").affects(Affects::None).without_old_variable().path(),
+    /// File with the certificate of the HTTP server and those of its intermediate authorities in PEM form; with it the server speaks TLS only.
+    listen_cert: Path = default("none").example("/etc/wnm/listen.pem").affects(Affects::None).without_old_variable().path(),
+    /// File of mode 0600 with the private key of listen_cert in PEM form.
+    listen_key: Path = default("none").example("/etc/wnm/listen.key").affects(Affects::None).without_old_variable().path(),
     /// Times at which voluntary actions may begin, separated by commas, such as daily 22:00-06:00, hourly :05-:55 or deny daily 18:00-23:00 Europe/Berlin; a window that denies has precedence.
     window: Windows = default("any time").example("daily 22:00-06:00").affects(Affects::None).without_old_variable(),
     /// Begin an action only if its delay ends inside the window, and cancel removals in their delay at the end of the window.
@@ -401,7 +407,7 @@ mod tests {
                 "host" => &["", "a\nb", "999.1.1.1", "a b", "-a", "a..b", "http://a", "127.0.0.1:80", "[::1]"],
                 "probe_window" => &["", "x", "5-55", ":05-:55", "hourly :05-:61"],
                 "probe_spend" => &["", "x", "-1", "1e3", "NaN"],
-                "listen" => &["", "x", "-1", "9910", "0.0.0.0:9910", "127.0.0.1:0", "a\nb"],
+                "listen" => &["", "x", "-1", "9910", "0.0.0.0", "127.0.0.1:0", "a\nb"],
                 "cpu_weight" | "io_weight" => &["", "x", "-1", "0", "1.5", "10001", "Idle", "NaN"],
                 "steady_warning" | "steady_relief_target" | "steady_growth_target" => {
                     &["", "x", "-1", "101", "NaN", "inf"]
