@@ -117,6 +117,14 @@ impl Access {
     }
 }
 
+/// Checks the files of the token and of TLS as a daemon does.
+///
+/// # Errors
+/// A file cannot be used. The failure quotes no secret.
+pub fn check_files(settings: &ListenSettings) -> Result<(), FailureInfo> {
+    Access::read(settings, None).map(|_| ())
+}
+
 impl Tls {
     fn new(certificates: &str, key: &str) -> Result<Self, String> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates.as_bytes()).collect();

@@ -25,6 +25,7 @@ use crate::control::ListenInfo;
 use crate::live::Live;
 use crate::request::RequestQueue;
 use access::Access;
+pub use access::check_files;
 use api::Limits;
 pub use api::{Documents, MOST_READERS, NoAnswer, Question};
 #[cfg(feature = "fleet")]

@@ -12,6 +12,7 @@ mod host;
 mod identities;
 mod influx;
 mod instances;
+mod listen;
 mod moves;
 mod ports;
 mod probe;
@@ -143,6 +144,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(fleet::check_membership(db, settings.fleet_url.as_ref()));
     checks.extend(alerts::check(db, settings));
     checks.extend(influx::check(db, settings));
+    checks.extend(listen::check(settings));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.
     checks.extend(firewall::check(db, settings, fix));

@@ -141,6 +141,8 @@ fn other_hosts_read_through_tls_with_the_token() {
         status.contains(&told) && status.contains(&format!("hint: run `chmod 600 {}`", token.display())),
         "{status}"
     );
+    let doctor = host.wnm(&["doctor"]).out;
+    assert!(doctor.contains(&format!("a daemon does not serve 0.0.0.0:{}: {error}", host.spare_port(7))), "{doctor}");
     assert!(get(bearer).is_err(), "the server is off");
 
     secret(&token, "another-token-of-32-characters");

@@ -1,0 +1,28 @@
+//! The HTTP server of a daemon.
+
+use wnm_agent::control::FailureInfo;
+use wnm_agent::serve::check_files;
+use wnm_core::Settings;
+
+use super::Check;
+use crate::error::without_numbers;
+
+const NAME: &str = "listen";
+
+/// Checks the files of the token and of TLS; nothing without them.
+pub(super) fn check(settings: &Settings) -> Option<Check> {
+    let address = settings.listen.at.address()?;
+    let protection = match (&settings.listen.token_file, &settings.listen.tls) {
+        (Some(_), Some(_)) => "a token and TLS",
+        (Some(_), None) => "a token",
+        (None, Some(_)) => "TLS",
+        (None, None) => return None,
+    };
+    Some(match check_files(&settings.listen) {
+        Ok(()) => Check::ok(NAME, format!("a daemon serves {address} with {protection}")),
+        Err(FailureInfo { error, hint }) => {
+            let error = without_numbers(&error);
+            Check::warning(NAME, format!("a daemon does not serve {address}: {error}"), hint.unwrap_or_default())
+        }
+    })
+}
