@@ -2,8 +2,8 @@
 
 use wnm_core::steps::carry_out;
 use wnm_core::{
-    ChangeRequest, Clock, Colony, Counters, Observation, Outcome, Planned, RequestEvaluation, Selection, Timestamp,
-    Verb, check_change, evaluate, evaluate_changes, evaluate_request,
+    Action, ChangeRequest, Clock, Colony, Counters, Decision, NodeId, Observation, Outcome, Planned, Reason,
+    RequestEvaluation, Selection, Timestamp, Verb, check_change, evaluate, evaluate_changes, evaluate_request,
 };
 
 use crate::agent::{Agent, Signals};
@@ -13,7 +13,6 @@ use crate::platform::{Boot, Platform};
 use crate::report::Report;
 use crate::store::{Begin, Finish, Store};
 use crate::trigger::{Mode, Trigger};
-use crate::unlisted::TakenIn;
 use crate::{cpu_limit, trash, unlisted, volumes, weight};
 
 /// A colony and one reading of its host.
@@ -39,12 +38,16 @@ impl<S: Store, P: Platform> Agent<S, P> {
         observer: &mut impl Observer,
     ) -> Result<Report, AgentError<S::Error, P::Error>> {
         let mut observed = self.load_and_observe()?;
-        let is_scheduled = mode == Mode::Act && *trigger == Trigger::Scheduled;
-        if is_scheduled && unlisted::take_in(self, &observed.colony, &observed.observation) == TakenIn::Some {
+        let mut taken_in = Vec::new();
+        if mode == Mode::Act && *trigger == Trigger::Scheduled {
+            taken_in = unlisted::take_in(self, &observed.colony, &observed.observation);
+        }
+        if !taken_in.is_empty() {
             observed = self.load_and_observe()?;
         }
         let Observed { mut colony, clock, observation, counters } = observed;
         let RequestEvaluation { mut evaluation, mut refused } = evaluate_trigger(&colony, &observation, trigger);
+        record_restored(&mut evaluation.decision, trigger, &taken_in);
         let decision = &evaluation.decision;
         observer.evaluated(Evaluated { trigger, colony: &colony, observation: &observation, decision });
         if mode == Mode::DryRun {
@@ -135,6 +138,15 @@ impl<S: Store, P: Platform> Agent<S, P> {
     }
 }
 
+/// Puts the nodes that came back before this cycle into its decision, so that the history has a line for each.
+fn record_restored(decision: &mut Decision, trigger: &Trigger, taken_in: &[NodeId]) {
+    let requested = if let Trigger::Restored(nodes) = trigger { nodes.as_slice() } else { &[] };
+    let all = requested.iter().map(|node| (node, Reason::Requested));
+    let all = all.chain(taken_in.iter().map(|node| (node, Reason::Unlisted)));
+    let planned = all.map(|(node, reason)| Planned { action: Action::Restore { node: *node }, reason });
+    decision.actions.splice(0..0, planned);
+}
+
 fn evaluate_trigger<'a>(colony: &Colony, observation: &'a Observation, trigger: &Trigger) -> RequestEvaluation<'a> {
     // A copy: observers and dry runs need the state from before the cycle.
     let (policy, state) = (&colony.settings.policy, colony.state.clone());
@@ -158,6 +170,8 @@ fn evaluate_trigger<'a>(colony: &Colony, observation: &'a Observation, trigger: 
             evaluated
         }
         // A request for no node: the state follows the observation, and no action begins.
-        Trigger::Resumed => evaluate_request(policy, state, observation, Verb::Start, &Selection::Named(Vec::new())),
+        Trigger::Restored(_) | Trigger::Resumed => {
+            evaluate_request(policy, state, observation, Verb::Start, &Selection::Named(Vec::new()))
+        }
     }
 }

@@ -341,7 +341,7 @@ fn publish<S: Store, P: Platform, C: DaemonControl<S, P>>(
     });
     let scheduled = match trigger {
         Trigger::Scheduled => Some(Arc::new(report.decision.clone())),
-        Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Resumed => {
+        Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Restored(_) | Trigger::Resumed => {
             before.and_then(|before| before.scheduled.clone())
         }
     };

@@ -82,7 +82,7 @@ impl Store for wnm_store::Store {
         let Begin { trigger, observation, decision, new_nodes } = begin;
         let kind = match trigger {
             Trigger::Scheduled => CycleKind::Scheduled,
-            Trigger::Requested(..) | Trigger::Changed(_) => CycleKind::Requested,
+            Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Restored(_) => CycleKind::Requested,
             Trigger::Resumed => CycleKind::Resumed,
         };
         let (cycle, records) = wnm_store::Store::begin(self, kind, observation, decision, new_nodes)?;

@@ -1,6 +1,6 @@
 //! The cause of a cycle, and its mode.
 
-use wnm_core::{ChangeRequest, Selection, Verb};
+use wnm_core::{ChangeRequest, NodeId, Selection, Verb};
 
 /// The cause of a cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Trigger {
     Requested(Verb, Selection),
     /// A command of the operator: these nodes get other settings or another storage folder.
     Changed(Vec<ChangeRequest>),
+    /// A command of the operator that has taken these nodes into the colony again: the cycle records it.
+    Restored(Vec<NodeId>),
     /// Actions that have not ended: the cycle resumes them and begins none.
     Resumed,
 }

@@ -1,20 +1,13 @@
 //! Nodes that the database does not contain, and that a scheduled cycle takes in.
 
-use wnm_core::{Colony, Node, NodeState, Observation, StopCause, Timestamp};
+use wnm_core::{Colony, Node, NodeId, NodeState, Observation, StopCause, Timestamp};
 
 use crate::agent::Agent;
 use crate::platform::{FoundNode, NodeProcess, Platform};
 use crate::store::Store;
 
-/// Whether nodes were taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TakenIn {
-    None,
-    Some,
-}
-
 /// Takes the nodes into the colony that the platform proves to be in folders without a row, up to the node cap: more would
-/// be removed again. A node whose number or port another node has is left alone.
+/// be removed again. A node whose number or port another node has is left alone. Returns the nodes that were taken in.
 ///
 /// The observation has none of them, so that the caller must load and observe again. An error is logged, and the next cycle
 /// tries again.
@@ -22,25 +15,25 @@ pub(crate) fn take_in<S: Store, P: Platform>(
     agent: &mut Agent<S, P>,
     colony: &Colony,
     observation: &Observation,
-) -> TakenIn {
+) -> Vec<NodeId> {
     let folders = &observation.host.unlisted;
     if folders.is_empty() {
-        return TakenIn::None;
+        return Vec::new();
     }
     let found = agent.platform.settle_unlisted(&colony.settings, folders);
     let nodes = admissible(colony, found, observation.now);
     if nodes.is_empty() {
-        return TakenIn::None;
+        return Vec::new();
     }
     if let Err(error) = agent.store.take_in(&nodes) {
         tracing::warn!(%error, "cannot take in nodes that the database does not contain");
-        return TakenIn::None;
+        return Vec::new();
     }
     for (node, state) in &nodes {
         let (folder, state) = (node.root_dir.display(), state.word());
         tracing::warn!(node = %node.id.name(), %folder, state, "took in a node that the database did not contain");
     }
-    TakenIn::Some
+    nodes.iter().map(|(node, _)| node.id).collect()
 }
 
 fn admissible(colony: &Colony, found: Vec<FoundNode>, now: Timestamp) -> Vec<(Node, NodeState)> {

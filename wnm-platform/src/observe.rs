@@ -371,6 +371,7 @@ fn unsettled(colony: &Colony) -> BTreeSet<NodeId> {
         | Action::Stop { .. }
         | Action::Disable { .. }
         | Action::Enable { .. }
+        | Action::Restore { .. }
         | Action::Restart { .. }
         | Action::Update { .. }
         | Action::Upgrade { .. } => false,

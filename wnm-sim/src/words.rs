@@ -28,6 +28,7 @@ impl Heading {
             Reason::Ended { .. } => ("ended", None),
             Reason::HeadroomToStart => ("headroom to start", None),
             Reason::HeadroomToAdd { .. } => ("headroom to add", None),
+            Reason::Unlisted => ("unlisted", None),
             Reason::Requested => ("requested", None),
         };
         Self { verb: planned.action.verb(), why, signal }

@@ -62,7 +62,7 @@ impl Totals {
     pub(super) fn count_cycle(&mut self, trigger: &Trigger, took: Duration) {
         let index = match trigger {
             Trigger::Scheduled => 0,
-            Trigger::Requested(..) | Trigger::Changed(_) => 1,
+            Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Restored(_) => 1,
             Trigger::Resumed => 2,
         };
         self.cycles[index] += 1;
@@ -101,6 +101,7 @@ const fn reason(reason: &Reason) -> &'static str {
         Reason::Ended { .. } => "ended",
         Reason::HeadroomToStart => "headroom_to_start",
         Reason::HeadroomToAdd { .. } => "headroom_to_add",
+        Reason::Unlisted => "unlisted",
         Reason::Requested => "requested",
     }
 }

@@ -5,7 +5,7 @@ mod plan;
 
 use std::path::{Path, PathBuf};
 
-use wnm_agent::{Mode, TRASH_RETENTION};
+use wnm_agent::{Mode, TRASH_RETENTION, Trigger};
 use wnm_core::{NodeState, Program, RawSettings, Settings, StopCause, VolumeFault};
 use wnm_platform::node_dir::{self, RemovedNode};
 use wnm_platform::{PlatformError, volume};
@@ -79,7 +79,8 @@ pub(crate) fn restore(db: &Path, args: &Restore, output: &Output) -> Result<Exit
     let storage = Storage::of(&context.agent.settings);
     let plans = plans(&context, &storage, args)?;
     let mut works = Vec::new();
-    let mut stopped = Vec::new();
+    let (mut restored, mut stopped) = (Vec::new(), Vec::new());
+    let mut failed = None;
     for plan in plans {
         works.push(match plan {
             Plan::Already(id) => Work::restored(id, WorkResult::Already, "already in the colony"),
@@ -87,11 +88,24 @@ pub(crate) fn restore(db: &Path, args: &Restore, output: &Output) -> Result<Exit
                 Work::restored(place.node.id, WorkResult::Planned, condition(place.origin))
             }
             Plan::Restore(place) => {
-                carry_out(&mut context, &storage, &place)?;
+                if let Err(error) = carry_out(&mut context, &storage, &place) {
+                    failed = Some(error);
+                    break;
+                }
+                restored.push(place.node.id);
                 stopped.extend((place.origin != Origin::Storage(Process::Runs)).then(|| place.node.id.name()));
                 Work::restored(place.node.id, WorkResult::Done, condition(place.origin))
             }
         });
+    }
+    // The nodes are back in any case.
+    if !restored.is_empty()
+        && let Err(error) = context.run_cycle(&Trigger::Restored(restored), Mode::Act)
+    {
+        tracing::warn!(%error, "the history does not contain the restored nodes");
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     let exit = report_works(&works, mode, output)?;
     if !stopped.is_empty() {

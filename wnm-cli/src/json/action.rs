@@ -46,7 +46,7 @@ pub(crate) struct PlannedView {
     name: String,
     /// The action.
     #[cfg_attr(test, schemars(extend("enum" = ["add", "start", "stop", "disable", "enable", "restart", "upgrade",
-        "remove", "update", "move"])))]
+        "remove", "update", "move", "restore"])))]
     action: &'static str,
     /// The version before an upgrade; null if it is unknown or stays.
     from_version: Option<String>,

@@ -29,6 +29,7 @@ pub(crate) fn change(action: &Action) -> Option<String> {
         | Action::Stop { .. }
         | Action::Disable { .. }
         | Action::Enable { .. }
+        | Action::Restore { .. }
         | Action::Restart { .. }
         | Action::Remove { .. } => None,
     }

@@ -23,6 +23,7 @@ pub(crate) fn reason(reason: &Reason) -> String {
         Reason::Ended { attempt, exit } => ended(*attempt, exit.as_deref()),
         Reason::HeadroomToStart => "headroom for one more node; this is the oldest stopped one".to_owned(),
         Reason::HeadroomToAdd { total, cap } => format!("headroom for one more node; {total} of {cap} nodes"),
+        Reason::Unlisted => "the database did not contain it".to_owned(),
         Reason::Requested => "requested".to_owned(),
     }
 }

@@ -48,6 +48,8 @@ fn removed_node_is_restored_with_its_identity() {
 
     let restored = host.expect(0, "--json trash restore antnode0002").json();
     assert_eq!((&restored[0]["action"], &restored[0]["result"]), (&json!("restore"), &json!("done")));
+    let history = host.expect(0, "history --node 2").out;
+    assert!(history.contains("restore antnode0002: done (requested)"), "{history}");
     let nodes = host.nodes();
     assert_eq!(states(&nodes), ["RUNNING", "STOPPED", "RUNNING"]);
     for key in ["uuid", "ports", "wallet", "arguments", "created_at", "folder", "log_folder", "program"] {
@@ -247,6 +249,8 @@ fn cycle_takes_in_nodes_and_moves_remnants_into_the_trash() {
     // Two of three fit below the node cap of the older database: the third would be removed again.
     let ran = host.expect(0, "run");
     assert_eq!(ran.err.matches("took in a node that the database did not contain").count(), 2, "{}", ran.err);
+    let history = host.expect(0, "history").out;
+    assert_eq!(history.matches("done (the database did not contain it)").count(), 2, "{history}");
     assert!(!bare.exists() && storage(&host).join(".trash/0b2e1c9e-0000-4000-8000-000000000000").exists());
     assert!(unproven.exists());
     host.expect(0, "run");

@@ -44,6 +44,12 @@ pub enum Action {
         /// Number of the node.
         node: NodeId,
     },
+    /// Take a node with its folder into the colony: out of the trash, or from a folder that the database did not contain.
+    /// It stays as it is, stopped or running, and its row precedes the action.
+    Restore {
+        /// Number of the node.
+        node: NodeId,
+    },
     /// Stop a node and start it again.
     Restart {
         /// Number of the node.
@@ -106,6 +112,7 @@ impl Action {
             | Self::Stop { node }
             | Self::Disable { node }
             | Self::Enable { node }
+            | Self::Restore { node }
             | Self::Restart { node }
             | Self::Upgrade { node, .. }
             | Self::Remove { node, .. }
@@ -123,6 +130,7 @@ impl Action {
             Self::Stop { .. } => "stop",
             Self::Disable { .. } => "disable",
             Self::Enable { .. } => "enable",
+            Self::Restore { .. } => "restore",
             Self::Restart { .. } => "restart",
             Self::Upgrade { .. } => "upgrade",
             Self::Remove { .. } => "remove",
@@ -142,6 +150,7 @@ impl Action {
             | Self::Stop { .. }
             | Self::Disable { .. }
             | Self::Enable { .. }
+            | Self::Restore { .. }
             | Self::Restart { .. }
             | Self::Upgrade { .. }
             | Self::Remove { .. } => None,
@@ -201,6 +210,8 @@ pub enum Reason {
         /// The node cap.
         cap: u32,
     },
+    /// The database did not contain the node, whose folder is in a storage folder.
+    Unlisted,
     /// An operator requested the action.
     #[serde(alias = "asked")]
     Requested,

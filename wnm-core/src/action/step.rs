@@ -137,7 +137,7 @@ impl Action {
                 &[Stage, Stop, SeeGone, Swap, Define, OpenPort, Start, Confirm, DropOld]
             }
             Self::Stop { .. } | Self::Disable { .. } => &[Stop, SeeGone, ClosePort],
-            Self::Enable { .. } => &[],
+            Self::Enable { .. } | Self::Restore { .. } => &[],
             Self::Restart { .. } => &[Stop, SeeGone, Define, OpenPort, Start, Confirm],
             Self::Upgrade { .. } => &[Stage, Stop, SeeGone, Swap, Define, Start, Confirm, DropOld],
             Self::Remove { linger, .. } if linger.is_zero() => {
@@ -172,7 +172,11 @@ impl Action {
                 DropOld => &[],
                 _ => &[Stop, SeeGone, SwapBack, Start, Confirm],
             },
-            Self::Stop { .. } | Self::Disable { .. } | Self::Enable { .. } | Self::Remove { .. } => &[],
+            Self::Stop { .. }
+            | Self::Disable { .. }
+            | Self::Enable { .. }
+            | Self::Restore { .. }
+            | Self::Remove { .. } => &[],
             Self::Update { then: Afterwards::Running, .. } => match failed {
                 Stop | SeeGone => &[],
                 _ => &[Stop, SeeGone, ClosePort, SwitchBack, Define, OpenPort, Start, Confirm],

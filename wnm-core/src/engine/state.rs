@@ -282,7 +282,7 @@ fn desired_by(planned: &Planned, progress: Progress, state: Option<&NodeState>) 
             Some(Desired::Running)
         }
         (Action::Enable { .. }, Progress::Pending | Progress::Failed)
-        | (Action::Remove { .. } | Action::Update { .. } | Action::Move { .. }, _) => None,
+        | (Action::Restore { .. } | Action::Remove { .. } | Action::Update { .. } | Action::Move { .. }, _) => None,
     }
 }
 
@@ -299,7 +299,7 @@ enum Next {
 /// Returns the state of a node during an action; a state that the action has set keeps its start time.
 fn while_pending(action: &Action, recorded: Option<&NodeState>, now: Timestamp) -> Next {
     match (action, recorded) {
-        (Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. }, _)
+        (Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } | Action::Restore { .. }, _)
         // The node stays as it is: stopped or disabled.
         | (Action::Update { then: Afterwards::Stopped, .. } | Action::Move { then: Afterwards::Stopped, .. }, _)
         | (
@@ -328,7 +328,7 @@ fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp
         | Action::Upgrade { .. }
         | Action::Update { .. } => while_pending(&planned.action, recorded, now),
         Action::Move { then: Afterwards::Running, .. } => Next::Is(NodeState::Restarting { since: now }),
-        Action::Move { then: Afterwards::Stopped, .. } => Next::Keep,
+        Action::Restore { .. } | Action::Move { then: Afterwards::Stopped, .. } => Next::Keep,
         Action::Stop { .. } => {
             let cause = if planned.reason == Reason::Requested { StopCause::Requested } else { StopCause::Pressure };
             Next::Is(NodeState::Stopped { since: Some(now), cause })
@@ -380,7 +380,7 @@ fn after_failure(planned: &Planned, rolled_back: bool, before: Option<Desired>, 
         Action::Remove { .. } if before == Some(Desired::Disabled) => Next::Is(NodeState::Disabled { since: now }),
         // The next observation shows whether the node still runs.
         Action::Restart { .. } | Action::Remove { .. } => Next::Is(NodeState::Unknown { since: now }),
-        Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Next::Keep,
+        Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } | Action::Restore { .. } => Next::Keep,
     }
 }
 

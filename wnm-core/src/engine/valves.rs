@@ -27,7 +27,11 @@ const fn is_voluntary(reason: &Reason) -> bool {
         | Reason::Outdated { .. }
         | Reason::HeadroomToStart
         | Reason::HeadroomToAdd { .. } => true,
-        Reason::Pressure { .. } | Reason::Relief { .. } | Reason::Ended { .. } | Reason::Requested => false,
+        Reason::Pressure { .. }
+        | Reason::Relief { .. }
+        | Reason::Ended { .. }
+        | Reason::Unlisted
+        | Reason::Requested => false,
     }
 }
 
@@ -169,7 +173,7 @@ fn stops_a_node(situation: &Situation<'_>, action: &Action) -> bool {
         | Action::Disable { node }
         | Action::Update { node, .. }
         | Action::Move { node, .. } => situation.nodes.iter().any(|seen| seen.id == *node && seen.is_running()),
-        Action::Add { .. } | Action::Start { .. } | Action::Enable { .. } => false,
+        Action::Add { .. } | Action::Start { .. } | Action::Enable { .. } | Action::Restore { .. } => false,
     }
 }
 
@@ -183,7 +187,7 @@ const fn delay(action: &Action, delays: Delays) -> Duration {
         | Action::Move { .. } => delays.start,
         Action::Upgrade { .. } => delays.upgrade,
         Action::Remove { linger, .. } => *linger,
-        Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } => Duration::ZERO,
+        Action::Stop { .. } | Action::Disable { .. } | Action::Enable { .. } | Action::Restore { .. } => Duration::ZERO,
     }
 }
 

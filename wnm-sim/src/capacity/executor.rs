@@ -99,8 +99,10 @@ impl CapacityModel {
                 self.end_after_stop_time(*node, TimerEvent::SelfUpgrade);
                 (Stage::Starting, Step::Confirm)
             }
-            // The model has no disabled nodes that could be enabled, and no operator who changes nodes.
-            Action::Enable { .. } | Action::Update { .. } | Action::Move { .. } => (Stage::Starting, Step::Confirm),
+            // The model has no disabled nodes that could be enabled, and no operator who restores or changes nodes.
+            Action::Enable { .. } | Action::Restore { .. } | Action::Update { .. } | Action::Move { .. } => {
+                (Stage::Starting, Step::Confirm)
+            }
             Action::Stop { node } | Action::Disable { node } => {
                 self.stop(*node);
                 (Stage::Stopping, Step::SeeGone)
@@ -136,7 +138,9 @@ impl CapacityModel {
         let process = self.place(id).ok().and_then(|place| self.nodes[place].process);
         match stage {
             Stage::Starting => match (action, process) {
-                (Action::Enable { .. } | Action::Update { .. } | Action::Move { .. }, _) => *outcome = Outcome::Done,
+                (Action::Enable { .. } | Action::Restore { .. } | Action::Update { .. } | Action::Move { .. }, _) => {
+                    *outcome = Outcome::Done
+                }
                 (_, Some(process)) if !process.is_ending && now - process.started >= answer => *outcome = Outcome::Done,
                 // A process that was ordered to end still exists until its timer fires.
                 (_, Some(_)) => {}

@@ -184,6 +184,7 @@ impl ScoreKeeper {
                 score.restarts += u32::from(was_stopped);
                 Direction::Up
             }
+            Action::Restore { .. } => return,
             Action::Restart { .. } => {
                 score.restarts += 1;
                 return;

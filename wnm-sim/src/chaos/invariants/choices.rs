@@ -48,6 +48,7 @@ fn added(planned: &Planned) -> Option<NodeId> {
         | Action::Stop { .. }
         | Action::Disable { .. }
         | Action::Enable { .. }
+        | Action::Restore { .. }
         | Action::Restart { .. }
         | Action::Upgrade { .. }
         | Action::Remove { .. }
@@ -83,6 +84,7 @@ pub(super) fn deleted(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             | Reason::Ended { .. }
             | Reason::HeadroomToStart
             | Reason::HeadroomToAdd { .. }
+            | Reason::Unlisted
             | Reason::Requested => false,
         };
         if !is_due {

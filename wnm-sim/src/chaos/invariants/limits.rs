@@ -22,7 +22,7 @@ fn tally<'a>(planned: impl Iterator<Item = &'a Planned>) -> Tally {
             Action::Stop { .. } | Action::Remove { .. } | Action::Disable { .. } => tally.reliefs += 1,
             Action::Move { .. } => tally.moves += 1,
             Action::Upgrade { .. } => tally.upgrades += 1,
-            Action::Enable { .. } | Action::Update { .. } => {}
+            Action::Enable { .. } | Action::Restore { .. } | Action::Update { .. } => {}
         }
     }
     tally

@@ -51,6 +51,7 @@ pub(super) fn relief(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
             | Reason::Ended { .. }
             | Reason::HeadroomToStart
             | Reason::HeadroomToAdd { .. }
+            | Reason::Unlisted
             | Reason::Requested => false,
         };
         if !is_due {

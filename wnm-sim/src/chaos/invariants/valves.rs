@@ -14,7 +14,7 @@ const CEILING: [(usize, u64); 2] = [(120, 60), (1200, 3600)];
 fn is_voluntary(planned: &&Planned) -> bool {
     !matches!(
         planned.reason,
-        Reason::Pressure { .. } | Reason::Relief { .. } | Reason::Ended { .. } | Reason::Requested
+        Reason::Pressure { .. } | Reason::Relief { .. } | Reason::Ended { .. } | Reason::Unlisted | Reason::Requested
     )
 }
 
@@ -124,7 +124,7 @@ pub(super) fn unavailable(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         | Action::Disable { node }
         | Action::Update { node, .. }
         | Action::Move { node, .. } => is_running(node),
-        Action::Add { .. } | Action::Start { .. } | Action::Enable { .. } => false,
+        Action::Add { .. } | Action::Start { .. } | Action::Enable { .. } | Action::Restore { .. } => false,
     });
     let stops = stops.count();
     if stops == 0 {

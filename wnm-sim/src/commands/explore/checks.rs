@@ -46,7 +46,9 @@ impl Observer for DecisionChecks<'_> {
         let trial = Trial { policy: &colony.settings.policy, state: &colony.state, observation, decision };
         self.result = match trigger {
             Trigger::Scheduled => self.check_scheduled(&trial),
-            Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Resumed => check_request(&trial),
+            Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Restored(_) | Trigger::Resumed => {
+                check_request(&trial)
+            }
         };
         if self.result.is_ok() {
             self.tally.count(observation, decision);
