@@ -384,6 +384,9 @@ pub(crate) struct Demo {
     /// Show probes of a fake network instead of nodes
     #[arg(long)]
     pub(crate) probe: bool,
+    /// Show a fleet of three hosts with a redis-server, which must be installed
+    #[arg(long, conflicts_with = "probe")]
+    pub(crate) fleet: bool,
 }
 
 #[derive(Debug, Args)]

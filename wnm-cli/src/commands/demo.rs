@@ -1,6 +1,7 @@
 //! `wnm demo`: a colony of fake nodes for some cycles. Processes, ports, files and signals are real. The load of the host
 //! is scripted, so that the policy adds, stops and starts nodes within a minute.
 
+mod fleet;
 mod probe;
 
 use std::net::{TcpListener, UdpSocket};
@@ -42,6 +43,13 @@ pub(crate) fn run(args: &Demo, output: &mut Output) -> Result<Exit, CliError> {
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&ended))?;
+    }
+    if args.fleet {
+        let played = fleet::play(folder.path(), ended, output);
+        if args.keep {
+            output.say(&format!("Kept the folder {}", folder.keep().display()));
+        }
+        return played;
     }
     let mut demo = DemoColony::build(folder.path(), ended)?;
     demo.announce(output, &format!("A colony of {NODES} fake nodes under setsid, in {}", folder.path().display()));
@@ -197,15 +205,17 @@ fn host(cpu: f64, storage: &[PathBuf]) -> HostSample {
 
 /// Returns three thousands whose first ports are free. They are below 32768, where Linux begins its ephemeral ports.
 fn free_ranges() -> Result<[u16; 3], CliError> {
+    free_of(20..32)
+}
+
+/// Returns the first of these thousands whose first ports are free.
+fn free_of<const N: usize>(thousands: impl Iterator<Item = u16>) -> Result<[u16; N], CliError> {
     let is_free = |thousands: &u16| {
         (1..=NODES as u16 + 1).all(|id| {
             let address = ("0.0.0.0", thousands * 1000 + id);
             UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
         })
     };
-    let mut free = (20..32).filter(is_free);
-    match (free.next(), free.next(), free.next()) {
-        (Some(node), Some(metrics), Some(rpc)) => Ok([node, metrics, rpc]),
-        _ => Err(CommandError::DemoNoPorts.into()),
-    }
+    let free: Vec<u16> = thousands.filter(is_free).take(N).collect();
+    free.try_into().map_err(|_| CommandError::DemoNoPorts.into())
 }

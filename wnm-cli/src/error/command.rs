@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wnm_agent::control::ClientError;
 use wnm_agent::serve::ServeError;
@@ -114,8 +115,14 @@ pub(crate) enum CommandError {
     DemoStuck { scene: String, cycles: usize },
     #[error("the demo failed: {0} has no running process")]
     DemoNoProcess(String),
-    #[error("the demo found no three free port ranges between 20000 and 32000")]
+    #[error("the demo found too few free port ranges between 20000 and 32000")]
     DemoNoPorts,
+    #[error("the demo of a fleet found no redis-server in PATH")]
+    DemoNoEngine,
+    #[error("the demo failed: {goal}: not within {} s", time.as_secs())]
+    DemoWaited { goal: &'static str, time: Duration },
+    #[error("the demo failed: `wnm {command}`: {cause}")]
+    DemoCommand { command: String, cause: String },
 }
 
 impl CommandError {
@@ -128,6 +135,7 @@ impl CommandError {
     }
 
     /// Returns how the operator can fix the cause; None when there is no specific advice.
+    #[expect(clippy::too_many_lines, reason = "one arm for each error")]
     pub(super) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoSuchNode(_) | Self::NoNodeInRange { .. } => "list the nodes with `wnm node list`",
@@ -193,9 +201,13 @@ impl CommandError {
                 "run `wnm status`, which shows the daemon, or end that daemon first"
             }
             Self::Serve(_) | Self::NoCompletions { .. } => return None,
-            Self::DemoInterrupted | Self::DemoStuck { .. } | Self::DemoNoProcess(_) | Self::DemoNoPorts => {
-                "run `wnm demo` again, or check this host with `wnm doctor`"
-            }
+            Self::DemoNoEngine => "apt install redis-server",
+            Self::DemoInterrupted
+            | Self::DemoStuck { .. }
+            | Self::DemoNoProcess(_)
+            | Self::DemoNoPorts
+            | Self::DemoWaited { .. }
+            | Self::DemoCommand { .. } => "run `wnm demo` again, or check this host with `wnm doctor`",
         };
         Some(hint.to_owned())
     }

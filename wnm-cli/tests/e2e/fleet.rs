@@ -94,6 +94,38 @@ fn two_hosts_join_are_held_and_resumed() {
     assert!(!files.iter().any(|file| file.exists()));
 }
 
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn demo_ends_and_leaves_nothing() {
+    let host = Host::new();
+    let engines = server::program("WNM_TEST_REDIS").parent().unwrap().to_owned();
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", engines.display());
+    let played = host.command(&["demo", "--fleet"]).env("PATH", path).output().unwrap();
+    let printed = String::from_utf8(played.stderr).unwrap();
+    assert_eq!(played.status.code(), Some(0), "{printed}");
+    for scene in
+        ["Three hosts join", "new kernel (by fleet", "only the key", "The engine ends", "all nodes are removed"]
+    {
+        assert!(printed.contains(scene), "{scene}: {printed}");
+    }
+    let address = printed.split("init farm redis://").nth(1).unwrap().split(' ').next().unwrap();
+    assert!(std::net::TcpStream::connect(address).is_err(), "the engine runs: {address}");
+    let folder = printed.split("--password-file ").nth(1).unwrap().split("/admin.txt").next().unwrap();
+    assert!(folder.contains("wnm-demo-") && !std::path::Path::new(folder).exists(), "{folder}");
+    let left = std::process::Command::new("pgrep").args(["-f", folder]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "", "processes are left");
+}
+
+#[test]
+fn demo_without_an_engine_says_how_to_install_it() {
+    let host = Host::new();
+    let ran = host.command(&["demo", "--fleet"]).env("PATH", "/nonexistent").output().unwrap();
+    assert_eq!(ran.status.code(), Some(1));
+    let printed = String::from_utf8(ran.stderr).unwrap();
+    assert!(printed.contains("no redis-server in PATH"), "{printed}");
+    assert!(printed.contains("hint: apt install redis-server"), "{printed}");
+}
+
 /// Returns the versions of the running nodes of a host.
 fn versions(host: &Host) -> Vec<String> {
     let version = |node: &Value| node["sample"]["version"].as_str().unwrap_or_default().to_owned();
