@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use wnm_agent::{Mode, Trigger};
-use wnm_core::{Bytes, NodeId, RawSettings, Refusal, Selection, Verb};
+use wnm_core::{Bytes, Node, NodeId, RawSettings, Refusal, Selection, Verb};
 
 use crate::args::{ConsentFlag, SettingFlags};
 use crate::context::Context;
@@ -57,12 +57,26 @@ pub(crate) fn removal(
     })
 }
 
+/// Asks before nodes of a backup are restored, which may still run on another host.
+///
+/// # Errors
+/// As [`removal`].
+pub(crate) fn restore(nodes: &[Node], consent: ConsentFlag, output: &Output) -> Result<(), CliError> {
+    if consent.is_given || nodes.is_empty() {
+        return Ok(());
+    }
+    let candidate =
+        |node: &Node| Candidate { id: node.id, age: "-".to_owned(), size: None, folder: node.root_dir.clone() };
+    ask(&nodes.iter().map(candidate).collect::<Vec<_>>(), Purpose::Restore, output)
+}
+
 /// The command that removes nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Remove,
     Reset,
     Teardown,
+    Restore,
     /// A node cap below the number of nodes.
     NodeCap {
         cap: u32,
@@ -77,6 +91,9 @@ impl Purpose {
             Self::Remove => format!("Remove {nodes}? The folders stay in the trash for up to a day. [y/N] "),
             Self::Reset => {
                 format!("Give {nodes} a new identity? The old folders stay in the trash for up to a day. [y/N] ")
+            }
+            Self::Restore => {
+                format!("Restore {nodes}? An identity that also runs on another host is excluded by its peers. [y/N] ")
             }
             Self::Teardown if count == 0 => "Empty the trash? The identities cannot be restored. [y/N] ".to_owned(),
             Self::Teardown => format!("Remove {nodes}, and empty the trash? The identities cannot be restored. [y/N] "),
@@ -163,7 +180,7 @@ mod tests {
     #[test]
     fn questions_name_the_count() {
         assert!(Purpose::Teardown.question(0).starts_with("Empty the trash?"));
-        let all = [Purpose::Remove, Purpose::Reset, Purpose::Teardown, Purpose::NodeCap { cap: 3 }];
+        let all = [Purpose::Remove, Purpose::Reset, Purpose::Teardown, Purpose::Restore, Purpose::NodeCap { cap: 3 }];
         insta::assert_snapshot!(
             all.map(|purpose| format!("{}\n{}", purpose.question(1), purpose.question(3))).join("\n")
         );

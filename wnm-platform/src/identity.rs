@@ -18,7 +18,7 @@ const PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 
 /// The maximum size of an identity file, in bytes: the key of an `ant-node`, which resists quantum computers, has a few
 /// thousand.
-const KEY_LIMIT: u64 = 64 * 1024;
+pub(crate) const KEY_LIMIT: u64 = 64 * 1024;
 
 /// The file of an `ant-node` with its address for WebRTC, which ends with its peer ID.
 pub(crate) const WEBRTC_ADDRESS: &str = "webrtc-direct.multiaddr";

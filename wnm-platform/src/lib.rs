@@ -1,5 +1,6 @@
 //! Access to the host: metrics, probes, process managers, firewalls, node folders, CPU limit and weight.
 
+pub mod backup;
 pub mod binary;
 pub mod chunk_store;
 pub mod cpu_limit;

@@ -48,7 +48,7 @@ pub(crate) use probe::{Probe, ProbeCheck, ProbeHistory, ProbeRunNow};
 pub(crate) use rollout::{FleetRollout, FleetRolloutAbort, FleetRolloutStart, ProgramDigest};
 pub(crate) use selected::{ConsentFlag, NodeRange, NotNodes, Removed, Selected};
 pub(crate) use settings::{OnceFlags, SettingFlags};
-pub(crate) use trash::{RemovedName, Restore, Trash};
+pub(crate) use trash::{Backup, RemovedName, Restore, RestoreAny, Trash};
 pub(crate) use upkeep::{Config, Db, Service, Supervision, Util};
 
 /// The end of a command line that runs no command.

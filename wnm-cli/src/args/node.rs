@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Logs, Move, NodeList, NodeRange, Removed, Restore, Selected, Update, numbers};
+use super::{Backup, Logs, Move, NodeList, NodeRange, Removed, RestoreAny, Selected, Update, numbers};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Node {
@@ -61,9 +61,16 @@ pub(crate) enum Node {
     /// Stop nodes, and keep them stopped until enabled or started by name
     #[command(after_help = "Examples:\n  wnm node disable antnode0003\n  wnm node disable 1,3,5-9")]
     Disable(Selected),
-    /// Restore removed nodes from the trash, stopped
-    #[command(after_help = "Example:\n  wnm node restore antnode0003")]
-    Restore(Restore),
+    /// Write the identities and the descriptions of nodes to a file
+    #[command(
+        after_help = "The file contains private keys and environments, and has the mode 0600. It contains no records. The nodes may run.\n\nExamples:\n  wnm node backup --all --to /mnt/usb\n  wnm node backup 3 --to antnode0003.backup"
+    )]
+    Backup(Backup),
+    /// Restore removed nodes from the trash, or nodes from a backup, stopped
+    #[command(
+        after_help = "A node of a backup must not run anywhere else: peers exclude an identity that runs twice.\n\nExamples:\n  wnm node restore antnode0003\n  wnm node restore --from antnode0003.backup\n  wnm node restore 3 --from nodes.backup --as 7"
+    )]
+    Restore(RestoreAny),
     /// Probe every node and store the results
     Survey(Survey),
 }

@@ -1,10 +1,13 @@
 //! Commands on removed nodes.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use wnm_core::NodeId;
+
+use super::{ConsentFlag, NodeRange};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Trash {
@@ -33,6 +36,41 @@ pub(crate) struct Restore {
     pub(crate) dry_run: bool,
 }
 
+/// The nodes and the file of a backup.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("backed_up").args(["nodes", "all"]).required(true))]
+pub(crate) struct Backup {
+    /// Nodes, such as 3, 0003, antnode0003 or 5-9, separated by spaces or commas
+    #[arg(value_name = "NODE", value_delimiter = ',')]
+    pub(crate) nodes: Vec<NodeRange>,
+    /// All nodes
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// File to write, which must not exist, or folder for a file with the date as its name
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(crate) to: PathBuf,
+}
+
+/// The restore of nodes from the trash or from a backup.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreAny {
+    /// Removed nodes, such as 3 or antnode0003, or their UUIDs, as `wnm trash list` shows them; with --from the nodes of the
+    /// backup [default with --from: all]
+    #[arg(value_name = "NODE|UUID", value_delimiter = ',', required_unless_present = "from")]
+    pub(crate) nodes: Vec<RemovedName>,
+    /// Restore nodes from this file of `wnm node backup` instead of the trash
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Number of the restored node [default: the number that the node had; with --from the lowest free one where that is taken]
+    #[arg(long = "as", value_name = "N")]
+    pub(crate) number: Option<NodeId>,
+    /// Show which nodes would be restored, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) consent: ConsentFlag,
+}
+
 /// The name of a removed node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RemovedName {
@@ -46,6 +84,16 @@ pub(crate) enum RemovedName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("neither a node such as 3 or antnode0003, nor the first 8 characters of a UUID or more")]
 pub(crate) struct NotARemovedNode;
+
+impl RemovedName {
+    /// Tells whether a node has this name.
+    pub(crate) fn is_of(&self, uuid: &str, id: Option<NodeId>) -> bool {
+        match self {
+            Self::Number(number) => id == Some(*number),
+            Self::Uuid(beginning) => uuid.starts_with(beginning),
+        }
+    }
+}
 
 impl FromStr for RemovedName {
     type Err = NotARemovedNode;

@@ -55,7 +55,8 @@ pub(crate) fn run(db: &Path, command: Node, output: &mut Output) -> Result<Exit,
         Node::Move(args) => change::relocate(db, &args, output),
         Node::Enable(which) => selected(db, Verb::Enable, which, output),
         Node::Disable(which) => selected(db, Verb::Disable, which, output),
-        Node::Restore(args) => trash::restore(db, &args, output),
+        Node::Backup(args) => trash::save(db, &args, output),
+        Node::Restore(args) => trash::restore_any(db, args, output),
         Node::Survey(args) => survey(db, &args, output),
     }
 }

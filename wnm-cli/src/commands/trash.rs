@@ -1,6 +1,7 @@
 //! `wnm trash` and `wnm node restore`: removed nodes, and their return to the colony. Nodes in the storage folders that the
 //! database does not contain come back in the same way.
 
+mod backup;
 mod plan;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::output::Output;
 use crate::render;
 use crate::render::trash::TrashView;
 use crate::render::work::{Work, WorkResult};
+pub(crate) use backup::{restore_any, save};
 use plan::{Origin, Place, Plan, Surroundings};
 
 /// Lists or restores removed nodes.

@@ -247,6 +247,7 @@ fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
     let effect = match purpose {
         Purpose::Remove => format!("removing {count} needs --yes"),
         Purpose::Reset => format!("giving {count} a new identity needs --yes"),
+        Purpose::Restore => format!("restoring {count} needs --yes, because they must not run on another host"),
         Purpose::Teardown if nodes.is_empty() => "emptying the trash needs --yes".to_owned(),
         Purpose::Teardown => format!("removing {count} and emptying the trash needs --yes"),
         Purpose::NodeCap { cap } => format!("a node_cap of {cap} removes {count} and needs --yes"),

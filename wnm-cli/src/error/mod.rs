@@ -16,6 +16,7 @@ use wnm_agent::AgentError;
 use wnm_agent::host::{HostAgentError, HostError};
 use wnm_core::{AllocationError, Problem, Problems};
 use wnm_platform::PlatformError;
+use wnm_platform::backup::BackupError;
 use wnm_store::{LockError, Store, StoreError};
 
 use crate::config::hint::SettingsError;
@@ -47,6 +48,8 @@ pub(crate) enum CliError {
     Command(#[from] CommandError),
     #[error(transparent)]
     Trash(#[from] TrashError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error(transparent)]
     Probe(#[from] ProbeError),
     #[error(transparent)]
@@ -124,6 +127,7 @@ impl CliError {
             | Self::ConfigFile(_)
             | Self::FixedSetting { .. }
             | Self::Trash(_)
+            | Self::Backup(_)
             | Self::Probe(_)
             | Self::Fleet(_)
             | Self::Anm(_)
@@ -146,6 +150,7 @@ impl CliError {
             Self::FixedSetting { .. } => "remove the nodes first with `wnm teardown`".to_owned(),
             Self::Command(error) => return error.hint(),
             Self::Trash(error) => error.hint(),
+            Self::Backup(error) => return error.hint(),
             Self::Probe(error) => return error.hint(),
             Self::Fleet(error) => return error.hint(),
             Self::Anm(error) => error.hint(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wnm_core::{ManagerKind, NodeId};
+use wnm_core::{Flavor, ManagerKind, NodeId};
 
 /// The reason why a removed node cannot be restored.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,14 @@ pub(crate) enum TrashError {
     InPlace { uuid: String, folder: PathBuf },
     #[error("cannot restore a node under {manager}: it never reuses the number of a removed node")]
     WithoutReuse { manager: ManagerKind },
+    #[error("cannot restore {name}: {} has the same identity", .folder.display())]
+    LivesHere { name: String, folder: PathBuf },
+    #[error("cannot restore {name}: its identity is in the trash, with its records")]
+    InTrash { name: String, uuid: String },
+    #[error("cannot restore {name}: it is a node of {node}, and the setting flavor is {setting}")]
+    OtherProgram { name: String, node: Box<Flavor>, setting: Box<Flavor> },
+    #[error("the backup {} contains no node {name}", .file.display())]
+    NotInBackup { file: PathBuf, name: String },
     #[error("--as gives one number, and {count} nodes are named")]
     OneNumber { count: usize },
 }
@@ -47,6 +55,12 @@ impl TrashError {
             Self::CapReached { total, .. } => format!("raise it first with `wnm config set node_cap {}`", total + 1),
             Self::InPlace { uuid, .. } => format!("restore it under its own number with `wnm trash restore {uuid}`"),
             Self::WithoutReuse { .. } => "add a new node with `wnm node add`".to_owned(),
+            Self::LivesHere { .. } => "an identity must never run twice: remove that node first".to_owned(),
+            Self::InTrash { uuid, .. } => format!("restore it from there with `wnm trash restore {uuid}`"),
+            Self::OtherProgram { .. } => "set flavor and antnode_path to its program with `wnm config set`".to_owned(),
+            Self::NotInBackup { .. } => {
+                "without names all nodes of the file are restored; --dry-run lists them".to_owned()
+            }
             Self::OneNumber { .. } => "restore each node with a command of its own".to_owned(),
         }
     }

@@ -142,6 +142,11 @@ impl Work {
         Self::new(Some(node), "restore", result, Some(reason.to_owned()))
     }
 
+    /// Returns the result of the backup of one node.
+    pub(crate) fn backed_up(node: NodeId, result: WorkResult, reason: String) -> Self {
+        Self::new(Some(node), "backup", result, Some(reason))
+    }
+
     /// Returns a trace that the removal of a node has left.
     pub(crate) fn left(node: NodeId, leftover: &Leftover) -> Self {
         let hint = match leftover {

@@ -3,6 +3,7 @@
 
 mod alert;
 mod ant_node;
+mod backup;
 mod bad_input;
 mod changes;
 mod completions;

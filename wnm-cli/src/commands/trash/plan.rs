@@ -62,7 +62,19 @@ impl Surroundings<'_> {
         if removed.identity.is_none() {
             return Err(TrashError::NoIdentity { folder: removed.folder }.into());
         }
-        let named = name.to_string();
+        self.place(removed, number, name.to_string()).map(|place| Plan::Restore(Box::new(place)))
+    }
+
+    /// Plans the restore of a removed node under its old number, or under `number`. Errors call it `named`.
+    ///
+    /// # Errors
+    /// Its number, its place or all ports are taken, or the colony is full.
+    pub(super) fn place(
+        &mut self,
+        removed: RemovedNode,
+        number: Option<NodeId>,
+        named: String,
+    ) -> Result<Place, CliError> {
         let Some(id) = number.or(removed.id) else {
             return Err(TrashError::NoNumber { uuid: removed.uuid, free: self.free() }.into());
         };
@@ -88,15 +100,12 @@ impl Surroundings<'_> {
             return Err(TrashError::InPlace { uuid: removed.uuid, folder: removed.folder }.into());
         }
         self.nodes.insert(id, node.clone());
-        Ok(Plan::Restore(Box::new(Place { removed, node, origin })))
+        Ok(Place { removed, node, origin })
     }
 
     /// Returns the removed node of this name, or as an error the number of the node if the colony contains it.
     fn find(&self, name: &RemovedName) -> Result<Result<RemovedNode, NodeId>, CliError> {
-        let is_named = |uuid: &str, id: Option<NodeId>| match name {
-            RemovedName::Number(number) => id == Some(*number),
-            RemovedName::Uuid(beginning) => uuid.starts_with(beginning),
-        };
+        let is_named = |uuid: &str, id: Option<NodeId>| name.is_of(uuid, id);
         let is_present = |uuid: &str| self.nodes.values().any(|node| node.uuid == uuid);
         let all = self.removed.iter().chain(self.unlisted.iter().map(|unlisted| &unlisted.node));
         let mut found = all.filter(|one| is_named(&one.uuid, one.id) && !is_present(&one.uuid));
@@ -118,7 +127,7 @@ impl Surroundings<'_> {
     }
 
     /// Returns the lowest number without a node and without a folder.
-    fn free(&self) -> NodeId {
+    pub(super) fn free(&self) -> NodeId {
         let name = |id: NodeId| self.settings.manager.folder_name(id);
         let has_folder = |id: &NodeId| self.storage.answering.iter().any(|root| root.join(name(*id)).exists());
         free_ids(self.nodes.keys().copied(), None).find(|id| !has_folder(id)).unwrap_or(NodeId::FIRST)
