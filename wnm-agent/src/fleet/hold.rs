@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wnm_core::{HoldSource, RolloutSample, Settings, Timestamp};
@@ -69,9 +69,9 @@ pub struct SharedState(Arc<Mutex<Shared>>);
 #[derive(Debug, Clone, Default)]
 struct Shared {
     state: FleetState,
-    /// The last time of the engine, and the moment at which it was read: no change of a clock of the host makes a lease
-    /// longer.
-    engine: Option<(Timestamp, Instant)>,
+    /// The last time of the engine, and the uptime of the host at that moment, in milliseconds: no change of the wall clock
+    /// makes a lease longer, and no suspension of the host.
+    engine: Option<(Timestamp, u64)>,
 }
 
 impl SharedState {
@@ -89,14 +89,22 @@ impl SharedState {
 
     /// Records the time of the engine of a turn that has just reached it.
     pub(super) fn set_engine_time(&self, engine: Timestamp) {
-        self.lock().engine = Some((engine, Instant::now()));
+        self.lock().engine = uptime().map(|uptime| (engine, uptime));
     }
 
     fn rollout(&self, wall: Timestamp) -> Option<RolloutSample> {
         let shared = self.lock();
-        let engine = shared.engine.and_then(|(time, read)| trusted(time, read.elapsed()));
+        let engine = shared.engine.and_then(|(time, read)| {
+            let age = uptime()?.saturating_sub(read);
+            trusted(time, Duration::from_millis(age))
+        });
         shared.state.control.leases.sample(shared.state.program.as_ref(), wall, engine)
     }
+}
+
+/// Returns the uptime of the host in milliseconds, which counts the time of a suspension; None where it cannot be read.
+fn uptime() -> Option<u64> {
+    wnm_platform::read_clock().ok().map(|reading| reading.uptime)
 }
 
 /// The hold of a fleet.
