@@ -325,7 +325,8 @@ fn impossible_addition_is_refused_before_files_are_written() {
     assert_eq!(host.nodes()[1]["name"], "antnode0003");
     drop(other);
 
-    // A program that is none, and one of another kind: no number is at fault.
+    // A program that is none, and one of another kind: no number is at fault. No node gives its program instead.
+    host.expect(0, "config set upgrade_source=binary");
     let program = host.path(".local/bin/antnode");
     let before = contents(&host.storage());
     for (text, error) in
@@ -335,7 +336,8 @@ fn impossible_addition_is_refused_before_files_are_written() {
         fs::write(&program, text).unwrap();
         fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let failed = host.wnm(&["node", "add"]);
-        assert!(failed.code() != 0 && (failed.out + &failed.err).contains(error), "{text}");
+        let said = failed.out.clone() + &failed.err;
+        assert!(failed.code() != 0 && said.contains(error), "{text}: {said}");
         assert_eq!(contents(&host.storage()), before, "{text}");
     }
     host.put_binary("0.4.17", Behaviour::Normal);

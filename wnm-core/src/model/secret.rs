@@ -36,7 +36,9 @@ pub fn masked_words(words: &[String]) -> Vec<String> {
             Some((name, _)) if is_secret_name(name) => format!("{name}={MASK}"),
             _ => masked_addresses(word),
         };
-        is_value = !is_value && word.trim_start_matches(['\'', '"']).starts_with('-') && is_secret_name(word);
+        let flag = word.trim_start_matches(['\'', '"']);
+        // A flag such as `--no-ask-password` of systemctl has no value.
+        is_value = !is_value && flag.starts_with('-') && !flag.starts_with("--no-") && is_secret_name(word);
         masked.push(shown);
     }
     masked
@@ -114,12 +116,13 @@ mod tests {
     #[test]
     fn values_of_secret_flags_are_masked() {
         let words = "--local --api-key abc --auth-token=x=y --payment-token-address 0x1 token --password --port 1 \
-                     --rpc-url=https://u:p@h/x --mnemonic a MY_TOKEN=x A=b";
+                     --rpc-url=https://u:p@h/x --mnemonic a --no-ask-password --no-pager MY_TOKEN=x A=b";
         let words: Vec<String> = words.split_whitespace().map(str::to_owned).collect();
         assert_eq!(
             masked_words(&words).join(" "),
             "--local --api-key *** --auth-token=*** --payment-token-address 0x1 token --password *** 1 \
-             --rpc-url=https://***@h/x --mnemonic *** MY_TOKEN=*** A=b"
+             --rpc-url=https://***@h/x --mnemonic *** --no-ask-password --no-pager MY_TOKEN=*** \
+             A=b"
         );
     }
 
