@@ -58,12 +58,13 @@ end_steps() {
 # Prints where a background step writes, without the suffix.
 step_log() { printf '%s/%s-%s' "$CI_STEPS" $$ "${1//[^a-z0-9]/-}"; }
 
-# Keeps why a script fails for the end of the output, and prints it: because TEXT.
+# Prints why a script fails, and keeps it for the end of the output: because WORD TEXT.
 because() {
-  printf 'FAILED: %s\n' "$1" >&2
-  [ ! -d "${CI_STEPS:-/nonexistent}" ] || printf '%s\n' "$1" >>"$CI_STEPS/why"
+  printf '%s: %s\n' "$1" "$2" >&2
+  [ ! -d "${CI_STEPS:-/nonexistent}" ] || printf '%s\n' "$2" >>"$CI_STEPS/why"
 }
-trap 'because "${BASH_SOURCE[0]:-$0}:$LINENO: exit code $? of $BASH_COMMAND"' ERR
+# A part of a pipeline may fail while the script goes on.
+trap 'because note "${BASH_SOURCE[0]:-$0}:$LINENO: exit code $? of $BASH_COMMAND"' ERR
 
 # Runs a step: step NAME COMMAND [ARGUMENT ...].
 step() {
@@ -139,7 +140,7 @@ run() {
   "$@"
 }
 fail() {
-  because "$*"
+  because FAILED "$*"
   exit 1
 }
 # Prints a log and fails: fail_with LOG TEXT.
