@@ -116,9 +116,11 @@ impl NodeFacts<'_> {
     fn peer_id(&self, node: &Node) -> Option<String> {
         let told =
             self.answer.and_then(|answer| answer.identity.as_ref()).and_then(|identity| identity.peer_id.clone());
-        let of_key = || identity::peer_id(&node.root_dir, &node.flavor);
+        // The files of a node on a volume that does not answer hold the cycle.
+        let is_readable = !matches!(self.presence, Presence::VolumeFault | Presence::Unobserved);
+        let of_key = || is_readable.then(|| identity::peer_id(&node.root_dir, &node.flavor)).flatten();
         let logged = || match (node.metrics_port(), self.process) {
-            (None, Some(_)) if self.presence != Presence::VolumeFault => silent::peer_id(&node.log_dir),
+            (None, Some(_)) if is_readable => silent::peer_id(&node.log_dir),
             (None | Some(_), _) => None,
         };
         told.or_else(|| self.previous.and_then(|previous| previous.peer_id.clone())).or_else(of_key).or_else(logged)
@@ -174,6 +176,31 @@ mod tests {
             };
             known.shunned_since = seen.shunned_since();
             assert_eq!(known.shunned_since, since.map(Timestamp::from_secs), "{second}");
+        }
+    }
+
+    #[test]
+    fn files_on_a_volume_with_a_fault_are_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret-key"), [7; 32]).unwrap();
+        let node = crate::node_dir::tests::node_at(folder.path());
+        for (presence, is_read) in [
+            (Presence::Answering, true),
+            (Presence::Silent, true),
+            (Presence::Gone, true),
+            (Presence::Unreachable, true),
+            (Presence::VolumeFault, false),
+            (Presence::Unobserved, false),
+        ] {
+            let facts = NodeFacts {
+                presence,
+                previous: None,
+                process: None,
+                answer: None,
+                usage: None,
+                now: Timestamp::default(),
+            };
+            assert_eq!(facts.peer_id(&node).is_some(), is_read, "{presence:?}");
         }
     }
 
