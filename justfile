@@ -57,6 +57,10 @@ figures *flags:
 crash:
     cargo test -p wnm-cli --test e2e crash::figures -- --ignored --nocapture
 
+# Cut the power of a machine in the middle of actions; each cut takes 6 s (root on Debian)
+power-cuts cuts="50":
+    WNM_POWER_CUTS={{ cuts }} .ci/system-tests power-cuts
+
 # Fill the volume of the database, and that of the nodes, until each number of KiB from 0 to 200 is free (root on Debian)
 full-volume step="1":
     cargo build --release -p wnm-cli

@@ -12,6 +12,8 @@ machine_pids=()
 machine_folders=()
 machine_groups=()
 machine_folder=
+# The number of boots, which makes names unique.
+machine_boots=0
 # Where control groups are mounted, and the hierarchies in which a machine gets a group of its own.
 cgroup_mounts=/sys/fs/cgroup
 if [ -e $cgroup_mounts/cgroup.controllers ]; then machine_hierarchies=(.); else machine_hierarchies=(systemd unified); fi
@@ -73,7 +75,8 @@ machine() {
 
 # Boots the machine in a folder.
 boot() {
-  local name=wnm-$$-${#machine_pids[@]} hierarchy group
+  local name=wnm-$$-$machine_boots hierarchy group
+  machine_boots=$((machine_boots + 1))
   machine_folder=$1
   printf '+ systemd-nspawn -D %s --private-network -b &\n' "$machine_folder"
   # systemd-nspawn calls the group of a machine "payload", below that of its caller. Machines that share it disturb
