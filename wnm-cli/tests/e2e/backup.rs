@@ -99,6 +99,8 @@ fn cut_changed_and_other_files_are_refused() {
     let named = host.expect(1, &format!("node restore 9 --from {file} --yes"));
     assert!(named.err.contains("contains no node antnode0009"), "{}", named.err);
     // A backup replaces no file, and one of a node without a key has nothing.
+    let missing = host.expect(1, "node backup 1 --to /missing/folder/nodes.backup");
+    assert!(missing.err.contains("hint: create the folder /missing/folder first"), "{}", missing.err);
     let exists = host.expect(1, &format!("node backup 1 --to {file}"));
     assert!(exists.err.contains("the file exists"), "{}", exists.err);
     fs::remove_file(key(&host, 1)).unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wnm_core::VolumeFault;
 
-use super::{AntctlLimit, EngineProblem, NameHolder, ParsedFile, PlatformError, Refusal};
+use super::{AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal};
 
 impl PlatformError {
     /// Returns how the operator can fix the cause; None when there is no specific advice.
@@ -29,6 +29,13 @@ impl PlatformError {
                 format!("run `mount -o remount,exec \"$(findmnt -no TARGET -T '{path}')\"`, or set node_storage")
             }
             Self::Volume { path, fault } => crate::volume::hint(path, *fault),
+            Self::File { operation: FileOperation::Write | FileOperation::Create, path, source }
+                if source.kind() == ErrorKind::NotFound =>
+            {
+                // A missing file is no obstacle to a write, so that its folder is missing.
+                let folder = path.parent().filter(|folder| *folder != Path::new(""))?;
+                format!("create the folder {} first, or name another path", folder.display())
+            }
             Self::StorageUnusable { path, source } | Self::File { path, source, .. } => return of_volume(path, source),
             Self::NoUserSession { user } => format!(
                 "run `sudo loginctl enable-linger {user}`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
@@ -116,7 +123,6 @@ mod tests {
     use rustix::io::Errno;
 
     use super::*;
-    use crate::error::FileOperation;
 
     #[test]
     fn errors_of_a_volume_have_the_hint_of_their_cause() {
@@ -136,6 +142,11 @@ mod tests {
                 assert!(hint.starts_with(start), "{error}: {hint}");
             }
         }
+        let (path, source) = ("/mnt/disk2/node".into(), Errno::NOENT.into());
+        let hint = PlatformError::File { operation: FileOperation::Write, path, source }.hint();
+        assert_eq!(hint.as_deref(), Some("create the folder /mnt/disk2 first, or name another path"));
+        let (path, source) = ("/mnt/disk2/node".into(), Errno::NOENT.into());
+        assert_eq!(PlatformError::File { operation: FileOperation::Read, path, source }.hint(), None);
         let (path, source) = ("/mnt/disk2/node".into(), Errno::ACCESS.into());
         let hint = PlatformError::StorageUnusable { path, source }.hint();
         assert_eq!(hint.as_deref(), Some("make the folder writable, or set another one with --node-storage FOLDER"));

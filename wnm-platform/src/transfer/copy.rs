@@ -1,4 +1,7 @@
 //! One pass of the copy: whatever differs from the source is copied, whatever the source lacks is removed.
+//!
+//! One thread walks the folders, and a few others copy the files: a small file costs system calls and a wait for the drive,
+//! not bytes.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -7,6 +10,9 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,16 +36,34 @@ pub(super) enum Compare {
     Contents,
 }
 
+/// The maximum number of threads that copy files: more gain little on the drives of nodes, and each holds a buffer of
+/// [`BLOCK`] bytes.
+const WORKERS: usize = 4;
+/// The number of files that a thread takes at once.
+const BATCH: usize = 128;
+
 /// One pass of a folder.
 pub(super) struct Pass<'a> {
-    pub(super) compare: Compare,
+    compare: Compare,
     /// Bytes per second; None without a limit.
-    pub(super) rate: Option<u64>,
-    pub(super) progress: &'a Progress,
-    buffer: Vec<u8>,
-    flusher: Flusher,
+    rate: Option<u64>,
+    progress: &'a Progress,
+    flusher: Mutex<Flusher>,
     begun: Instant,
-    copied: u64,
+    copied: AtomicU64,
+    /// The first failure of a thread; the others then copy no more files.
+    failure: Mutex<Option<PassError>>,
+    has_failed: AtomicBool,
+}
+
+/// Files of one folder, which one thread copies.
+struct Batch {
+    source: Arc<OwnedFd>,
+    target: Arc<OwnedFd>,
+    /// The folder below the one of the pass.
+    folder: Arc<Path>,
+    /// The files as they were listed, each with the facts of its copy.
+    files: Vec<(CString, Stat, Option<Stat>)>,
 }
 
 /// An error of the copy, with the file below the folder that it concerns.
@@ -55,7 +79,7 @@ impl<'a> Pass<'a> {
     /// # Errors
     /// A file cannot be read or written, or the copy was stopped.
     pub(super) fn run(
-        source: &OwnedFd,
+        source: OwnedFd,
         target: OwnedFd,
         compare: Compare,
         rate: Option<u64>,
@@ -63,47 +87,115 @@ impl<'a> Pass<'a> {
     ) -> Result<(), PassError> {
         let here = Path::new("");
         let top = target.try_clone().map_err(at(here))?;
-        let mut pass = Self {
+        let pass = Self {
             compare,
             rate,
             progress,
-            buffer: vec![0; BLOCK],
-            flusher: Flusher::new(target),
+            flusher: Mutex::new(Flusher::new(target)),
             begun: Instant::now(),
-            copied: 0,
+            copied: AtomicU64::new(0),
+            failure: Mutex::new(None),
+            has_failed: AtomicBool::new(false),
         };
-        pass.folder(source, &top, here, DEPTH)?;
-        pass.flusher.finish().map_err(at(here))
+        let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get).min(WORKERS);
+        let walked = thread::scope(|scope| {
+            // The queue bounds the number of open folders.
+            let (sender, receiver) = sync_channel(workers);
+            let receiver = Arc::new(Mutex::new(receiver));
+            for _ in 0..workers {
+                let (pass, receiver) = (&pass, Arc::clone(&receiver));
+                // The thread inherits the low priority of the copy.
+                let thread = thread::Builder::new().name("move-copy".to_owned());
+                thread.spawn_scoped(scope, move || pass.work(&receiver)).map_err(at(here))?;
+            }
+            // The last thread that ends drops the receiver, so that the walk never waits for a thread that is gone.
+            drop(receiver);
+            pass.folder(Arc::new(source), Arc::new(top), here, DEPTH, &sender)
+        });
+        // Before the error of the walk, which a failed thread has ended.
+        if let Some(failure) = pass.failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(failure);
+        }
+        walked?;
+        pass.flusher.into_inner().unwrap_or_else(PoisonError::into_inner).finish().map_err(at(here))
     }
 
-    fn folder(&mut self, source: &OwnedFd, target: &OwnedFd, path: &Path, depth: u32) -> Result<(), PassError> {
-        let mut entries = tree::entries(source).map_err(at(path))?;
+    fn folder(
+        &self,
+        source: Arc<OwnedFd>,
+        target: Arc<OwnedFd>,
+        path: &Path,
+        depth: u32,
+        queue: &SyncSender<Batch>,
+    ) -> Result<(), PassError> {
+        let mut entries = tree::entries(&source).map_err(at(path))?;
         // Files are read in the order of their inodes, which is about that of the drive.
         entries.sort_unstable_by_key(|(_, facts)| facts.st_ino);
-        let copies = Self::remove_others(target, &entries, path, depth)?;
-        for (name, facts) in &entries {
-            let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
-            match kind(facts) {
+        let mut copies = Self::remove_others(&target, &entries, path, depth)?;
+        let mut files = Vec::new();
+        for (name, facts) in entries {
+            match kind(&facts) {
                 FileType::Directory => {
+                    let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
                     let depth = deeper(depth).map_err(at(&path))?;
-                    let inner = match tree::open_in(source, name) {
+                    let inner = match tree::open_in(&source, &name) {
                         Err(error) if is_gone(&error) => continue,
                         opened => opened.map_err(at(&path))?,
                     };
-                    let made = make_folder(target, name, facts).map_err(at(&path))?;
-                    self.folder(&inner, &made, &path, depth)?;
+                    let made = make_folder(&target, &name, &facts).map_err(at(&path))?;
+                    self.folder(Arc::new(inner), Arc::new(made), &path, depth, queue)?;
                 }
-                FileType::RegularFile => match self.file(source, target, name, facts, copies.get(name), &path) {
-                    // The node has deleted or replaced it meanwhile.
-                    Err(error) if is_gone(&error) => {}
-                    done => done.map_err(at(&path))?,
-                },
-                FileType::Symlink => copy_link(source, target, name).map_err(at(&path))?,
+                FileType::RegularFile => {
+                    let copy = copies.remove(&name);
+                    files.push((name, facts, copy));
+                }
+                FileType::Symlink => {
+                    let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
+                    copy_link(&source, &target, &name).map_err(at(&path))?;
+                }
                 // Sockets and FIFOs belong to the process.
                 _ => {}
             }
         }
-        Ok(())
+        let folder: Arc<Path> = path.into();
+        let mut files = files.into_iter();
+        loop {
+            let files: Vec<_> = files.by_ref().take(BATCH).collect();
+            if files.is_empty() {
+                return Ok(());
+            }
+            let (source, target, folder) = (Arc::clone(&source), Arc::clone(&target), Arc::clone(&folder));
+            if self.is_over() || queue.send(Batch { source, target, folder, files }).is_err() {
+                return Err(at(path)(io::ErrorKind::Interrupted.into()));
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.progress.is_stopped() || self.has_failed.load(Ordering::Relaxed)
+    }
+
+    /// Copies batches until the walk has ended.
+    fn work(&self, queue: &Mutex<Receiver<Batch>>) {
+        let mut buffer = vec![0; BLOCK];
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(batch) = next else { return };
+            for (name, facts, copy) in &batch.files {
+                let path = batch.folder.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
+                match self.file(&batch, name, facts, copy.as_ref(), &path, &mut buffer) {
+                    // The node has deleted or replaced it meanwhile.
+                    Err(error) if is_gone(&error) => {}
+                    Ok(()) => {}
+                    Err(error) => {
+                        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                        failure.get_or_insert((path, error));
+                        self.has_failed.store(true, Ordering::Relaxed);
+                        break;
+                    }
+                }
+            }
+        }
     }
 
     /// Removes entries of the copy that the source lacks, or has with another kind. Returns the others.
@@ -127,15 +219,15 @@ impl<'a> Pass<'a> {
 
     /// Copies a file unless its `copy` is one already. The `listed` facts may be older than the file: the node may run.
     fn file(
-        &mut self,
-        source: &OwnedFd,
-        target: &OwnedFd,
+        &self,
+        Batch { source, target, .. }: &Batch,
         name: &CStr,
         listed: &Stat,
         copy: Option<&Stat>,
         path: &Path,
+        buffer: &mut [u8],
     ) -> io::Result<()> {
-        if self.progress.is_stopped() {
+        if self.is_over() {
             return Err(io::ErrorKind::Interrupted.into());
         }
         if let Some(copy) = copy {
@@ -153,9 +245,10 @@ impl<'a> Pass<'a> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut to = File::from(rustix::fs::openat(target, name, flags, Mode::RUSR | Mode::WUSR)?);
         let is_sparse = u64::try_from(facts.st_blocks).unwrap_or_default().saturating_mul(512) < size(&facts);
-        let bytes = self.content(&mut from, &mut to, is_sparse)?;
+        let bytes = self.content(&mut from, &mut to, is_sparse, buffer)?;
         give(&to, &facts)?;
-        self.flusher.add(path.to_owned(), times(&facts), bytes)
+        let mut flusher = self.flusher.lock().unwrap_or_else(PoisonError::into_inner);
+        flusher.add(path.to_owned(), times(&facts), bytes)
     }
 
     fn is_copied(
@@ -178,18 +271,18 @@ impl<'a> Pass<'a> {
     }
 
     /// Copies the content of a file, and leaves holes where a sparse source has zeros.
-    fn content(&mut self, from: &mut File, to: &mut File, is_sparse: bool) -> io::Result<u64> {
+    fn content(&self, from: &mut File, to: &mut File, is_sparse: bool, buffer: &mut [u8]) -> io::Result<u64> {
         let mut bytes = 0;
         loop {
-            if self.progress.is_stopped() {
+            if self.is_over() {
                 return Err(io::ErrorKind::Interrupted.into());
             }
-            let read = match from.read(&mut self.buffer) {
+            let read = match from.read(buffer) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            let Some(block) = self.buffer.get(..read).filter(|block| !block.is_empty()) else { break };
+            let Some(block) = buffer.get(..read).filter(|block| !block.is_empty()) else { break };
             if is_sparse && block.iter().all(|byte| *byte == 0) {
                 to.seek(SeekFrom::Current(i64::try_from(read).unwrap_or_default()))?;
             } else {
@@ -197,7 +290,7 @@ impl<'a> Pass<'a> {
             }
             bytes += read as u64;
             self.progress.add(read as u64);
-            self.copied += read as u64;
+            self.copied.fetch_add(read as u64, Ordering::Relaxed);
             self.keep_rate();
         }
         if is_sparse {
@@ -209,10 +302,10 @@ impl<'a> Pass<'a> {
     /// Waits so that the bytes copied so far do not exceed the rate.
     fn keep_rate(&self) {
         let Some(rate) = self.rate.filter(|rate| *rate > 0) else { return };
-        let due = Duration::from_secs_f64(self.copied as f64 / rate as f64);
+        let due = Duration::from_secs_f64(self.copied.load(Ordering::Relaxed) as f64 / rate as f64);
         // In short waits, so that a stop takes effect.
         while let Some(left) = due.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero()) {
-            if self.progress.is_stopped() {
+            if self.is_over() {
                 return;
             }
             thread::sleep(left.min(Duration::from_millis(100)));

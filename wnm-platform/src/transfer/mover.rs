@@ -179,5 +179,5 @@ fn run(work: &Work, progress: &Progress) -> Result<(), PlatformError> {
         let present = tree::total(&to, DEPTH).map_err(|error| fail(target.clone(), error))?;
         check_free_space(&target, total.saturating_sub(present).saturating_add(reserve))?;
     }
-    Pass::run(&from, to, compare, work.rate, progress).map_err(within)
+    Pass::run(from, to, compare, work.rate, progress).map_err(within)
 }
