@@ -274,6 +274,10 @@ pub(crate) struct Init {
     /// Take over the nodes of antctl, which then runs them for wnm
     #[arg(long, group = "source")]
     pub(crate) from_antctl: bool,
+    /// Copy the nodes of antctl out of a docker container, which must not run and stays as it is: its name, and the path of
+    /// the registry in it, if that is not a usual one
+    #[arg(long, value_name = "NAME[:PATH]", requires = "from_antctl")]
+    pub(crate) container: Option<String>,
     /// Take over the nodes of the daemon of `ant`, which must not run, and rename its registry
     #[arg(long, group = "source")]
     pub(crate) from_ant: bool,

@@ -23,6 +23,7 @@ use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
 use crate::render;
 use crate::takeover::anm::AnmError;
+use crate::takeover::contained::ContainedError;
 use crate::takeover::registry::RegistryError;
 
 pub(crate) use change::ChangeError;
@@ -59,6 +60,9 @@ pub(crate) enum CliError {
     /// The registry of another tool cannot be read, or the tool runs.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// Nodes inside containers cannot come over.
+    #[error(transparent)]
+    Contained(#[from] ContainedError),
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error(transparent)]
@@ -132,6 +136,7 @@ impl CliError {
             | Self::Fleet(_)
             | Self::Anm(_)
             | Self::Registry(_)
+            | Self::Contained(_)
             | Self::Allocation(_) => Exit::Unusable,
             Self::Usage(_) | Self::Legacy(_) => Exit::Usage,
             Self::Lock(LockError::Held { .. }) => Exit::Locked,
@@ -155,6 +160,7 @@ impl CliError {
             Self::Fleet(error) => return error.hint(),
             Self::Anm(error) => error.hint(),
             Self::Registry(error) => error.hint(),
+            Self::Contained(error) => return error.hint(),
             Self::Usage(error) => error.hint().to_owned(),
             Self::Legacy(error) => error.hint(),
             Self::Lock(error) => error.hint(),

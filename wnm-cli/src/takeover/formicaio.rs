@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wnm_core::{Address, Flavor, ManagerKind, Node, NodeId, Ports, Upnp, Version};
+use wnm_platform::manager::{Options, OtherContainer};
 use wnm_platform::observe::process::{Liveness, Processes};
 use wnm_store::formicaio_db::{self, FormicaioNode};
 
+use super::contained::Contained;
 use super::registry::{Entry, Refused, Registry, RegistryError, Retired};
 
 /// The suffix of the database after the takeover: a formicaio that starts later must not find the nodes.
@@ -19,6 +21,8 @@ const DEFAULT_ROOT: &str = "formicaio_data";
 const ROOT_VARIABLE: &str = "NODE_MGR_ROOT_DIR";
 /// The digits of the ID of a container, which is the identifier of a node under docker.
 const CONTAINER_DIGITS: usize = 64;
+/// The folder in a container that holds the program and the folder of its node.
+const CONTAINER_ROOT: &str = "/app";
 /// The only payment network that formicaio uses.
 const NETWORK: &str = "evm-arbitrum-one";
 
@@ -66,25 +70,54 @@ impl Formicaio {
         (root, root.join(below))
     }
 
+    /// Tells whether a node is inside a container of its own.
+    fn is_contained(&self, row: &FormicaioNode) -> bool {
+        row.id.len() == CONTAINER_DIGITS
+            && row.id.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && !self.folder(row).1.is_dir()
+    }
+
     fn entry(&self, row: FormicaioNode, manager: ManagerKind) -> Result<Entry, Refused> {
         let name = format!("node {}", row.id);
         if row.id.is_empty() || !row.id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err((name, "its identifier has other characters than hexadecimal digits".to_owned()));
         }
         let (root, folder) = self.folder(&row);
-        if row.id.len() == CONTAINER_DIGITS && !folder.is_dir() {
-            let reason = "its data is inside a container, and leaves it only with `docker cp`".to_owned();
-            return Err((name, reason));
-        }
         Ok(Entry {
             name,
             number: None,
             version: row.version.as_deref().and_then(Version::find_in),
             peer_id: row.peer_id.clone(),
             status: row.status.as_deref().map(|status| wanted(status).to_owned()),
-            node: node(&row, root, &folder, manager),
+            node: on_host(&row, root, &folder, manager),
             folder,
         })
+    }
+}
+
+/// Returns a node inside a container. Its process manager is set when it is known.
+fn contained(row: FormicaioNode, options: &Options) -> Contained {
+    let container = OtherContainer::named(&row.id, options);
+    // The digits that formicaio itself displays.
+    let folder_name: String = row.id.chars().take(12).collect();
+    let app = Path::new(CONTAINER_ROOT);
+    Contained {
+        name: format!("node {folder_name}"),
+        container,
+        folder: app.join(NODE_DATA),
+        programs: Flavor::ALL.iter().map(|flavor| app.join(flavor.program())).collect(),
+        status: row.status.as_deref().map(|status| wanted(status).to_owned()),
+        version: row.version.as_deref().and_then(Version::find_in),
+        peer_id: row.peer_id.clone(),
+        replaced: Vec::new(),
+        node: Box::new({
+            let service = folder_name.clone();
+            move |flavor, manager| {
+                let node = node(&row, None, Path::new("/"), flavor, manager)?;
+                Ok(Node { service: Some(service.clone()), ..node })
+            }
+        }),
+        folder_name,
     }
 }
 
@@ -106,10 +139,21 @@ fn wanted(status: &str) -> &'static str {
     }
 }
 
-/// Returns the node as the database describes it.
-fn node(row: &FormicaioNode, root: &Path, folder: &Path, manager: ManagerKind) -> Result<Node, String> {
+/// Returns the node in a folder of the host.
+fn on_host(row: &FormicaioNode, root: &Path, folder: &Path, manager: ManagerKind) -> Result<Node, String> {
     let flavor = Flavor::ALL.into_iter().find(|flavor| folder.join(flavor.program()).is_file());
     let flavor = flavor.ok_or_else(|| format!("the folder {} holds no program of a node", folder.display()))?;
+    node(row, Some(root), folder, flavor, manager)
+}
+
+/// Returns the node as the database describes it. `root` is the root folder of formicaio on this host, if it has one.
+fn node(
+    row: &FormicaioNode,
+    root: Option<&Path>,
+    folder: &Path,
+    flavor: Flavor,
+    manager: ManagerKind,
+) -> Result<Node, String> {
     let port = row.port.ok_or_else(|| "its port is unknown: the database of formicaio has none".to_owned())?;
     let wallet = row.wallet.as_deref().unwrap_or_default();
     let wallet = format!("0x{}", wallet.strip_prefix("0x").unwrap_or(wallet));
@@ -135,7 +179,7 @@ fn node(row: &FormicaioNode, root: &Path, folder: &Path, manager: ManagerKind) -
 }
 
 /// Returns the arguments that formicaio adds to those that wnm gives every node.
-fn arguments(row: &FormicaioNode, root: &Path, flavor: &Flavor) -> Vec<String> {
+fn arguments(row: &FormicaioNode, root: Option<&Path>, flavor: &Flavor) -> Vec<String> {
     let mut words = Vec::new();
     if *flavor == Flavor::AntNode {
         if row.ip_version.as_deref() == Some("ipv4") {
@@ -143,7 +187,9 @@ fn arguments(row: &FormicaioNode, root: &Path, flavor: &Flavor) -> Vec<String> {
         }
         return words;
     }
-    words.extend(["--bootstrap-cache-dir".to_owned(), root.join("bootstrap_cache").display().to_string()]);
+    if let Some(root) = root {
+        words.extend(["--bootstrap-cache-dir".to_owned(), root.join("bootstrap_cache").display().to_string()]);
+    }
     if let Some(address) = row.listen_address.as_deref().filter(|address| address.parse::<std::net::IpAddr>().is_ok()) {
         words.extend(["--ip".to_owned(), address.to_owned()]);
     }
@@ -162,7 +208,15 @@ impl Registry for Formicaio {
     }
 
     fn entries(&self, manager: ManagerKind) -> Result<Vec<Result<Entry, Refused>>, RegistryError> {
-        Ok(formicaio_db::read(&self.database)?.into_iter().map(|row| self.entry(row, manager)).collect())
+        let mut rows = formicaio_db::read(&self.database)?;
+        rows.retain(|row| !self.is_contained(row));
+        Ok(rows.into_iter().map(|row| self.entry(row, manager)).collect())
+    }
+
+    fn contained(&self, options: &Options) -> Result<(Vec<Contained>, Vec<Refused>), RegistryError> {
+        let mut rows = formicaio_db::read(&self.database)?;
+        rows.retain(|row| self.is_contained(row));
+        Ok((rows.into_iter().map(|row| contained(row, options)).collect(), Vec::new()))
     }
 
     fn check_unsupervised(&self) -> Result<(), RegistryError> {
@@ -242,11 +296,12 @@ mod tests {
             row("bbbbbbbbbbbb", |row| row.data_dir = Some(elsewhere)),
             row("cccccccccccc", |_| ()),
             row("dddddddddddd", |_| ()),
-            row(&"e".repeat(64), |_| ()),
             row("../../etc", |_| ()),
             row("0a1b2c3d4e5f", |row| row.port = None),
             row("0a1b2c3d4e5f", |row| row.wallet = Some("0x12".to_owned())),
         ];
+        assert!(formicaio.is_contained(&row(&"e".repeat(64), |_| ())));
+        assert!(!rows.iter().any(|row| formicaio.is_contained(row)));
         let shown = rows.map(|row| match formicaio.entry(row, KIND) {
             Err((name, reason)) => format!("{name}: {reason}"),
             Ok(Entry { node: Err(reason), folder, .. }) => format!("{}: {reason}", folder.display()),
@@ -261,7 +316,6 @@ mod tests {
         HOME/elsewhere/bbbbbbbbbbbb: ant-node 0x00455d78f850b0358E8cea5be24d415E01E107CF On
         HOME/node_data/cccccccccccc: the folder HOME/node_data/cccccccccccc holds no program of a node
         HOME/node_data/dddddddddddd: the folder HOME/node_data/dddddddddddd holds no program of a node
-        node eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee: its data is inside a container, and leaves it only with `docker cp`
         node ../../etc: its identifier has other characters than hexadecimal digits
         HOME/node_data/0a1b2c3d4e5f: its port is unknown: the database of formicaio has none
         HOME/node_data/0a1b2c3d4e5f: invalid rewards address \"0x12\": not 0x and 40 hexadecimal digits

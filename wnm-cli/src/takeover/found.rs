@@ -211,6 +211,9 @@ fn without_folder(service: &Listed, found: &[Found]) -> Option<Skipped> {
     }
     let obstacle = match &service.folder {
         Some(folder) if found.iter().any(|found| is_same(&found.folder.path, folder)) => return None,
+        Some(folder) if folder.is_symlink() => {
+            Obstacle::Link { folder: folder.clone(), target: std::fs::read_link(folder).unwrap_or_default() }
+        }
         Some(folder) if folder.is_dir() => Obstacle::NoIdentity(folder.clone()),
         Some(folder) => Obstacle::MissingFolder(folder.clone()),
         // The folder of that name is a candidate of its own.
@@ -342,6 +345,29 @@ mod tests {
         // The setting cannot hold a folder with a comma.
         assert_eq!(settings(&[taken(1, "/a,b/antnode0001", |_| ())]).node_storage, None);
         assert_eq!(shown(&[]), "preset: classic");
+    }
+
+    #[test]
+    fn linked_folders_are_told_with_their_targets() {
+        let home = tempfile::tempdir().unwrap();
+        let [real, link] = ["real", "link"].map(|name| home.path().join(name));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let of = |path: &Path| {
+            let path = path.to_owned();
+            ("node".to_owned(), Ok(taken(1, "/s/antnode0001", |node| node.root_dir = path)))
+        };
+        let takeover = Takeover::of(RawSettings::default(), [of(&link), of(&real)]);
+        let service = Listed { name: "ant-7".to_owned(), folder: Some(link.clone()), fault: None };
+        let skipped =
+            [takeover.skipped.first(), without_folder(&service, &[]).as_ref()].map(|one| one.unwrap().reason.clone());
+        let wanted = format!(
+            "the folder {} is a symbolic link to {}: a node that starts with the folder itself can be imported",
+            link.display(),
+            real.display()
+        );
+        assert_eq!(skipped, [wanted.clone(), wanted]);
+        assert_eq!(takeover.nodes.len(), 1);
     }
 
     #[test]

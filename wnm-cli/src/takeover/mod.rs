@@ -3,6 +3,7 @@
 
 pub(crate) mod anm;
 pub(crate) mod ant;
+pub(crate) mod contained;
 pub(crate) mod formicaio;
 pub(crate) mod found;
 mod node;
@@ -144,9 +145,20 @@ fn check_paths(node: &Node) -> Result<(), Obstacle> {
     let is_plain =
         |path: &Path| path.is_absolute() && !path.components().any(|part| part == std::path::Component::ParentDir);
     let paths = [(&node.root_dir, "folder"), (&node.log_dir, "log folder"), (&node.binary, "program")];
+    check_link(&node.root_dir)?;
     match paths.into_iter().find(|(path, _)| !is_plain(path)) {
         None => Ok(()),
         Some((path, name)) => Err(Obstacle::NotPlain { name, path: path.clone() }),
+    }
+}
+
+/// Checks that a folder is not a symbolic link: wnm deletes and moves folders, and the owner of a link could exchange its
+/// target meanwhile.
+fn check_link(folder: &Path) -> Result<(), Obstacle> {
+    match std::fs::read_link(folder) {
+        Ok(target) => Err(Obstacle::Link { folder: folder.to_owned(), target }),
+        // Not a link.
+        Err(_) => Ok(()),
     }
 }
 

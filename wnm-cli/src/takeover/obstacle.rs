@@ -18,6 +18,11 @@ pub(crate) enum Obstacle {
     NotPlain { name: &'static str, path: PathBuf },
     #[error("the folder {} does not exist, and with it the identity", .0.display())]
     MissingFolder(PathBuf),
+    #[error(
+        "the folder {} is a symbolic link to {}: a node that starts with the folder itself can be imported",
+        folder.display(), target.display()
+    )]
+    Link { folder: PathBuf, target: PathBuf },
     #[error("the folder {} holds no identity of a node", .0.display())]
     NoIdentity(PathBuf),
     #[error("the folder of the service is unknown")]

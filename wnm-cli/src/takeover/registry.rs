@@ -6,8 +6,10 @@ use std::io;
 use std::path::PathBuf;
 
 use wnm_core::{ManagerKind, Node, NodeId, Version};
-use wnm_platform::manager::{Described, Found};
+use wnm_platform::manager::{Described, Found, Options};
 use wnm_store::StoreError;
+
+use super::contained::Contained;
 
 /// A node that cannot come over, with the reason.
 pub(crate) type Refused = (String, String);
@@ -40,6 +42,14 @@ pub(crate) trait Registry {
     /// # Errors
     /// The file is missing or unreadable.
     fn entries(&self, manager: ManagerKind) -> Result<Vec<Result<Entry, Refused>>, RegistryError>;
+
+    /// Returns the nodes inside containers, which [`entries`](Self::entries) leaves out, and those that cannot come over.
+    ///
+    /// # Errors
+    /// The file is missing or unreadable.
+    fn contained(&self, _options: &Options) -> Result<(Vec<Contained>, Vec<Refused>), RegistryError> {
+        Ok((Vec::new(), Vec::new()))
+    }
 
     /// Checks that the tool does not run.
     ///

@@ -8,6 +8,7 @@ mod bad_input;
 mod changes;
 mod completions;
 mod config;
+mod containers;
 mod crash;
 mod daemon;
 mod doctor;

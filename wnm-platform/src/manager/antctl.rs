@@ -186,48 +186,94 @@ impl Antctl {
         };
         ids.into_iter().zip(units.are_active(&names).into_iter().map(service)).collect()
     }
+}
 
-    /// Returns the node of a registry entry.
-    ///
-    /// # Errors
-    /// A value is missing in the entry, or its payment network is unknown.
-    fn described(
-        &self,
-        registry: &Registry,
-        entry: &Entry,
-        folder: &Folder,
-        process: Option<&FoundProcess>,
-    ) -> Result<Node, String> {
-        let missing = |value: &str| format!("its registry entry has no {value}");
-        let id = NodeId::new(entry.number).ok_or_else(|| missing("number"))?;
-        let rpc = entry.rpc_socket_addr.as_deref().and_then(|address| address.rsplit(':').next()?.parse().ok());
-        let port = match (entry.port(), process) {
-            (Some(port), _) => port,
-            (None, Some(process)) => {
-                adopt::bound_ports(process, &entry.data_dir_path, rpc).map_err(|error| error.to_string())?.0
-            }
-            (None, None) => return Err(format!("{}: start it, then import it", missing("port"))),
-        };
-        let network = entry.network().ok_or_else(|| "its payment network is unknown to wnm".to_owned())?;
-        let wallet = entry.rewards_address.as_deref().ok_or_else(|| missing("rewards address"))?;
-        Ok(Node {
-            id,
-            uuid: folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default(),
-            flavor: Flavor::Antnode,
-            manager: self.kind,
-            service: Some(entry.service_name.clone()),
-            root_dir: entry.data_dir_path.clone(),
-            log_dir: entry.log_dir_path.clone(),
-            binary: entry.antnode_path.clone(),
-            ports: Ports { node: port, metrics: entry.metrics_port, rpc },
-            wallet: wallet.to_lowercase().parse().map_err(|error: wnm_core::WalletError| error.to_string())?,
-            network,
-            arguments: entry.arguments(),
-            environment: registry.environment(entry),
-            upnp: entry.upnp(),
-            born: adopt::born(&entry.data_dir_path, &Flavor::Antnode),
-        })
-    }
+/// Returns the node of a registry entry, under a process manager.
+///
+/// # Errors
+/// A value is missing in the entry, or its payment network is unknown.
+fn described(
+    manager: ManagerKind,
+    registry: &Registry,
+    entry: &Entry,
+    uuid: String,
+    process: Option<&FoundProcess>,
+) -> Result<Node, String> {
+    let missing = |value: &str| format!("its registry entry has no {value}");
+    let id = NodeId::new(entry.number).ok_or_else(|| missing("number"))?;
+    let rpc = entry.rpc_socket_addr.as_deref().and_then(|address| address.rsplit(':').next()?.parse().ok());
+    let port = match (entry.port(), process) {
+        (Some(port), _) => port,
+        (None, Some(process)) => {
+            adopt::bound_ports(process, &entry.data_dir_path, rpc).map_err(|error| error.to_string())?.0
+        }
+        (None, None) => return Err(format!("{}: start it, then import it", missing("port"))),
+    };
+    let network = entry.network().ok_or_else(|| "its payment network is unknown to wnm".to_owned())?;
+    let wallet = entry.rewards_address.as_deref().ok_or_else(|| missing("rewards address"))?;
+    Ok(Node {
+        id,
+        uuid,
+        flavor: Flavor::Antnode,
+        manager,
+        service: Some(entry.service_name.clone()),
+        root_dir: entry.data_dir_path.clone(),
+        log_dir: entry.log_dir_path.clone(),
+        binary: entry.antnode_path.clone(),
+        ports: Ports { node: port, metrics: entry.metrics_port, rpc },
+        wallet: wallet.to_lowercase().parse().map_err(|error: wnm_core::WalletError| error.to_string())?,
+        network,
+        arguments: entry.arguments(),
+        environment: registry.environment(entry),
+        upnp: entry.upnp(),
+        born: adopt::born(&entry.data_dir_path, &Flavor::Antnode),
+    })
+}
+
+/// A node in a registry of antctl that is not the one of this host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registered {
+    /// The name of its service.
+    pub name: String,
+    /// Its folder, where the registry was written.
+    pub folder: PathBuf,
+    /// Its program, where the registry was written.
+    pub program: PathBuf,
+    /// Its status in capital letters, such as `RUNNING`.
+    pub status: String,
+    /// The recorded version.
+    pub version: Option<wnm_core::Version>,
+    /// The recorded peer ID.
+    pub peer_id: Option<String>,
+    /// Settings with another value than the one that wnm gives every node, such as `--max-log-files 5`.
+    pub replaced: Vec<String>,
+    /// The node, or the reason why the entry does not suffice.
+    pub node: Result<Node, String>,
+}
+
+/// Returns the nodes of a copied registry of antctl, under a process manager, and the names of the entries that wnm cannot
+/// read, each with the reason.
+///
+/// # Errors
+/// The file is unreadable, or no registry.
+pub fn registered(
+    path: &std::path::Path,
+    manager: ManagerKind,
+) -> Result<(Vec<Registered>, Vec<(String, String)>), PlatformError> {
+    let registry = Registry::read(path)?;
+    let node = |entry: &Entry| Registered {
+        name: entry.service_name.clone(),
+        folder: entry.data_dir_path.clone(),
+        program: entry.antnode_path.clone(),
+        status: entry.status.word().to_uppercase(),
+        version: entry.version(),
+        peer_id: entry.peer_id.clone(),
+        replaced: entry.replaced(),
+        node: described(manager, &registry, entry, String::new(), None),
+    };
+    let nodes = registry.living().map(node).collect();
+    let fault = |(name, fault): &(String, String)| (name.clone(), format!("its entry is unreadable: {fault}"));
+    Ok((nodes, registry.unreadable.iter().map(fault).collect()))
 }
 
 /// The lock for calls of antctl, held until it is dropped.
@@ -371,7 +417,13 @@ impl ProcessManager for Antctl {
             let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path));
             let node = match entry {
                 Some(entry) => definition::read(&folder, self.kind)
-                    .map_or_else(|| self.described(&registry, entry, &folder, process.as_ref()), Ok)
+                    .map_or_else(
+                        || {
+                            let uuid = folder.marker.as_ref().map(|marker| marker.uuid.clone()).unwrap_or_default();
+                            described(self.kind, &registry, entry, uuid, process.as_ref())
+                        },
+                        Ok,
+                    )
                     .map(|node| Described { replaced: entry.replaced(), ..Described::from(node) }),
                 None => Err(format!("{} has no entry of it", self.registry.display())),
             };

@@ -7,6 +7,7 @@
 mod container;
 mod create;
 mod engine;
+mod outside;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use container::Container;
 #[cfg(any(test, fuzzing))]
 pub(crate) use container::fuzz;
 use engine::Engine;
+pub use outside::{Activity, OtherContainer};
 
 /// The lines at the end of a container's log that are searched for a message.
 const TAIL: &str = "5";

@@ -1,4 +1,4 @@
-//! `wnm init --import`, `--from-antctl` and `--from-anm`: takes over nodes that run on the host.
+//! `wnm init --import`, `--from-antctl` and `--from-anm`: takes over nodes that run on the host, or in its containers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,8 +12,9 @@ use crate::args::Init;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::takeover::anm::{Anm, AnmColony};
+use crate::takeover::contained::{self, Contained, Copies};
 use crate::takeover::found::{self, Reach};
-use crate::takeover::registry::{self, Registry};
+use crate::takeover::registry::{self, Refused, Registry};
 use crate::takeover::{self, Skipped, Takeover};
 use crate::{config, context};
 
@@ -43,6 +44,70 @@ pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exi
     Ok(Exit::Done)
 }
 
+/// Copies the nodes of antctl out of a container, and takes them over.
+pub(super) fn from_container(db: &Path, place: &str, args: &Init, output: &Output) -> Result<Exit, CliError> {
+    let kind = contained_kind("antctl in a container", args)?;
+    let (nodes, refused) = contained::of_antctl(place, kind, &Options::default())?;
+    let (takeover, settings, copies) = plan_contained(kind, args, nodes, refused)?;
+    let rest = copies.check_rest();
+    if args.dry_run {
+        carry_over(db, &takeover, &settings, args, output)?;
+        say_obstacle(rest, output);
+        return Ok(Exit::Done);
+    }
+    rest?;
+    copies.make()?;
+    carry_over(db, &takeover, &settings, args, output)?;
+    next(args, output, AFTER_COPY);
+    Ok(Exit::Done)
+}
+
+/// The advice after nodes were copied out of containers.
+const AFTER_COPY: &str =
+    "wnm run --dry-run, then wnm service install; when all nodes run well, `docker rm` the container";
+
+/// Returns the process manager for nodes that are copied out of containers.
+fn contained_kind(tool: &'static str, args: &Init) -> Result<ManagerKind, CliError> {
+    let given = given(args)?;
+    let kind = given.process_manager.unwrap_or_else(|| context::host_defaults(&given, &given).manager);
+    if kind.program == Program::Antctl {
+        return Err(CommandError::WrongManager { tool, manager: kind, required: "another process manager" }.into());
+    }
+    Ok(kind)
+}
+
+fn say_obstacle(rest: Result<(), contained::ContainedError>, output: &Output) {
+    if let Err(error) = rest {
+        let hint = error.hint().map(|hint| format!(": {hint}")).unwrap_or_default();
+        output.say(&format!("{error}{hint}"));
+    }
+}
+
+/// Plans a takeover of nodes inside containers.
+fn plan_contained(
+    kind: ManagerKind,
+    args: &Init,
+    nodes: Vec<Contained>,
+    refused: Vec<Refused>,
+) -> Result<(Takeover, Settings, Copies), CliError> {
+    let flags = config::from_flags(&args.settings)?;
+    let environment = config::surroundings()?;
+    let given = flags.clone().over(environment.clone());
+    let host = places::host_defaults(kind.scope);
+    let storage = given.node_storage.as_ref().and_then(|folders| folders.0.first()).unwrap_or(&host.storage).clone();
+    let manager = manager::open(kind, &Options::default())?;
+    let now = wnm_platform::read_clock()?.wall;
+    let (mut takeover, copies) =
+        contained::plan(nodes, &storage, &*manager, now, &|| uuid::Uuid::new_v4().to_string())?;
+    takeover.skipped.extend(refused.into_iter().map(|(name, reason)| Skipped { name, reason }));
+    if takeover.nodes.is_empty() {
+        return Err(nothing_found(kind, &[storage], &takeover).into());
+    }
+    takeover.settings = flags.over(takeover.settings);
+    let settings = config::fold([RawSettings::default(), environment, takeover.settings.clone()], &host)?;
+    Ok((takeover, settings, copies))
+}
+
 /// Takes over the nodes that a tool runs as its children. They are processes without a service, so they come under
 /// `setsid`.
 pub(super) fn from_registry(
@@ -51,6 +116,39 @@ pub(super) fn from_registry(
     args: &Init,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    let (nodes, mut refused) = registry.contained(&Options::default())?;
+    if !nodes.is_empty() {
+        let kind = contained_kind(registry.tool(), args)?;
+        // Its processes would need another process manager.
+        let process = |entry: registry::Entry| (entry.name, "it is no container: import it with --import".to_owned());
+        refused.extend(registry.entries(kind)?.into_iter().map(|entry| entry.map_or_else(|refused| refused, process)));
+        let (mut takeover, settings, copies) = plan_contained(kind, args, nodes, refused)?;
+        takeover.changes.extend(registry.changes());
+        let rest = copies.check_rest();
+        if args.dry_run {
+            carry_over(db, &takeover, &settings, args, output)?;
+            if let Err(error) = registry.check_unsupervised() {
+                output.say(&format!("{error}: {}", error.hint()));
+            }
+            say_obstacle(rest, output);
+            return Ok(Exit::Done);
+        }
+        // First the tool, which starts its containers again, then these.
+        registry.check_unsupervised()?;
+        rest?;
+        copies.make()?;
+        let retired = registry.retire()?;
+        return match carry_over(db, &takeover, &settings, args, output) {
+            Ok(()) => {
+                next(args, output, AFTER_COPY);
+                Ok(Exit::Done)
+            }
+            Err(error) => {
+                retired.undo();
+                Err(error)
+            }
+        };
+    }
     let own = ManagerKind::new(Program::Setsid, places::own_scope());
     let kind = given(args)?.process_manager.unwrap_or(own);
     if kind.program != Program::Setsid {

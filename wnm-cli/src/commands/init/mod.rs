@@ -75,6 +75,9 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
     match args {
         Init { from_wnm: Some(from), .. } => return from_wnm::run(db, from, args, output),
         Init { import: true, .. } => return found::import(db, args, output),
+        Init { from_antctl: true, container: Some(place), .. } => {
+            return found::from_container(db, place, args, output);
+        }
         Init { from_antctl: true, .. } => return found::from_antctl(db, args, output),
         Init { from_ant: true, .. } => return found::from_registry(db, &Ant::of_user(), args, output),
         Init { from_formicaio: Some(path), .. } => {
