@@ -85,7 +85,7 @@ fn text(path: &Path) -> Result<String, PrivateFileError> {
 }
 
 /// Reads the content of a file that other users may read.
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "serve", feature = "fleet"))]
 pub(crate) fn read_public(path: &Path) -> Result<String, PrivateFileError> {
     open(path).and_then(|(file, _)| rest(path, file))
 }

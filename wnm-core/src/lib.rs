@@ -70,6 +70,7 @@ pub use model::cpu_limit::{CpuLimitCounters, CpuLimitSample, CpuQuotaCounters};
 pub use model::exit::{Exit, ExitStatus};
 pub use model::firewall::{FirewallKind, NotAFirewall};
 pub use model::flavor::{BoundPort, Custom, Flavor, FlavorCause, InvalidFlavor, MetricsSource};
+pub use model::fleet_limits::{FleetLimits, FleetLimitsSample};
 pub use model::hold::{Hold, HoldSource, HoldTrouble, ValveSample};
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
 pub use model::metrics::{NodeIdentity, NodeMetrics};

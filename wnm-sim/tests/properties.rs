@@ -11,10 +11,10 @@ use proptest::prelude::*;
 use wnm_core::steps::Step;
 use wnm_core::{
     Bytes, BytesPerSecond, Clock, ClockReading, Cores, CpuLimitSample, DefaultThresholds, Delays, Desired, EngineState,
-    FailedAction, FailureCause, Hold, HoldSource, HostSample, IoThresholds, Limits, Load, LoadAverages, NodeId,
-    NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, Reason, RecentActions, Recovery,
-    RolloutSample, RolloutWait, StopCause, Threshold, TimeOfDay, Timestamp, Tuning, Upgrades, ValveSample, Valves,
-    Version, Volume, WindowEnd, Windows, evaluate,
+    FailedAction, FailureCause, FleetLimits, FleetLimitsSample, Hold, HoldSource, HostSample, IoThresholds, Limits,
+    Load, LoadAverages, NodeId, NodeMap, NodeSample, NodeState, Observation, Percent, Policy, Presence, Preset, Reason,
+    RecentActions, Recovery, RolloutSample, RolloutWait, StopCause, Threshold, TimeOfDay, Timestamp, Tuning, Upgrades,
+    ValveSample, Valves, Version, Volume, WindowEnd, Windows, evaluate,
 };
 use wnm_sim::invariants::{Property, Trial, check, check_clock};
 
@@ -225,8 +225,9 @@ fn valves() -> impl Strategy<Value = (Valves, ValveSample, Vec<u32>)> {
     ]);
     let end = prop::sample::select(vec![WindowEnd::Continue, WindowEnd::Drain]);
     let most = prop::sample::select(vec!["0", "1", "3", "10%", "50%"]);
-    let settings = (vec(window, 0..3), end, prop::option::weighted(0.3, most));
+    let settings = (vec(window.clone(), 0..3), end, prop::option::weighted(0.3, most.clone()));
     let local = vec(prop::option::weighted(0.9, (0..86_400_u32).prop_map(TimeOfDay::from_secs)), 0..3);
+    let limits = (vec(window, 0..2), prop::option::weighted(0.5, most), local.clone());
     let hold = any::<bool>().prop_map(|drain| Hold {
         source: HoldSource::File,
         reason: String::new(),
@@ -239,16 +240,26 @@ fn valves() -> impl Strategy<Value = (Valves, ValveSample, Vec<u32>)> {
     let waits = [RolloutWait::NoLease, RolloutWait::LeaseEnded, RolloutWait::Aborted];
     let rollout = (version(), prop::option::weighted(0.3, prop::sample::select(waits.to_vec())))
         .prop_map(|(version, wait)| RolloutSample { version, wait });
-    let fleet = (prop::option::weighted(0.2, hold), prop::option::weighted(0.5, rollout));
+    let fleet = (prop::option::weighted(0.2, hold), prop::option::weighted(0.5, rollout), vec(limits, 0..3));
     (settings, local, fleet, ages, prop::bool::weighted(0.5)).prop_map(
-        |((windows, window_end, most), local, (hold, rollout), ages, is_plain)| {
+        |((windows, window_end, most), local, (hold, rollout, limits), ages, is_plain)| {
             if is_plain {
                 return Default::default();
             }
-            let windows = Windows::new(windows.iter().map(|text| text.parse().unwrap()).collect());
+            let windows_of = |texts: &[&str]| Windows::new(texts.iter().map(|text| text.parse().unwrap()).collect());
+            let windows = windows_of(&windows);
             let max_unavailable = most.map(|most| most.parse().unwrap());
+            let limits = limits.into_iter().map(|(texts, most, local)| FleetLimitsSample {
+                limits: FleetLimits {
+                    window: windows_of(&texts),
+                    max_unavailable: most.map(|most| most.parse().unwrap()),
+                },
+                until: Timestamp::from_millis(NOW + 1),
+                local,
+            });
+            let limits = limits.collect();
             let holds = hold.into_iter().collect();
-            let sample = ValveSample { holds, local, rollout, ..ValveSample::default() };
+            let sample = ValveSample { holds, local, rollout, limits, ..ValveSample::default() };
             (Valves { windows, window_end, max_unavailable }, sample, ages)
         },
     )

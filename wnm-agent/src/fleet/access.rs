@@ -6,6 +6,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::command::Target;
+use super::control::Slot;
 use super::keys::Keys;
 use super::membership::Secret;
 use super::name::Name;
@@ -58,7 +59,7 @@ fn rules(password: &Secret, keys: impl IntoIterator<Item = String>, commands: &[
 pub fn host_rules(keys: &Keys, host: &Name, password: &Secret) -> Vec<String> {
     let own = [keys.state(host), keys.nodes(host), keys.events(host)].map(|key| format!("~{key}"));
     let targets = [Target::All, Target::Host(host.clone())];
-    let read = targets.iter().flat_map(|target| [keys.command(target), keys.stop(target), keys.rollout(target)]);
+    let read = targets.iter().flat_map(|target| Slot::ALL.map(|slot| keys.document(slot, target)));
     let read: Vec<String> = read.map(|key| format!("%R~{key}")).collect();
     rules(password, own.into_iter().chain(read), &["+get", "+set", "+getrange", "+del"])
 }

@@ -93,6 +93,8 @@ pub fn state(snapshot: &Snapshot, status: &DaemonStatus, wnm: &str) -> HostState
         holds: snapshot.report.observation.valves.holds.clone(),
         failure: status.failure.as_ref().map(|failure| one_line(&failure.error)),
         generation: 0,
+        limits: 0,
+        stops: Vec::new(),
         problem: None,
         rollout: rollout(snapshot),
     }

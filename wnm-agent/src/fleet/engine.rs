@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionLike as _, Pipeline, RedisConnectionInfo, TlsCertificates, Value};
+use redis::{ClientTlsConfig, ConnectionAddr, ConnectionLike as _, Pipeline};
+use redis::{RedisConnectionInfo, TlsCertificates, Value};
 use wnm_core::{EngineUrl, Tls};
 
-use super::membership::{Login, Plaintext};
+use super::membership::{ClientFiles, Login, Plaintext};
+use crate::private_file;
 
 /// Longest time of a connection, and of each answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,6 +26,12 @@ pub enum EngineError {
     /// The certificates of the authorities cannot be used.
     #[error("the certificates of the authorities cannot be used: {cause}")]
     Authorities {
+        /// The cause.
+        cause: String,
+    },
+    /// The certificate of this client cannot be used.
+    #[error("the certificate of this client cannot be used: {cause}")]
+    Client {
         /// The cause.
         cause: String,
     },
@@ -257,9 +265,24 @@ fn client(url: &EngineUrl, login: &Login) -> Result<redis::Client, EngineError> 
             // The provider of another library of the process serves as well.
             _ = rustls::crypto::ring::default_provider().install_default();
             let root_cert = login.ca.as_ref().map(|ca| ca.clone().into_bytes());
-            redis::Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert }).map_err(refused)
+            let client_tls = login.client.as_ref().map(client_certificate).transpose()?;
+            let refused = |error: redis::RedisError| match client_tls {
+                // The authorities were checked when they were read.
+                Some(_) => EngineError::Client { cause: error.to_string() },
+                None => refused(error),
+            };
+            redis::Client::build_with_tls(info, TlsCertificates { client_tls: client_tls.clone(), root_cert })
+                .map_err(refused)
         }
     }
+}
+
+/// Reads the certificate of this client and its key, which no other user may read.
+fn client_certificate(files: &ClientFiles) -> Result<ClientTlsConfig, EngineError> {
+    let unusable = |error: private_file::PrivateFileError| EngineError::Client { cause: error.to_string() };
+    let client_cert = private_file::read_public(&files.certificate).map_err(unusable)?.into_bytes();
+    let client_key = private_file::read(&files.key, |text| Ok(text.to_owned())).map_err(unusable)?.into_bytes();
+    Ok(ClientTlsConfig { client_cert, client_key })
 }
 
 fn connect_error(error: &redis::RedisError, url: &EngineUrl, login: &Login) -> EngineError {
@@ -267,6 +290,10 @@ fn connect_error(error: &redis::RedisError, url: &EngineUrl, login: &Login) -> E
         || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"));
     if is_login {
         return EngineError::Login { url: url.to_string(), user: login.user.clone() };
+    }
+    // The key of the client is compared with its certificate when the connection begins.
+    if error.kind() == redis::ErrorKind::InvalidClientConfig && login.client.is_some() {
+        return EngineError::Client { cause: super::command::one_line(&error.to_string()) };
     }
     match error.code() {
         Some(code) => {
@@ -311,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_connection_without_tls_stays_on_the_host() {
-        let login = Login { user: "u".to_owned(), password: None, ca: None, plaintext: Plaintext::Refused };
+        let login =
+            Login { user: "u".to_owned(), password: None, ca: None, client: None, plaintext: Plaintext::Refused };
         let url = EngineUrl::new("redis://192.0.2.1").unwrap();
         let error = Engine::connect(&url, &login).unwrap_err();
         assert_eq!(error, EngineError::Plaintext { url: "redis://192.0.2.1:6379".to_owned() });
@@ -320,7 +348,8 @@ mod tests {
     #[test]
     fn closed_port_is_unreachable() {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let login = Login { user: "u".to_owned(), password: None, ca: None, plaintext: Plaintext::Refused };
+        let login =
+            Login { user: "u".to_owned(), password: None, ca: None, client: None, plaintext: Plaintext::Refused };
         let error =
             Engine::connect(&EngineUrl::new(&format!("redis://127.0.0.1:{port}")).unwrap(), &login).unwrap_err();
         assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");

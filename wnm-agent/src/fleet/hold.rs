@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::{HoldSource, RolloutSample, Settings, Timestamp};
+use wnm_core::{FleetLimits, HoldSource, RolloutSample, Settings, Timestamp};
 
 use super::control::Control;
 use super::rollout::lease::trusted;
@@ -143,6 +143,16 @@ impl ReadHold for FleetHold {
             None => FleetState::read(&self.database).unwrap_or_default(),
         };
         Reading { hold: state.control.hold(wall), problem: state.problem }
+    }
+
+    fn limits(&mut self, settings: &Settings, wall: Timestamp) -> Vec<(FleetLimits, Timestamp)> {
+        if settings.fleet_url.is_none() {
+            return Vec::new();
+        }
+        match &self.shared {
+            Some(shared) => shared.lock().state.control.limits.in_effect(wall),
+            None => FleetState::read(&self.database).unwrap_or_default().control.limits.in_effect(wall),
+        }
     }
 
     fn rollout(&mut self, settings: &Settings, wall: Timestamp) -> Option<RolloutSample> {

@@ -46,7 +46,7 @@ impl Fleet {
         self.operator.hosts.insert(host.clone(), wall);
         self.operator.write(path)?;
         let url = url.unwrap_or_else(|| self.operator.url.clone());
-        Ok(Invitation { fleet, host, url, key, id, login: Login { user, password: Some(once), ..login } })
+        Ok(Invitation { fleet, host, url, key, id, login: Login { user, password: Some(once), client: None, ..login } })
     }
 
     /// Removes the users of invitations that were used or have ended.

@@ -3,6 +3,7 @@
 //! All values are strings: `GETRANGE` bounds the length of an answer, whatever another host wrote.
 
 use super::command::Target;
+use super::control::Slot;
 use super::name::Name;
 
 /// Longest value that is read, in bytes.
@@ -61,6 +62,23 @@ impl Keys {
     #[must_use]
     pub fn rollout(&self, target: &Target) -> String {
         self.of_target('r', target)
+    }
+
+    /// Returns the key of the limits for a target.
+    #[must_use]
+    pub fn limits(&self, target: &Target) -> String {
+        self.of_target('l', target)
+    }
+
+    /// Returns the key of a kind of documents for a target.
+    #[must_use]
+    pub fn document(&self, slot: Slot, target: &Target) -> String {
+        match slot {
+            Slot::Command => self.command(target),
+            Slot::Stop => self.stop(target),
+            Slot::Rollout => self.rollout(target),
+            Slot::Limits => self.limits(target),
+        }
     }
 
     /// Returns the key of the command that drives a rollout.

@@ -66,6 +66,16 @@ pub enum Plaintext {
     Allowed,
 }
 
+/// The files of the certificate of a client, for an engine that requires one. They are read for each connection, so that a
+/// renewed certificate needs no other command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientFiles {
+    /// The certificate with its chain, in PEM form.
+    pub certificate: PathBuf,
+    /// The private key of the certificate, in PEM form.
+    pub key: PathBuf,
+}
+
 /// The credentials for the engine, and the rules of the connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Login {
@@ -75,6 +85,9 @@ pub struct Login {
     pub password: Option<Secret>,
     /// The certificates of the authorities that are trusted, in PEM form; None for those of the system.
     pub ca: Option<String>,
+    /// The certificate of this client; None without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientFiles>,
     /// Whether a connection without TLS may leave this host.
     #[serde(default)]
     pub plaintext: Plaintext,
@@ -233,6 +246,7 @@ mod tests {
                 user: "u".to_owned(),
                 password: Some(Secret::new("hunter2".to_owned())),
                 ca: None,
+                client: None,
                 plaintext: Plaintext::Refused,
             },
         }

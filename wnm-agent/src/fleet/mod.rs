@@ -5,7 +5,7 @@
 //! end. The engine is transport and no authority: hosts obey commands that the key of the fleet has signed, and holds of
 //! anyone. A fleet can narrow the actions of a host, and never cause one.
 //!
-//! - pure, in [`wnm_core::fleet`]: [`command`], [`control`], [`name`] and the parts of [`rollout`];
+//! - pure, in [`wnm_core::fleet`]: [`command`], [`control`], [`limits`], [`name`] and the parts of [`rollout`];
 //! - pure: [`document`], [`keys`], [`access`], [`signature`], [`shown`], [`watched`];
 //! - files: [`membership`], [`secret_file`];
 //! - the engine: [`engine`], [`publisher`] for a host, [`operator`] and [`invitation`] for its operator;
@@ -27,7 +27,7 @@ pub mod shown;
 pub mod signature;
 pub mod watched;
 
-pub use wnm_core::fleet::{command, control, name};
+pub use wnm_core::fleet::{command, control, limits, name};
 
 pub use hold::{FleetHold, FleetState, SharedState};
 pub use service::{Describe, FleetService};

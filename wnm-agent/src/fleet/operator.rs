@@ -1,17 +1,19 @@
 //! The operator of a fleet: its users and invitations, the state of its hosts, and commands to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use redis::Value;
-use wnm_core::{EngineUrl, Timestamp, Version};
+use wnm_core::{EngineUrl, FleetLimits, Timestamp, Version};
 
 use super::access;
-use super::command::{Command, LONGEST_COMMAND, MOST_LIFTED, Refusal, Stop, StopId, Target, Verb};
+use super::command::{Command, LONGEST_COMMAND, MOST_LIFTED, Refusal, Stop, StopId, Target, Verb, Verbs};
+use super::control::Slot;
 use super::document::{Damaged, HostEvents, HostState, NodeRow, read_nodes};
 use super::engine::{self, Engine, EngineError, Fault};
 use super::invitation::{save_users, set_user};
 use super::keys::{Keys, LONGEST_VALUE};
+use super::limits::{SetOrder, SetVerb};
 use super::membership::{Login, NotAnInvitation, Operator, Secret};
 use super::name::Name;
 use super::secret_file::SecretFileError;
@@ -98,6 +100,8 @@ pub enum Carried {
     Command(Command),
     /// A hold without a signature.
     Stop(Stop),
+    /// Signed limits.
+    Limits(SetOrder),
     /// A document that hosts refuse.
     Refused(Target, Refusal),
 }
@@ -129,7 +133,7 @@ impl Fleet {
         set_user(&mut engine, &user, access::operator_rules(&keys, &password))?;
         save_users(&mut engine)?;
         signing.write(&Operator::key_path(path))?;
-        let login = Login { user, password: Some(password), ca: admin.ca.clone(), plaintext: admin.plaintext };
+        let login = Login { user, password: Some(password), ..admin.clone() };
         let operator = Operator { fleet, url, key, login, generation: 0, hosts: BTreeMap::new() };
         operator.write(path)?;
         Self::open(operator)
@@ -253,15 +257,18 @@ impl Fleet {
             std::iter::once(Target::All).chain(members.into_iter().map(|(host, _)| Target::Host(host))).collect();
         let mut carried = Vec::new();
         for batch in targets.chunks(BATCH) {
-            let keys = batch.iter().flat_map(|target| [self.keys.command(target), self.keys.stop(target)]).collect();
+            let slots = [Slot::Command, Slot::Stop, Slot::Limits];
+            let keys = batch.iter().flat_map(|target| slots.map(|slot| self.keys.document(slot, target))).collect();
             let values = self.values(keys)?;
-            for (target, pair) in batch.iter().zip(values.chunks(2)) {
-                let text = |at: usize| pair.get(at)?.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            for (target, of) in batch.iter().zip(values.chunks(slots.len())) {
+                let text = |at: usize| of.get(at)?.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
                 let refused = |refusal| Carried::Refused(target.clone(), refusal);
                 let command = text(0).map(|text| Command::read(&text, &self.operator.key));
                 carried.extend(command.map(|read| read.map_or_else(refused, Carried::Command)));
                 let stop = text(1).map(|text| Stop::read(&text));
                 carried.extend(stop.map(|read| read.map_or_else(refused, Carried::Stop)));
+                let limits = text(2).map(|text| SetOrder::read(&text, &self.operator.key));
+                carried.extend(limits.map(|read| read.map_or_else(refused, Carried::Limits)));
             }
         }
         Ok(carried)
@@ -274,10 +281,26 @@ impl Fleet {
     pub fn hold(&mut self, key: &SigningKey, path: &Path, order: &Order) -> Result<u64, FleetError> {
         let seen = highest(&self.carried()?);
         let verb = Verb::Hold { reason: order.reason.clone(), drain: order.drain };
-        self.send(key, path, order, &verb, seen)
+        self.send(key, path, order, Slot::Command, &verb, seen)
     }
 
-    /// Sends a signed resume to hosts, which ends their holds without signature too. Returns its generation.
+    /// Sends signed limits to hosts, in place of those before. Returns their generation.
+    ///
+    /// # Errors
+    /// The key or the engine cannot be used.
+    pub fn set(
+        &mut self,
+        key: &SigningKey,
+        path: &Path,
+        order: &Order,
+        limits: FleetLimits,
+    ) -> Result<u64, FleetError> {
+        let seen = highest(&self.carried()?);
+        self.send(key, path, order, Slot::Limits, &SetVerb::Set(limits), seen)
+    }
+
+    /// Sends a signed resume to hosts, which ends their holds without signature too: those that the engine carries, and those
+    /// that the hosts publish. Returns its generation.
     ///
     /// # Errors
     /// The key or the engine cannot be used, or there are too many holds without signature.
@@ -290,11 +313,16 @@ impl Fleet {
             .filter_map(|carried| if let Carried::Stop(stop) = carried { Some(stop) } else { None })
             .filter(is_meant)
             .collect();
-        if stops.len() > MOST_LIFTED {
-            return Err(FleetError::TooManyStops(stops.len()));
+        let mut lifts: BTreeSet<StopId> = stops.iter().map(|stop| stop.id.clone()).collect();
+        for record in self.hosts()? {
+            let is_meant = order.targets.iter().any(|target| target.includes(&record.host));
+            lifts.extend(record.state().filter(|_| is_meant).into_iter().flat_map(|state| state.stops.clone()));
         }
-        let lifts: Vec<StopId> = stops.iter().map(|stop| stop.id.clone()).collect();
-        let generation = self.send(key, path, order, &Verb::Resume { lifts }, highest(&carried))?;
+        if lifts.len() > MOST_LIFTED {
+            return Err(FleetError::TooManyStops(lifts.len()));
+        }
+        let lifts = lifts.into_iter().collect();
+        let generation = self.send(key, path, order, Slot::Command, &Verb::Resume { lifts }, highest(&carried))?;
         // A hold for all hosts stays in the engine when only some resume.
         let ended = stops.iter().filter(|stop| is_all || stop.target != Target::All);
         let mut removals = redis::pipe();
@@ -305,12 +333,13 @@ impl Fleet {
         Ok(generation)
     }
 
-    fn send(
+    fn send<V: Verbs + Clone>(
         &mut self,
         key: &SigningKey,
         path: &Path,
         order: &Order,
-        verb: &Verb,
+        slot: Slot,
+        verb: &V,
         seen: u64,
     ) -> Result<u64, FleetError> {
         let generation = self.operator.next_generation(order.issued, seen);
@@ -327,7 +356,8 @@ impl Fleet {
                 verb: verb.clone(),
             };
             let end = order.not_after.as_millis();
-            commands.cmd("SET").arg(self.keys.command(target)).arg(key.sign_command(&command)?).arg("PXAT").arg(end);
+            let text = key.sign_command(&command)?;
+            commands.cmd("SET").arg(self.keys.document(slot, target)).arg(text).arg("PXAT").arg(end);
         }
         self.engine.require(&commands)?;
         Ok(generation)
@@ -395,7 +425,7 @@ impl Fleet {
     }
 }
 
-/// A hold or resume to send.
+/// A hold, a resume or limits to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// The hosts.
@@ -413,6 +443,7 @@ pub struct Order {
 fn highest(carried: &[Carried]) -> u64 {
     let generation = |carried: &Carried| match carried {
         Carried::Command(command) => command.generation,
+        Carried::Limits(order) => order.generation,
         Carried::Stop(_) | Carried::Refused(..) => 0,
     };
     carried.iter().map(generation).max().unwrap_or(0)

@@ -142,8 +142,8 @@ impl Publisher {
         let mut commands = redis::pipe();
         commands.cmd("GETRANGE").arg(self.keys.state(&self.membership.host)).arg(0).arg(LONGEST_VALUE);
         for target in self.targets() {
-            for key in [self.keys.command(&target), self.keys.stop(&target), self.keys.rollout(&target)] {
-                commands.cmd("GETRANGE").arg(key).arg(0).arg(LONGEST_COMMAND);
+            for slot in Slot::ALL {
+                commands.cmd("GETRANGE").arg(self.keys.document(slot, &target)).arg(0).arg(LONGEST_COMMAND);
             }
         }
         commands.cmd("TIME");
@@ -203,7 +203,8 @@ impl Publisher {
         let (session, sequence, generation) = (self.session.clone(), self.sequence, control.generation());
         let (rollout, lease) = (control.leases.rollout(), control.leases.lease());
         let rollout = HostRollout { generation: rollout, lease, ..state.rollout.clone() };
-        let state = HostState { session, sequence, generation, at: wall, rollout, ..state };
+        let (limits, stops) = (control.limits.generation(), control.stops(wall));
+        let state = HostState { session, sequence, generation, limits, stops, at: wall, rollout, ..state };
         let host = self.membership.host.clone();
         let mut commands = redis::pipe();
         set(&mut commands, self.keys.state(&host), json(&state), STATE_LIFETIME).arg("GET");

@@ -19,8 +19,9 @@ use crate::report::Report;
 
 /// Time between two turns with the engine.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Random part of the time between two turns, either way, so that the hosts of a fleet do not come at once.
-const JITTER: Duration = Duration::from_secs(1);
+/// Share of the time between two turns that is added or taken away at random, so that the hosts of a fleet do not come at
+/// once.
+const JITTER: u32 = 10;
 /// Time between two turns before the first cycle, whose state the host then publishes.
 const FIRST_CYCLE: Duration = Duration::from_secs(1);
 /// Longest time between two attempts to reach the engine. The attempts of a fleet spread over it.
@@ -107,6 +108,7 @@ impl FleetService {
             shared: self.shared.clone(),
             publisher: Publisher::new(url, membership, id),
             failures: 0,
+            interval: interval(),
             stored: None,
             program: ProgramDigest::default(),
         };
@@ -136,6 +138,8 @@ struct Worker {
     publisher: Publisher,
     /// The turns in a row that did not reach the engine.
     failures: u32,
+    /// The time between two turns.
+    interval: Duration,
     /// The last stored state.
     stored: Option<FleetState>,
     program: ProgramDigest,
@@ -168,14 +172,14 @@ impl Worker {
                 }
                 state.problem = turn.problems.into_iter().next();
                 match documents.state {
-                    Some(_) => INTERVAL - JITTER + random_share(2 * JITTER),
+                    Some(_) => self.interval - self.interval / JITTER + random_share(2 * self.interval / JITTER),
                     None => FIRST_CYCLE,
                 }
             }
             Err(error) => {
                 self.failures = self.failures.saturating_add(1);
                 state.problem = Some(error.to_string());
-                let longest = INTERVAL.saturating_mul(1 << (self.failures - 1).min(4)).min(LONGEST_PAUSE);
+                let longest = self.interval.saturating_mul(1 << (self.failures - 1).min(4)).min(LONGEST_PAUSE);
                 Duration::from_secs(2) + random_share(longest)
             }
         };
@@ -211,6 +215,12 @@ impl Worker {
         state.rollout.program = self.program.read(&colony.settings.binary, observation.target.as_ref());
         Documents { state: Some(state), nodes, events }
     }
+}
+
+/// Returns the time between two turns. A build with debug assertions takes that of a test, in milliseconds.
+fn interval() -> Duration {
+    let of_test = std::env::var("WNM_FLEET_INTERVAL").ok().filter(|_| cfg!(debug_assertions));
+    of_test.and_then(|millis| millis.parse().ok()).map_or(INTERVAL, Duration::from_millis)
 }
 
 /// Returns a random part of a time.

@@ -1,5 +1,5 @@
 //! The HTTP server of the operator of a fleet: a page, metrics and JSON. It is read-only, and has the checks and bounds of
-//! the server of a daemon.
+//! the server of a daemon, with its token and its TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +13,9 @@ use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
+use wnm_core::ListenSettings;
 
 use super::access::Access;
 use super::api::{MOST_READERS, NoAnswer, json, send};
@@ -22,10 +24,13 @@ use super::http::{accept, bind, format_of, guard};
 use super::page::PageFile;
 use super::routes::text;
 use super::stream::{Left, LineWriter, lines};
+use crate::control::FailureInfo;
 use crate::metrics::Format;
 
 /// Time without a change after which a reader of the updates gets an empty message.
 const QUIET: Duration = Duration::from_secs(15);
+/// Time between two readings of the files of the token and of TLS.
+const RENEWAL: Duration = Duration::from_secs(10);
 /// The most documents that are made at the same time.
 const MOST_DOCUMENTS: usize = 4;
 
@@ -68,6 +73,17 @@ pub trait FleetDocuments: Send + Sync {
     fn page_files(&self) -> &'static [PageFile];
 }
 
+/// The server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetServeError {
+    /// The system refuses the address or the thread.
+    #[error(transparent)]
+    Listen(#[from] io::Error),
+    /// A file of the token or of TLS cannot be used.
+    #[error("{}", .0.error)]
+    Files(FailureInfo),
+}
+
 struct Shared {
     documents: Arc<dyn FleetDocuments>,
     making: Semaphore,
@@ -80,42 +96,55 @@ struct Shared {
 #[derive(Debug)]
 pub struct FleetServer {
     address: SocketAddr,
+    scheme: &'static str,
     changed: watch::Sender<u64>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl FleetServer {
-    /// Serves HTTP at an address, or at the next free port after it.
+    /// Serves HTTP at the address of the settings, or at the next free port after it.
     ///
     /// # Errors
-    /// The system refuses the address or the thread.
-    pub fn start(address: SocketAddr, documents: Arc<dyn FleetDocuments>, version: &'static str) -> io::Result<Self> {
+    /// The system refuses the address or the thread, or a file of the settings cannot be used.
+    pub fn start(
+        address: SocketAddr,
+        settings: ListenSettings,
+        documents: Arc<dyn FleetDocuments>,
+        version: &'static str,
+    ) -> Result<Self, FleetServeError> {
+        let access = Access::read(&settings, None).map_err(FleetServeError::Files)?;
+        let scheme = access.scheme();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let listener = runtime.block_on(bind(address))?;
         let address = listener.local_addr()?;
         let changed = watch::Sender::new(0);
         let (making, readers) = (Semaphore::new(MOST_DOCUMENTS), Arc::new(Semaphore::new(MOST_READERS)));
-        let router = routes(Arc::new(Shared { documents, making, readers, changed: changed.clone(), version }));
+        let shared = Arc::new(Shared { documents, making, readers, changed: changed.clone(), version });
         let (stop, stopped) = oneshot::channel();
         let run = move || {
-            let access = Access::default();
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
-                    () = accept(&listener, &router, &access) => {}
+                    () = serve(&listener, &shared, &settings, access) => {}
                 }
             });
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("wnm-fleet-serve".to_owned()).spawn(run)?;
-        Ok(Self { address, changed, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, scheme, changed, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Returns the address that the server listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the scheme of its addresses: `http`, or `https` with TLS.
+    #[must_use]
+    pub const fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// Announces new data to the open pages.
@@ -135,7 +164,35 @@ impl Drop for FleetServer {
     }
 }
 
-fn routes(shared: Arc<Shared>) -> Router {
+/// Serves the clients. A renewed certificate or token takes effect within [`RENEWAL`].
+async fn serve(listener: &TcpListener, shared: &Arc<Shared>, settings: &ListenSettings, mut access: Arc<Access>) {
+    loop {
+        let router = routes(Arc::clone(shared), Arc::clone(&access));
+        access = tokio::select! {
+            () = accept(listener, &router, &access) => return,
+            renewed = renewed(settings, &access) => renewed,
+        };
+    }
+}
+
+/// Waits until a file of the settings has changed. The last ones stay in effect while a file cannot be used.
+async fn renewed(settings: &ListenSettings, last: &Arc<Access>) -> Arc<Access> {
+    let mut logged = None;
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        match Access::read(settings, Some(last)) {
+            Ok(access) if !Arc::ptr_eq(&access, last) => return access,
+            Ok(_) => logged = None,
+            Err(failure) if logged.as_ref() == Some(&failure.error) => {}
+            Err(failure) => {
+                tracing::warn!("the last token and certificate stay in effect: {}", failure.error);
+                logged = Some(failure.error);
+            }
+        }
+    }
+}
+
+fn routes(shared: Arc<Shared>, access: Arc<Access>) -> Router {
     let of = |question: FleetQuestion| get(async move |State(shared): State<_>| answer(shared, question).await);
     Router::new()
         .route("/", of(FleetQuestion::Page))
@@ -165,7 +222,7 @@ fn routes(shared: Arc<Shared>) -> Router {
             }),
         )
         .fallback(file)
-        .layer(from_fn_with_state(Arc::<Access>::default(), guard))
+        .layer(from_fn_with_state(access, guard))
         .with_state(shared)
 }
 

@@ -29,7 +29,7 @@ pub use access::check_files;
 use api::Limits;
 pub use api::{Documents, MOST_READERS, NoAnswer, Question};
 #[cfg(feature = "fleet")]
-pub use fleet::{FleetDocuments, FleetQuestion, FleetServer};
+pub use fleet::{FleetDocuments, FleetQuestion, FleetServeError, FleetServer};
 pub use http::paths;
 use http::{Rendered, Wanted};
 use page::Page;

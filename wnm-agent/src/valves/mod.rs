@@ -9,7 +9,8 @@ pub mod host;
 use std::collections::BTreeMap;
 
 use wnm_core::{
-    Hold, HoldSource, HoldTrouble, RolloutSample, Settings, TimeOfDay, Timestamp, ValveSample, Window, Windows,
+    FleetLimits, FleetLimitsSample, Hold, HoldSource, HoldTrouble, RolloutSample, Settings, TimeOfDay, Timestamp,
+    ValveSample, Window, Windows,
 };
 
 /// The reading of one source.
@@ -33,6 +34,11 @@ pub trait ReadHold: std::fmt::Debug {
     /// Returns the rollout in effect. The default has none.
     fn rollout(&mut self, _settings: &Settings, _wall: Timestamp) -> Option<RolloutSample> {
         None
+    }
+
+    /// Returns the limits of the fleet in effect with their ends. The default has none.
+    fn limits(&mut self, _settings: &Settings, _wall: Timestamp) -> Vec<(FleetLimits, Timestamp)> {
+        Vec::new()
     }
 }
 
@@ -89,11 +95,15 @@ impl Holds {
             report(&mut self.reported, source, problem.as_deref());
             sample.holds.extend(hold.filter(|hold| hold.until.is_none_or(|until| until > wall)));
             sample.rollout = sample.rollout.or_else(|| reader.rollout(settings, wall));
+            let limits = reader.limits(settings, wall).into_iter();
+            sample.limits.extend(limits.map(|(limits, until)| FleetLimitsSample { limits, until, local: Vec::new() }));
             sample.troubles.extend(problem.map(|problem| HoldTrouble { source, problem }));
         }
         if let Some(zones) = &mut self.zones {
-            let windows = settings.policy.valves.windows.as_slice();
-            sample.local = windows.iter().map(|window| zones.time_of_day(window, wall)).collect();
+            let mut local =
+                |windows: &Windows| windows.as_slice().iter().map(|window| zones.time_of_day(window, wall)).collect();
+            sample.local = local(&settings.policy.valves.windows);
+            sample.limits.iter_mut().for_each(|of| of.local = local(&of.limits.window));
         }
         sample
     }

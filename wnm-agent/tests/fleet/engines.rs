@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use wnm_agent::fleet::command::Target;
 use wnm_agent::fleet::engine::{Engine, EngineError};
-use wnm_agent::fleet::membership::{Login, Plaintext, Secret};
+use wnm_agent::fleet::membership::{ClientFiles, Login, Plaintext, Secret};
 use wnm_agent::fleet::rollout::driver::Driver;
 use wnm_agent::fleet::rollout::plan::LEASE;
 use wnm_core::{EngineUrl, RolloutWait};
@@ -88,8 +88,22 @@ fn old_and_silent_servers_are_told() {
     assert!(matches!(Engine::connect(&older, &admin()), Err(EngineError::Old { .. })));
     let error = Engine::connect(&serve(""), &admin()).unwrap_err();
     assert!(error.to_string().ends_with("no answer in time"), "{error}");
-    let web = serve("HTTP/1.1 400 Bad Request\r\n\r\n");
-    assert!(matches!(Engine::connect(&web, &admin()), Err(EngineError::Unreachable { .. })));
+    // Servers of other protocols, and answers that no Redis gives.
+    let nested: &'static str = "*1\r\n".repeat(100_000).leak();
+    for answer in [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "\u{16}\u{3}\u{1}\r\n",
+        "$99999999999999999999\r\n",
+        "$-7\r\nx\r\n",
+        "*-7\r\n",
+        ":1e9\r\n",
+        nested,
+    ] {
+        let error = Engine::connect(&serve(answer), &admin()).unwrap_err();
+        let is_told = matches!(error, EngineError::Unreachable { .. } | EngineError::Old { .. });
+        assert!(is_told, "{:?}: {error}", answer.get(..20));
+    }
 }
 
 /// Makes an authority, and a certificate of it for 127.0.0.1.
@@ -108,10 +122,10 @@ fn own_authority_is_trusted_and_no_other() {
     let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     certificates(folder.path());
     certificates(other.path());
-    let server = Server::start_with_tls(folder.path());
+    let server = Server::start_with_tls(folder.path(), "no");
     let login = |ca: Option<&Path>| {
         let ca = ca.map(|folder| std::fs::read_to_string(folder.join("ca.pem")).unwrap());
-        Login { user: "default".to_owned(), password: None, ca, plaintext: Plaintext::Refused }
+        Login { user: "default".to_owned(), password: None, ca, client: None, plaintext: Plaintext::Refused }
     };
     let path = folder.path().join("fleet.json");
     let mut fleet =
@@ -130,6 +144,120 @@ fn own_authority_is_trusted_and_no_other() {
     let tls_to_plain = Server::start(&[]);
     let url = EngineUrl::new(&format!("rediss://127.0.0.1:{}", tls_to_plain.port)).unwrap();
     assert!(matches!(Engine::connect(&url, &login(None)), Err(EngineError::Unreachable { .. })));
+}
+
+/// Makes a certificate that is its own authority, valid until a year, and its key.
+fn self_signed(folder: &Path, subject: &str, until: i32) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new([subject.to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let certificate = params.self_signed(&key).unwrap().pem();
+    for (file, text) in [("ca.pem", &certificate), ("server.pem", &certificate), ("server.key", &key.serialize_pem())] {
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(folder.join("server.key"), private).unwrap();
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn expired_certificate_and_one_of_another_name_are_told() {
+    for (subject, until, told) in [("127.0.0.1", 2020, "expired"), ("redis.example.org", 4000, "not valid for name")] {
+        let folder = tempfile::tempdir().unwrap();
+        self_signed(folder.path(), subject, until);
+        let server = Server::start_with_tls(folder.path(), "no");
+        let ca = Some(std::fs::read_to_string(folder.path().join("ca.pem")).unwrap());
+        let error = Engine::connect(&server.url(), &Login { ca, ..admin() }).unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn engine_that_requires_certificates_of_its_clients_gets_that_of_a_login() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for folder in [&folder, &other] {
+        self_signed(folder.path(), "127.0.0.1", 4000);
+    }
+    let server = Server::start_with_tls(folder.path(), "yes");
+    let ca = Some(std::fs::read_to_string(folder.path().join("ca.pem")).unwrap());
+    let file = |folder: &tempfile::TempDir, name: &str| folder.path().join(name);
+    let login = |certificate, key| {
+        let client = Some(ClientFiles { certificate, key });
+        Login { ca: ca.clone(), client, ..admin() }
+    };
+    let good = login(file(&folder, "server.pem"), file(&folder, "server.key"));
+    let path = folder.path().join("fleet.json");
+    let mut fleet = wnm_agent::fleet::operator::Fleet::create(name("farm"), server.url(), &good, &path).unwrap();
+    assert_eq!(fleet.operator().login.client, good.client);
+    // An invitation names no file of the operator; the host has its own certificate.
+    let mut invitation = fleet.invite(name("a"), None, Duration::from_secs(60), crate::wall(), &path).unwrap();
+    assert_eq!(invitation.login.client, None);
+    invitation.login.client = good.client;
+    let mut host = crate::Host::new(&server, wnm_agent::fleet::invitation::accept(invitation).unwrap());
+    assert!(host.turn().problems.is_empty());
+
+    let is_refused = |login: &Login| Engine::connect(&server.url(), login).unwrap_err();
+    for wrong in [Login { ca: ca.clone(), ..admin() }, login(file(&other, "server.pem"), file(&other, "server.key"))] {
+        let error = is_refused(&wrong);
+        assert!(matches!(error, EngineError::Unreachable { .. }), "{error}");
+    }
+    for (certificate, key) in [
+        (file(&other, "server.pem"), file(&folder, "server.key")),
+        (file(&folder, "server.pem"), file(&folder, "ca.pem")),
+        (file(&folder, "server.key"), file(&folder, "server.key")),
+        (file(&folder, "missing"), file(&folder, "server.key")),
+    ] {
+        let error = is_refused(&login(certificate, key));
+        assert!(matches!(error, EngineError::Client { .. }), "{error}");
+    }
+    let key = file(&folder, "server.key");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let error = is_refused(&login(file(&folder, "server.pem"), key));
+    assert!(error.to_string().contains("other users can read it"), "{error}");
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn user_that_is_deleted_while_its_host_runs_is_told() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    let mut host = farm.join(&server, "a");
+    farm.hold(Target::All);
+    host.turn();
+    server.command(&["ACL", "DELUSER", "wnm:farm:host:a"]);
+    let mut turn = || host.publisher.turn(&host.documents, &mut host.control, crate::wall());
+    // The engine ends the connection, and refuses the next one.
+    turn().unwrap_err();
+    assert!(matches!(turn(), Err(EngineError::Login { .. })));
+    assert!(host.hold().is_some(), "the hold stands");
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn long_values_are_told_and_not_read() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    let (mut host, mut other) = (farm.join(&server, "a"), farm.join(&server, "b"));
+    assert!(host.turn().problems.is_empty() && other.turn().problems.is_empty());
+    let long = "x".repeat(1 << 20);
+    for key in ["c:all", "s:all", "r:all", "h:b", "n:b", "e:b"] {
+        server.command(&["SET", &format!("wnm:farm:{key}"), &long]);
+    }
+    let problems = host.turn().problems;
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.contains("longer than 64 KiB")), "{problems:?}");
+    let hosts = farm.fleet.hosts().unwrap();
+    assert!(hosts[0].state().is_some() && hosts[1].state.as_ref().unwrap().is_err());
+    let nodes = farm.fleet.nodes(&[name("a"), name("b")]).unwrap();
+    assert!(nodes[0].as_ref().unwrap().is_ok() && nodes[1].as_ref().unwrap().is_err());
+    assert!(farm.fleet.events(&[name("b")]).unwrap()[0].as_ref().unwrap().is_err());
+    // The commands of the operator replace them.
+    farm.hold(Target::All);
+    host.turn();
+    assert!(host.hold().is_some());
+    other.turn();
+    assert!(farm.fleet.hosts().unwrap()[1].state().is_some());
 }
 
 #[test]

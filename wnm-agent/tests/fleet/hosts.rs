@@ -6,7 +6,8 @@ use wnm_agent::fleet::command::{Target, enclose};
 use wnm_agent::fleet::control::Control;
 use wnm_agent::fleet::invitation::accept;
 use wnm_agent::fleet::keys::Keys;
-use wnm_agent::fleet::operator::{Carried, FleetError};
+use wnm_agent::fleet::operator::{Carried, FleetError, Order};
+use wnm_core::FleetLimits;
 
 use crate::server::{Server, program};
 use crate::{Farm, Host, documents, name, wall};
@@ -57,7 +58,53 @@ fn hold_without_signature_is_obeyed_and_only_the_key_ends_it() {
     host.turn();
     farm.resume(Target::All);
     assert_eq!((host.turn().problems, host.hold()), (vec![], None));
+    // A short hold ends none that is longer, and a resume ends holds that the engine has lost.
+    let long = Order { drain: true, ..farm.order(Target::All, Duration::from_secs(3_600)) };
+    farm.fleet.stop(&long).unwrap();
+    host.turn();
+    farm.fleet.stop(&order).unwrap();
+    host.turn();
+    let hold = host.hold().unwrap();
+    assert_eq!((hold.until, hold.drain), (Some(long.not_after), true));
+    server.command(&["DEL", &Keys::of(&name("farm")).stop(&Target::All)]);
+    farm.resume(Target::All);
+    assert_eq!((host.turn().problems, host.hold()), (vec![], None));
     assert!(!farm.fleet.carried().unwrap().iter().any(|carried| matches!(carried, Carried::Stop(_))));
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn limits_are_obeyed_and_an_older_generation_is_refused_and_told() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    let mut host = farm.join(&server, "a");
+    let (key, order) = (farm.key(), farm.order(Target::All, Duration::from_secs(600)));
+    let limits = |most: &str| FleetLimits { max_unavailable: Some(most.parse().unwrap()), ..FleetLimits::default() };
+    farm.fleet.set(&key, &farm.path, &order, limits("1")).unwrap();
+    let name_of = Keys::of(&name("farm")).limits(&Target::All);
+    let mut get = redis::pipe();
+    get.cmd("GET").arg(&name_of);
+    let replayed = wnm_agent::fleet::engine::text(&server.admin().require(&get).unwrap()[0]).unwrap();
+    assert!(host.turn().problems.is_empty());
+    let generation = farm.fleet.set(&key, &farm.path, &order, limits("10%")).unwrap();
+    assert!(host.turn().problems.is_empty());
+    assert_eq!(host.control.limits.in_effect(wall()), [(limits("10%"), order.not_after)]);
+    assert_eq!(farm.fleet.hosts().unwrap()[0].state().unwrap().limits, generation);
+    // They are no hold, and a hold does not end them.
+    farm.hold(Target::All);
+    farm.resume(Target::All);
+    assert!(host.turn().problems.is_empty());
+    for (text, told) in [
+        (replayed.clone(), "its generation"),
+        (replayed.replace("max_unavailable", "node_cap"), "its signature is not by the key of the fleet"),
+        (r#"{"max_unavailable":"0"}"#.to_owned(), "it is not a command of the documented form"),
+    ] {
+        server.command(&["SET", &name_of, &text]);
+        let problems = host.turn().problems;
+        assert!(problems[0].starts_with("the document with limits for all hosts is refused"), "{problems:?}");
+        assert!(problems[0].contains(told), "{problems:?}");
+        assert_eq!(host.control.limits.in_effect(wall()), [(limits("10%"), order.not_after)]);
+    }
 }
 
 #[test]
@@ -73,6 +120,10 @@ fn invitation_works_once_and_a_second_one_ends_the_first_password() {
     second.turn();
     // The user of the used invitation was removed by the second one.
     assert!(matches!(accept(invitation), Err(FleetError::InvitationUsed(_))));
+    // The engine forgets an invitation at its end.
+    let ended = farm.fleet.invite(name("b"), None, Duration::from_secs(60), wall(), &farm.path).unwrap();
+    server.command(&["PEXPIRE", &Keys::of(&name("farm")).invitation(&ended.id), "0"]);
+    assert!(matches!(accept(ended), Err(FleetError::InvitationUsed(_))));
     let mut first = Host::new(&server, first.membership);
     assert!(first.publisher.turn(&documents(), &mut first.control, wall()).is_err());
 }
@@ -158,7 +209,18 @@ fn copy_of_a_host_stops_publishing_and_says_so() {
     assert!(first.turn().problems.is_empty());
     let silent = copy.turn().problems;
     assert!(silent[0].contains("so that this one does not"), "{silent:?}");
-    // It still obeys.
+    // A second copy stops too, and the first stays silent.
+    let mut second = Host::new(&server, first.membership.clone());
+    std::thread::sleep(Duration::from_millis(5));
+    second.turn();
+    first.turn();
+    assert!(second.turn().problems[0].contains("this one stops publishing"));
+    first.turn();
+    assert!(first.turn().problems.is_empty());
+    for copy in [&mut copy, &mut second] {
+        assert!(copy.turn().problems[0].contains("so that this one does not"));
+    }
+    // A copy still obeys.
     farm.hold(Target::All);
     copy.turn();
     assert!(copy.hold().is_some());

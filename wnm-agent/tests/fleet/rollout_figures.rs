@@ -31,9 +31,29 @@ struct Rolling {
     aborted: Option<Instant>,
 }
 
+/// The fate of the engine in the middle of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// It is killed, and restarts empty after some seconds.
+    Restarts,
+}
+
+/// The turn of the command after which the engine is killed.
+const KILLED_AFTER: u32 = 20;
+/// The time without an engine.
+const AWAY: Duration = Duration::from_secs(15);
+
 /// Takes the turn of a host: under a lease it upgrades one node in a turn.
 fn turn(rolling: &mut Rolling) {
-    assert!(rolling.host.turn().problems.is_empty());
+    let Host { publisher, documents, control, .. } = &mut rolling.host;
+    match publisher.turn(documents, control, wall()) {
+        Ok(turn) => assert!(turn.problems.is_empty(), "{turn:?}"),
+        Err(_) => {
+            rolling.next = Instant::now() + Duration::from_secs(2) + random_share(INTERVAL);
+            return;
+        }
+    }
     let sample = rolling.host.control.leases.sample(Some(&program()), wall(), Some(wall()));
     let wait = sample.as_ref().and_then(|sample| sample.wait);
     let state: &mut HostState = rolling.host.documents.state.as_mut().unwrap();
@@ -62,9 +82,9 @@ fn run(hosts: &[Mutex<Rolling>], ends: &AtomicBool) {
     }
 }
 
-fn roll(bad: impl Fn(usize) -> bool, plan: RolloutPlan) {
+fn roll(bad: impl Fn(usize) -> bool, plan: RolloutPlan, fate: Fate) {
     wnm_platform::open_files::raise();
-    let server = Server::start(&["--maxclients", "2000"]);
+    let mut server = Server::start(&["--maxclients", "2000"]);
     let mut farm = Farm::on(&server, "farm");
     let hosts: Vec<Mutex<Rolling>> = (0..HOSTS)
         .map(|number| {
@@ -95,6 +115,17 @@ fn roll(bad: impl Fn(usize) -> bool, plan: RolloutPlan) {
             driver.turn(wall()).unwrap();
             longest = longest.max(turn.elapsed());
             turns += 1;
+            if fate == Fate::Restarts && turns == KILLED_AFTER {
+                server.end();
+                assert!(driver.turn(wall()).is_err());
+                std::thread::sleep(AWAY);
+                server.run();
+                driver.reconnect().unwrap();
+                println!(
+                    "the engine was killed after {:.0?}, and restarted empty {AWAY:.0?} later",
+                    begun.elapsed() - AWAY
+                );
+            }
             most = most.max(driver.rollout().count(|progress| matches!(progress, Progress::Leased(_))));
             std::thread::sleep(DRIVER_INTERVAL);
         }
@@ -117,7 +148,7 @@ fn roll(bad: impl Fn(usize) -> bool, plan: RolloutPlan) {
 }
 
 #[test]
-#[ignore = "figures: needs redis-server in WNM_TEST_REDIS, and five minutes"]
+#[ignore = "figures: needs redis-server in WNM_TEST_REDIS, and ten minutes"]
 fn rollout_figures_of_a_thousand_hosts() {
     let plan = RolloutPlan {
         canary: 10,
@@ -127,7 +158,8 @@ fn rollout_figures_of_a_thousand_hosts() {
         auto_promote: true,
         ..plan()
     };
-    roll(|_| false, plan.clone());
+    roll(|_| false, plan.clone(), Fate::Stays);
+    roll(|_| false, plan.clone(), Fate::Restarts);
     // Every tenth host refuses the version, and no canary does.
-    roll(|number| number % 10 == 9 && number > 10, plan);
+    roll(|number| number % 10 == 9 && number > 10, plan, Fate::Stays);
 }

@@ -35,13 +35,14 @@ impl Server {
     }
 
     /// Starts a server with TLS alone, with the certificates of a folder.
-    pub(crate) fn start_with_tls(certificates: &Path) -> Self {
+    /// `clients` is the value of `tls-auth-clients`.
+    pub(crate) fn start_with_tls(certificates: &Path, clients: &str) -> Self {
         let mut server = Self::start(&[]);
         server.end();
         let file = |name: &str| certificates.join(name).display().to_string();
         let (port, ca, cert, key) = (server.port.to_string(), file("ca.pem"), file("server.pem"), file("server.key"));
         let tls = ["--tls-port", &port, "--port", "0", "--tls-ca-cert-file", &ca, "--tls-cert-file", &cert];
-        let more = ["--tls-key-file", &key, "--tls-auth-clients", "no"];
+        let more = ["--tls-key-file", &key, "--tls-auth-clients", clients];
         server.arguments = tls.iter().chain(&more).map(|word| (*word).to_owned()).collect();
         server.scheme = "rediss";
         server.run();
@@ -105,7 +106,7 @@ impl Drop for Server {
 
 /// Returns the login of the administrator.
 pub(crate) fn admin() -> Login {
-    Login { user: "default".to_owned(), password: None, ca: None, plaintext: Plaintext::Refused }
+    Login { user: "default".to_owned(), password: None, ca: None, client: None, plaintext: Plaintext::Refused }
 }
 
 pub(crate) fn free_port() -> u16 {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use wnm_agent::fleet::name::Name;
-use wnm_core::EngineUrl;
+use wnm_core::{EngineUrl, MaxUnavailable, RawSettings, Windows};
 
 use super::hold::End;
 use super::numbers;
@@ -34,11 +34,7 @@ pub(crate) enum FleetCommand {
     )]
     Invite(FleetInvite),
     /// Let this host join a fleet by an invitation
-    Join {
-        /// Invitation, as `wnm fleet invite` prints it
-        #[arg(value_name = "INVITATION")]
-        invitation: String,
-    },
+    Join(FleetJoin),
     /// Let this host leave its fleet
     Leave,
     /// Show the state of all hosts together
@@ -62,12 +58,17 @@ pub(crate) enum FleetCommand {
         after_help = "Examples:\n  wnm fleet resume\n  wnm fleet resume --host web-1\n\nExit code 3: a host that publishes has not obeyed in time."
     )]
     Resume(FleetResume),
+    /// Narrow the settings of hosts: the times and the number of voluntary actions
+    #[command(
+        after_help = "Both the settings of a host and those of the fleet apply: a fleet can narrow them, and never widen them. Each command replaces the one before for its hosts; a setting that it does not name ends.\n\nExamples:\n  wnm fleet set window='daily 22:00-06:00' max_unavailable=10%\n  wnm fleet set max_unavailable=1 --host web-1 --until 2h\n  wnm fleet set window=none    end the settings for all hosts\n\nExit code 3: a host that publishes has not obeyed in time."
+    )]
+    Set(FleetSet),
     /// Upgrade the nodes of all hosts to one version, a few hosts at a time
     #[command(subcommand)]
     Rollout(FleetRollout),
-    /// Serve a page of all hosts, their metrics for Prometheus, and JSON, on the loopback interface
+    /// Serve a page of all hosts, their metrics for Prometheus, and JSON
     #[command(
-        after_help = "The server is read-only. A host that publishes no more is shown with its last state, as stale.\n\nExamples:\n  wnm fleet serve\n  wnm fleet serve --listen 127.0.0.1:9920\n  ssh -N -L 9911:127.0.0.1:9911 operator.example.org    read it from another computer\n\nCtrl-C ends the server with exit code 0."
+        after_help = "The server is read-only. A host that publishes no more is shown with its last state, as stale.\n\nExamples:\n  wnm fleet serve\n  wnm fleet serve --listen 127.0.0.1:9920\n  wnm fleet serve --listen 0.0.0.0:9911 --listen-token-file token --listen-cert cert.pem --listen-key key.pem\n  ssh -N -L 9911:127.0.0.1:9911 operator.example.org    read it from another computer\n\nCtrl-C ends the server with exit code 0."
     )]
     Serve(FleetServe),
     /// Check the engine, the hosts, and the membership of this host
@@ -91,9 +92,31 @@ pub(crate) struct FleetInit {
     /// File with the certificates of own authorities in PEM form, which alone are trusted [default: the public authorities]
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) client: ClientFiles,
     /// Allow redis:// beyond this host, where the network encrypts, as WireGuard does
     #[arg(long)]
     pub(crate) unencrypted: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetJoin {
+    /// Invitation, as `wnm fleet invite` prints it
+    #[arg(value_name = "INVITATION")]
+    pub(crate) invitation: String,
+    #[command(flatten)]
+    pub(crate) client: ClientFiles,
+}
+
+/// The certificate of a client, for an engine that requires one.
+#[derive(Debug, Args)]
+pub(crate) struct ClientFiles {
+    /// File with the certificate for an engine that requires one of its clients, in PEM form [default: none]
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// File of mode 0600 with the private key of --client-cert in PEM form
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub(crate) client_key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -130,9 +153,18 @@ pub(crate) struct FleetEvents {
 
 #[derive(Debug, Args)]
 pub(crate) struct FleetServe {
-    /// Loopback address with a port; the next free port after it where another program has it
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9911", value_parser = loopback)]
+    /// Address with a port; the next free port after it where another program has it. An address that other hosts reach needs --listen-token-file, --listen-cert and --listen-key
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9911", value_parser = address)]
     pub(crate) listen: SocketAddr,
+    /// File of mode 0600 with the token that clients present, as bearer token or as password [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) listen_token_file: Option<PathBuf>,
+    /// File with the certificate of the server and its chain in PEM form [default: no TLS]
+    #[arg(long, value_name = "FILE", requires = "listen_key")]
+    pub(crate) listen_cert: Option<PathBuf>,
+    /// File of mode 0600 with the private key of --listen-cert in PEM form
+    #[arg(long, value_name = "FILE", requires = "listen_cert")]
+    pub(crate) listen_key: Option<PathBuf>,
     /// Time between two readings of the engine
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
@@ -160,6 +192,24 @@ pub(crate) struct FleetResume {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct FleetSet {
+    /// Setting: window=WINDOWS or max_unavailable=NUMBER, as on a host, or none
+    #[arg(value_name = "NAME=VALUE", required = true, value_parser = limit)]
+    pub(crate) limits: Vec<Limit>,
+    #[command(flatten)]
+    pub(crate) order: FleetOrder,
+}
+
+/// A setting of a fleet.
+#[derive(Debug, Clone)]
+pub(crate) enum Limit {
+    /// The windows; empty for none.
+    Window(Windows),
+    /// The limit; None without one.
+    MaxUnavailable(Option<MaxUnavailable>),
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct FleetOrder {
     /// Only this host; may be given several times [default: all hosts]
     #[arg(long = "host", value_name = "HOST")]
@@ -172,9 +222,23 @@ pub(crate) struct FleetOrder {
     pub(crate) wait: Duration,
 }
 
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address = text.parse::<SocketAddr>().ok().filter(|address| address.ip().is_loopback() && address.port() > 0);
-    address.ok_or_else(|| "not a loopback address with a port, such as 127.0.0.1:9911 or [::1]:9911".to_owned())
+fn limit(text: &str) -> Result<Limit, String> {
+    let unknown = || "not window=WINDOWS or max_unavailable=NUMBER; a fleet sets no other setting".to_owned();
+    let (name, value) = text.split_once('=').ok_or_else(unknown)?;
+    let mut raw = RawSettings::default();
+    if value != "none" && ["window", "max_unavailable"].contains(&name) {
+        raw.set(name, value).map_err(|problem| problem.to_string())?;
+    }
+    match name {
+        "window" => Ok(Limit::Window(raw.window.unwrap_or_default())),
+        "max_unavailable" => Ok(Limit::MaxUnavailable(raw.max_unavailable)),
+        _ => Err(unknown()),
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<SocketAddr>().ok().filter(|address| address.port() > 0);
+    address.ok_or_else(|| "not an address with a port, such as 127.0.0.1:9911 or [::1]:9911".to_owned())
 }
 
 fn url(text: &str) -> Result<EngineUrl, String> {

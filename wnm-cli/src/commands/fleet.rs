@@ -8,9 +8,9 @@ mod rollout;
 mod serve;
 mod setup;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use wnm_agent::fleet::membership::Operator;
+use wnm_agent::fleet::membership::{ClientFiles, Operator};
 use wnm_agent::fleet::operator::Fleet;
 
 use crate::args::{self, FleetCommand};
@@ -26,7 +26,7 @@ pub(crate) fn run(db: &Path, args: args::Fleet, output: &mut Output) -> Result<E
     match args.command {
         FleetCommand::Init(args) => setup::init(&path, args, output),
         FleetCommand::Invite(args) => setup::invite(&path, args, output),
-        FleetCommand::Join { invitation } => host::join(db, &invitation, output),
+        FleetCommand::Join(args) => host::join(db, args, output),
         FleetCommand::Leave => host::leave(db, output),
         FleetCommand::Status => list::status(&path, output),
         FleetCommand::Hosts => list::hosts(&path, output),
@@ -34,6 +34,7 @@ pub(crate) fn run(db: &Path, args: args::Fleet, output: &mut Output) -> Result<E
         FleetCommand::Events(args) => list::events(&path, &args, output),
         FleetCommand::Hold(args) => order::hold(&path, args, output),
         FleetCommand::Resume(args) => order::resume(&path, args, output),
+        FleetCommand::Set(args) => order::set(&path, args, output),
         FleetCommand::Rollout(command) => rollout::run(&path, command, output),
         FleetCommand::Serve(args) => serve::run(&path, &args, output),
         FleetCommand::Doctor => doctor::run(db, &path, output),
@@ -43,6 +44,16 @@ pub(crate) fn run(db: &Path, args: args::Fleet, output: &mut Output) -> Result<E
 /// Returns an error of a fleet as that of the command.
 fn failed(error: impl Into<FleetCommandError>) -> CliError {
     CliError::Fleet(Box::new(error.into()))
+}
+
+/// Returns the files of the certificate of a client. The daemon reads them again for each connection, from any folder.
+fn client(args: args::ClientFiles) -> Result<Option<ClientFiles>, CliError> {
+    let Some((certificate, key)) = args.client_cert.zip(args.client_key) else { return Ok(None) };
+    let absolute = |path: PathBuf| {
+        std::path::absolute(&path)
+            .map_err(|error| failed(FleetCommandError::Authorities { path, cause: error.to_string() }))
+    };
+    Ok(Some(ClientFiles { certificate: absolute(certificate)?, key: absolute(key)? }))
 }
 
 fn operator(path: &Path) -> Result<Operator, CliError> {

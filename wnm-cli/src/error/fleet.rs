@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use wnm_agent::control::FailureInfo;
 use wnm_agent::fleet::engine::{EngineError, Fault};
 use wnm_agent::fleet::name::Name;
 use wnm_agent::fleet::operator::FleetError;
@@ -32,10 +33,20 @@ pub(crate) enum FleetCommandError {
     Program { path: PathBuf, cause: String },
     #[error("cannot listen on {address}: {source}")]
     Listen { address: SocketAddr, source: std::io::Error },
+    #[error("cannot listen on {address}, which other hosts reach, without {}", flags(missing))]
+    ListenNeeds { address: SocketAddr, missing: Vec<&'static str> },
+    #[error("{}", .0.error)]
+    ListenFiles(FailureInfo),
     #[error("no such host: {0}")]
     UnknownHost(String),
     #[error("no reason is given (--reason)")]
     NoReason,
+}
+
+/// Returns the flags of settings, such as `--listen-cert`.
+fn flags(settings: &[&str]) -> String {
+    let flags = settings.iter().map(|name| format!("--{}", name.replace('_', "-")));
+    flags.collect::<Vec<_>>().join(", ")
 }
 
 impl From<SecretFileError> for FleetCommandError {
@@ -60,6 +71,8 @@ impl FleetCommandError {
             Self::Ended => "give a later time, such as --until 2h",
             Self::Program { .. } => "name a copy of the node program, or give its digest with `--sha256`",
             Self::Listen { .. } => "choose another address with `--listen ADDRESS`",
+            Self::ListenNeeds { .. } => "give the flags, or listen on 127.0.0.1 and read it through ssh",
+            Self::ListenFiles(failure) => return failure.hint.clone(),
             Self::UnknownHost(_) => "list the hosts with `wnm fleet hosts`",
             Self::NoReason => "give a reason, such as --reason 'new kernel'",
         };
@@ -113,6 +126,9 @@ pub(crate) const fn engine_hint(error: &EngineError) -> &'static str {
     match error {
         EngineError::Plaintext { .. } => "use rediss://, or allow it with `--unencrypted` where the network encrypts",
         EngineError::Authorities { .. } => "name a file with certificates in PEM form",
+        EngineError::Client { .. } => {
+            "name the certificate with `--client-cert` and its key, of mode 0600, with `--client-key`"
+        }
         EngineError::Unreachable { .. } => "check that the engine runs, its address, and its certificate",
         EngineError::Login { .. } => "check user and password; users of a server without aclfile end with its restart",
         EngineError::Old { .. } => "install Redis or Valkey in version 7 or later",
@@ -140,6 +156,7 @@ mod tests {
         let engines = [
             EngineError::Plaintext { url: url() },
             EngineError::Authorities { cause: "invalid".to_owned() },
+            EngineError::Client { cause: "cannot read /f/client.pem: permission denied".to_owned() },
             EngineError::Unreachable { url: url(), cause: "connection refused".to_owned() },
             EngineError::Login { url: url(), user: "default".to_owned() },
             EngineError::Old { url: url(), version: "6.2.14".to_owned() },
@@ -165,6 +182,10 @@ mod tests {
             FleetCommandError::Listen {
                 address: "127.0.0.1:9911".parse().unwrap(),
                 source: std::io::ErrorKind::AddrInUse.into(),
+            },
+            FleetCommandError::ListenNeeds {
+                address: "0.0.0.0:9911".parse().unwrap(),
+                missing: vec!["listen_token_file", "listen_cert", "listen_key"],
             },
             FleetCommandError::UnknownHost("web-9".to_owned()),
             FleetCommandError::Program { path: file(), cause: "it does not exist".to_owned() },

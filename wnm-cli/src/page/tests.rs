@@ -69,7 +69,7 @@ fn holds_and_their_problems_are_shown() {
     let reason = "new <b>disks</b>".to_owned();
     let hold = Hold { source: HoldSource::Command, reason, since: None, until: None, drain: true };
     let trouble = HoldTrouble { source: HoldSource::Url, problem: "no answer in time".to_owned() };
-    let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], local: Vec::new(), rollout: None };
+    let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], ..ValveSample::default() };
     status.valves = Some(ValvesNow { now: NOW, settings: Valves::default(), sample, rollout: None });
     let page = page(&status);
     assert!(page.contains("<li>hold new &lt;b&gt;disks&lt;/b&gt; (by command, draining)</li>"), "{page}");

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use wnm_agent::fleet::shown::ShownRollout;
-use wnm_core::{ClosedValve, Hold, HoldSource, HoldTrouble, RolloutWait, Timestamp, ValveSample, Valves, WindowState};
+use wnm_core::{ClosedValve, FleetLimitsSample, Hold, HoldSource, HoldTrouble, RolloutWait, Timestamp};
+use wnm_core::{ValveSample, Valves, WindowState, Windows};
 
 use super::host_rollout::{self, HostRolloutView};
 use super::{BOLD, YELLOW, duration, styled, time};
@@ -34,6 +35,20 @@ pub(crate) struct ValvesView {
     max_unavailable: Option<String>,
     /// The rollout of the fleet; null without one.
     rollout: Option<HostRolloutView>,
+    /// The settings of the fleet, which narrow those of this host.
+    fleet_settings: Vec<FleetSettingsView>,
+}
+
+/// Settings of the fleet in effect.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct FleetSettingsView {
+    /// The windows; null when the fleet sets none.
+    window: Option<WindowView>,
+    /// The limit on unavailable nodes, such as `10%`; null without one.
+    max_unavailable: Option<String>,
+    /// The end of the settings.
+    until: Time,
 }
 
 /// A hold in effect.
@@ -81,21 +96,33 @@ impl From<&Hold> for HoldView {
 impl From<&ValvesNow> for ValvesView {
     fn from(valves: &ValvesNow) -> Self {
         let ValvesNow { now, settings, sample, rollout } = valves;
-        let windows: Vec<String> = settings.windows.as_slice().iter().map(ToString::to_string).collect();
-        let (open, change, unknown_zone) = match settings.window_state(sample, *now) {
+        let of_fleet = |of: &FleetLimitsSample| FleetSettingsView {
+            window: WindowView::of(&of.limits.window, of.window_state(*now), *now),
+            max_unavailable: of.limits.max_unavailable.map(|limit| limit.to_string()),
+            until: of.until.into(),
+        };
+        Self {
+            holds: sample.holds.iter().map(HoldView::from).collect(),
+            problems: sample.troubles.clone(),
+            window: WindowView::of(&settings.windows, settings.window_state(sample, *now), *now),
+            max_unavailable: settings.max_unavailable.map(|limit| limit.to_string()),
+            rollout: rollout.as_ref().map(HostRolloutView::from),
+            fleet_settings: sample.limits.iter().map(of_fleet).collect(),
+        }
+    }
+}
+
+impl WindowView {
+    /// Returns the windows with their state; None without windows.
+    fn of(windows: &Windows, state: Result<WindowState, String>, now: Timestamp) -> Option<Self> {
+        let windows: Vec<String> = windows.as_slice().iter().map(ToString::to_string).collect();
+        let (open, change, unknown_zone) = match state {
             Ok(WindowState::Open { closes }) => (true, closes, None),
             Ok(WindowState::Closed { opens }) => (false, opens, None),
             Err(zone) => (false, None, Some(zone)),
         };
         let changes_at = change.map(|wait| Time::from(now.after(wait)));
-        let window = WindowView { setting: windows.join(", "), open, changes_at, unknown_zone };
-        Self {
-            holds: sample.holds.iter().map(HoldView::from).collect(),
-            problems: sample.troubles.clone(),
-            window: (!windows.is_empty()).then_some(window),
-            max_unavailable: settings.max_unavailable.map(|limit| limit.to_string()),
-            rollout: rollout.as_ref().map(HostRolloutView::from),
-        }
+        (!windows.is_empty()).then(|| Self { setting: windows.join(", "), open, changes_at, unknown_zone })
     }
 }
 
@@ -117,6 +144,9 @@ pub(crate) fn lines(valves: &ValvesNow) -> String {
             Err(zone) => format!("closed: unknown time zone {zone}"),
         };
         text.push_str(&format!("{}  {state}\n", styled(BOLD, "window")));
+    }
+    for FleetLimitsSample { limits, until, .. } in &sample.limits {
+        text.push_str(&format!("{}  {limits} (by fleet, until {})\n", styled(BOLD, "limits"), time(*until)));
     }
     if let Some(rollout) = rollout {
         text.push_str(&format!("{} {}\n", styled(BOLD, "rollout"), host_rollout::text(rollout, *now)));
@@ -156,6 +186,12 @@ pub(crate) fn closed(valve: &ClosedValve, now: Timestamp) -> String {
         }
         ClosedValve::Window { opens: None } => {
             "outside the window, which does not open within a day (window)".to_owned()
+        }
+        ClosedValve::FleetWindow { opens: Some(opens) } => {
+            format!("outside the window of the fleet, which opens in {}", duration(opens.since(now)))
+        }
+        ClosedValve::FleetWindow { opens: None } => {
+            "outside the window of the fleet, which does not open within a day".to_owned()
         }
         ClosedValve::WindowEnds { closes } => {
             format!("the window closes in {}, before the action would end (drain)", duration(closes.since(now)))
@@ -200,12 +236,13 @@ pub(crate) mod tests {
     }
 
     /// One valve of each kind, for the test of all sentences.
-    pub(crate) fn valves(now: Timestamp) -> [ClosedValve; 9] {
+    pub(crate) fn valves(now: Timestamp) -> [ClosedValve; 10] {
         let later = |minutes: u64| now.after(Duration::from_secs(minutes * 60));
         [
             ClosedValve::Hold { hold: hold(None) },
             ClosedValve::Window { opens: Some(later(125)) },
             ClosedValve::Window { opens: None },
+            ClosedValve::FleetWindow { opens: Some(later(125)) },
             ClosedValve::WindowEnds { closes: later(4) },
             ClosedValve::UnknownZone { zone: "Mars/Olympus".to_owned() },
             ClosedValve::MaxUnavailable { unavailable: 1, most: 1 },
@@ -225,7 +262,7 @@ pub(crate) mod tests {
             let settings = wnm_core::Policy::new(&raw, Some(4)).unwrap().valves;
             let problem = "http://127.0.0.1:1: no answer in time".to_owned();
             let troubles = vec![HoldTrouble { source: HoldSource::Url, problem }];
-            let sample = ValveSample { holds, troubles, local, rollout: None };
+            let sample = ValveSample { holds, troubles, local, ..ValveSample::default() };
             let valves = ValvesNow { now, settings, sample, rollout: None };
             let json = serde_json::to_string_pretty(&ValvesView::from(&valves)).unwrap();
             format!("{}{json}", anstream::adapter::strip_str(&lines(&valves)))

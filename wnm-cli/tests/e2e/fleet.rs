@@ -81,6 +81,13 @@ fn two_hosts_join_are_held_and_resumed() {
     assert_eq!(resumed["obeying"], serde_json::json!(["b"]));
     assert!(!b.expect(0, "status").out.contains("hold    "), "the hold of b ended");
     assert!(a.expect(0, "status").out.contains("hold    "), "the hold of a stays");
+    let words = ["set", "window=daily 00:00-24:00", "max_unavailable=0", "--host", "b", "--wait", "40s"];
+    let set = fleet(&a, 0, &words).json();
+    assert_eq!((&set["verb"], &set["obeying"]), (&"set".into(), &serde_json::json!(["b"])));
+    let status = b.expect(0, "status").out;
+    assert!(status.contains("limits  window daily 00:00-24:00; max_unavailable 0 (by fleet, until"), "{status}");
+    let commands = fleet(&a, 0, &["status"]).json()["commands"].clone();
+    assert!(commands.as_array().unwrap().iter().any(|command| command["verb"] == "set"), "{commands}");
     fleet(&a, 0, &["doctor"]);
     for page in ["status", "hosts", "nodes", "events", "doctor"] {
         a.expect(0, &format!("fleet {page}"));
@@ -296,7 +303,18 @@ fn commands_without_a_fleet_name_the_next_step() {
     let host = Host::with_colony();
     let rollouts =
         ["status", "promote", "abort", "start 0.4.18 --program /nothing"].map(|line| format!("rollout {line}"));
-    let others = ["serve", "status", "hosts", "nodes", "events", "invite a", "hold --reason x", "resume", "doctor"];
+    let others = [
+        "serve",
+        "set window=none",
+        "status",
+        "hosts",
+        "nodes",
+        "events",
+        "invite a",
+        "hold --reason x",
+        "resume",
+        "doctor",
+    ];
     for line in rollouts.into_iter().chain(others.map(str::to_owned)) {
         let ran = host.expect(1, &format!("fleet {line}"));
         assert!(ran.err.contains("hint: create a fleet with `wnm fleet init NAME URL`"), "{line}: {}", ran.err);
@@ -306,8 +324,14 @@ fn commands_without_a_fleet_name_the_next_step() {
     assert!(host.expect(1, "fleet leave").err.contains("this host is in no fleet"));
     let ran = host.expect(1, "fleet init farm redis://192.0.2.1");
     assert!(ran.err.contains("would not be encrypted"), "{}", ran.err);
-    host.expect(2, "fleet serve --listen 0.0.0.0:9911");
+    let ran = host.expect(1, "fleet serve --listen 0.0.0.0:9911 --listen-token-file token");
+    assert!(ran.err.contains("which other hosts reach, without --listen-cert, --listen-key"), "{}", ran.err);
+    host.expect(2, "fleet serve --listen-cert cert.pem");
+    host.expect(2, "fleet join wnm1.e30 --client-cert cert.pem");
     host.expect(2, "fleet serve --listen 127.0.0.1");
+    for setting in ["node_cap=1", "window=always", "max_unavailable=-1", "window"] {
+        host.expect(2, &format!("fleet set {setting}"));
+    }
     host.expect(2, "fleet rollout start 0.4.18");
     host.expect(2, "fleet rollout start latest --program x");
     host.expect(2, "fleet rollout start 0.4.18 --sha256 12");

@@ -114,8 +114,8 @@ impl Host {
     pub(crate) fn command(&self, args: &[impl AsRef<str>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wnm"));
         command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
-        // The docker daemon of the test under docker.
-        command.envs(std::env::var_os("DOCKER_HOST").map(|address| ("DOCKER_HOST", address)));
+        // The time between two turns of a daemon with its fleet, in milliseconds.
+        command.env("WNM_FLEET_INTERVAL", "1000");
         command.arg("--db").arg(self.path("wnm.db")).args(args.iter().map(AsRef::as_ref));
         command.stdin(Stdio::null());
         command

@@ -30,6 +30,11 @@ pub enum ClosedValve {
         /// The end of the window.
         closes: Timestamp,
     },
+    /// The time is outside the windows of the fleet.
+    FleetWindow {
+        /// The next opening; None when the windows do not open within a day.
+        opens: Option<Timestamp>,
+    },
     /// The time zone of a window is unknown on this host.
     UnknownZone {
         /// The name of the zone.
@@ -75,6 +80,7 @@ impl ClosedValve {
             Self::Hold { .. } => "hold",
             Self::Window { .. } => "window",
             Self::WindowEnds { .. } => "window_ends",
+            Self::FleetWindow { .. } => "fleet_window",
             Self::UnknownZone { .. } => "unknown_zone",
             Self::MaxUnavailable { .. } => "max_unavailable",
             Self::Ceiling { .. } => "ceiling",

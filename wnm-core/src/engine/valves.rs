@@ -18,7 +18,7 @@ use crate::model::observation::Presence;
 use crate::model::window::WindowState;
 use crate::policy::constants::DRAIN_MARGIN;
 use crate::policy::thresholds::Delays;
-use crate::policy::valves::{WindowEnd, is_mass_silence};
+use crate::policy::valves::{MaxUnavailable, WindowEnd, is_mass_silence};
 
 const fn is_voluntary(reason: &Reason) -> bool {
     match reason {
@@ -96,8 +96,23 @@ impl<'s> Gate<'s> {
                 }
                 Err(zone) => Some(ClosedValve::UnknownZone { zone }),
             })
+            .or_else(|| {
+                let mut limits = observation.valves.limits.iter();
+                limits.find_map(|limits| match limits.window_state(observation.now) {
+                    Ok(WindowState::Open { closes: left }) => {
+                        closes = closes.into_iter().chain(left).min();
+                        None
+                    }
+                    Ok(WindowState::Closed { opens }) => {
+                        Some(ClosedValve::FleetWindow { opens: opens.map(|wait| observation.now.after(wait)) })
+                    }
+                    Err(zone) => Some(ClosedValve::UnknownZone { zone }),
+                })
+            })
             .or_else(|| silence(situation));
-        Self { situation, closed, closes, budget: Budget::of(situation) }
+        let of_fleet = observation.valves.limits.iter().filter_map(|of| of.limits.max_unavailable);
+        let budget = Budget::of(situation, policy.valves.max_unavailable.into_iter().chain(of_fleet));
+        Self { situation, closed, closes, budget }
     }
 
     /// Returns the valve that prevents an action; None when it may begin. An action that may begin uses the budget.
@@ -130,16 +145,19 @@ impl<'s> Gate<'s> {
 }
 
 impl Budget {
-    fn of(situation: &Situation<'_>) -> Option<Self> {
-        let limit = situation.policy.valves.max_unavailable?;
+    /// Returns the budget of the tightest limit; None without one.
+    fn of(situation: &Situation<'_>, limits: impl IntoIterator<Item = MaxUnavailable>) -> Option<Self> {
+        let mut limits = limits.into_iter().peekable();
+        limits.peek()?;
         let (unavailable, total) = availability(situation);
-        Some(Self { unavailable, most: limit.of(total) })
+        limits.map(|limit| limit.of(total)).min().map(|most| Self { unavailable, most })
     }
 }
 
 /// Returns the number of nodes that requests may stop, and the valve that closes at that number; None for no limit.
 pub(crate) fn stops_left(situation: &Situation<'_>) -> Option<(u32, u32, u32)> {
-    let Budget { unavailable, most } = Budget::of(situation)?;
+    // A request is one of the owner of the host, whom the limits of a fleet do not bind.
+    let Budget { unavailable, most } = Budget::of(situation, situation.policy.valves.max_unavailable)?;
     Some((most.saturating_sub(unavailable), unavailable, most))
 }
 
@@ -194,12 +212,15 @@ const fn delay(action: &Action, delays: Delays) -> Duration {
 /// Returns whether a removal in its delay ends, because a hold or the end of a window drains.
 pub(crate) fn drains(situation: &Situation<'_>) -> bool {
     let Situation { policy, observation, .. } = situation;
-    let at_end = || match policy.valves.window_state(&observation.valves, observation.now) {
+    let at_end = |state: Result<WindowState, String>| match state {
         Ok(WindowState::Open { closes }) => closes.is_some_and(|left| left <= DRAIN_MARGIN),
         Ok(WindowState::Closed { .. }) => true,
         Err(_) => false,
     };
-    observation.valves.holds.iter().any(|hold| hold.drain) || policy.valves.window_end == WindowEnd::Drain && at_end()
+    let own = || at_end(policy.valves.window_state(&observation.valves, observation.now));
+    let of_fleet = || observation.valves.limits.iter().any(|limits| at_end(limits.window_state(observation.now)));
+    observation.valves.holds.iter().any(|hold| hold.drain)
+        || policy.valves.window_end == WindowEnd::Drain && (own() || of_fleet())
 }
 
 /// Returns the valve that closes while most running nodes are silent.

@@ -16,6 +16,8 @@ pub const LONGEST_COMMAND: usize = 64 << 10;
 const LONGEST_REASON: usize = 200;
 /// Most holds without a signature that one command ends.
 pub const MOST_LIFTED: usize = 1024;
+/// Most holds without a signature that are in effect on a host. It stays held while it refuses another one.
+pub const MOST_STOPS: usize = 16;
 
 /// The hosts that a command is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -191,6 +193,9 @@ pub enum Refusal {
     /// A verb for all hosts is sent to one, or the reverse.
     #[error("its verb is not one for {0}")]
     VerbOfOthers(Target),
+    /// As many holds without a signature are in effect as a host remembers.
+    #[error("{MOST_STOPS} others are in effect")]
+    TooManyStops,
     /// Another command has the same generation.
     #[error("another command has its generation {0}")]
     GenerationTwice(u64),

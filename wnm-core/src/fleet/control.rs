@@ -1,15 +1,14 @@
 //! The commands that a host obeys: a pure state that outlives restarts of the daemon and losses of the engine.
 //!
 //! The signed command of the highest generation counts, whether it is for all hosts or for one. A hold lasts until its end
-//! or a resume of a higher generation. A hold without a signature lasts until its end or a signed resume that names it.
-//! An empty engine changes nothing.
-
-use std::collections::BTreeMap;
+//! or a resume of a higher generation. A hold without a signature lasts until its end or a signed resume that names it,
+//! whatever replaces it in the engine. An empty engine changes nothing.
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{Command, Refusal, Stop, Target, Verb, VerifySignature};
+use super::command::{Command, MOST_STOPS, Refusal, Stop, StopId, Target, Verb, VerifySignature};
 use super::lease::Leases;
+use super::limits::{HostLimits, SetOrder};
 use super::name::Name;
 use super::order::RolloutOrder;
 use crate::model::hold::{Hold, HoldSource};
@@ -20,18 +19,15 @@ use crate::model::units::Timestamp;
 pub struct Control {
     /// The signed command of the highest generation.
     command: Option<Command>,
-    /// The holds without a signature: one for all hosts, and one for this host.
-    stops: BTreeMap<Scope, Stop>,
+    /// The holds without a signature, in the order of their arrival.
+    #[serde(default)]
+    unsigned: Vec<Stop>,
     /// The documents of a rollout.
     #[serde(default)]
     pub leases: Leases,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Scope {
-    All,
-    Host,
+    /// The limits.
+    #[serde(default)]
+    pub limits: HostLimits,
 }
 
 /// The effect of a document on the state.
@@ -52,11 +48,13 @@ pub enum Slot {
     Stop,
     /// A signed document of a rollout.
     Rollout,
+    /// A signed document with limits.
+    Limits,
 }
 
 impl Slot {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Command, Self::Stop, Self::Rollout];
+    pub const ALL: [Self; 4] = [Self::Command, Self::Stop, Self::Rollout, Self::Limits];
 
     /// Returns the name for people.
     #[must_use]
@@ -65,6 +63,7 @@ impl Slot {
             Self::Command => "the command",
             Self::Stop => "the hold without signature",
             Self::Rollout => "the rollout",
+            Self::Limits => "the document with limits",
         }
     }
 }
@@ -103,6 +102,7 @@ impl Control {
             Slot::Rollout => {
                 RolloutOrder::read(text, key).and_then(|order| self.leases.take(order, fleet, host, engine))
             }
+            Slot::Limits => SetOrder::read(text, key).and_then(|order| self.limits.take(order, fleet, host, wall)),
         };
         match taken {
             Ok(Taken::New | Taken::Known) => Ok(()),
@@ -131,50 +131,41 @@ impl Control {
     /// It is for others, it has ended, or its generation is not higher than that of the last one.
     pub fn take(&mut self, command: Command, fleet: &Name, host: &Name, wall: Timestamp) -> Result<Taken, Refusal> {
         addressed(&command.fleet, &command.target, fleet, host)?;
-        if let Some(last) = &self.command {
-            if *last == command {
-                return Ok(Taken::Known);
-            }
-            let (generation, applied) = (command.generation, last.generation);
-            if generation < applied {
-                return Err(Refusal::Older { generation, applied });
-            }
-            if generation == applied {
-                return Err(Refusal::GenerationTwice(generation));
-            }
+        let taken = replace(&mut self.command, command, wall)?;
+        if let Some(Verb::Resume { lifts }) = self.command.as_ref().map(|command| &command.verb) {
+            self.unsigned.retain(|stop| !lifts.contains(&stop.id));
         }
-        if command.not_after <= wall {
-            return Err(Refusal::Expired);
-        }
-        if let Verb::Resume { lifts } = &command.verb {
-            self.stops.retain(|_, stop| !lifts.contains(&stop.id));
-        }
-        self.command = Some(command);
-        Ok(Taken::New)
+        Ok(taken)
     }
 
-    /// Takes a hold without a signature.
+    /// Takes a hold without a signature. It replaces no other one: anyone may write it, and it must not end a hold early.
     ///
     /// # Errors
-    /// It is for others, or it has ended.
+    /// It is for others, it has ended, or [`MOST_STOPS`] others are in effect.
     pub fn take_stop(&mut self, stop: Stop, fleet: &Name, host: &Name, wall: Timestamp) -> Result<Taken, Refusal> {
         addressed(&stop.fleet, &stop.target, fleet, host)?;
         let is_lifted = match self.command.as_ref().map(|command| &command.verb) {
             Some(Verb::Resume { lifts }) => lifts.contains(&stop.id),
             Some(Verb::Hold { .. }) | None => false,
         };
-        let scope = match stop.target {
-            Target::All => Scope::All,
-            Target::Host(_) => Scope::Host,
-        };
-        if is_lifted || self.stops.get(&scope) == Some(&stop) {
+        if is_lifted || self.unsigned.contains(&stop) {
             return Ok(Taken::Known);
         }
         if stop.not_after <= wall {
             return Err(Refusal::Expired);
         }
-        self.stops.insert(scope, stop);
+        self.unsigned.retain(|stop| stop.not_after > wall);
+        if self.unsigned.len() >= MOST_STOPS {
+            return Err(Refusal::TooManyStops);
+        }
+        self.unsigned.push(stop);
         Ok(Taken::New)
+    }
+
+    /// Returns the holds without a signature that are in effect, which a resume must name.
+    #[must_use]
+    pub fn stops(&self, wall: Timestamp) -> Vec<StopId> {
+        self.unsigned.iter().filter(|stop| stop.not_after > wall).map(|stop| stop.id.clone()).collect()
     }
 
     /// Returns the hold in effect; None without one. A hold without a signature says so in its reason.
@@ -185,8 +176,8 @@ impl Control {
             Verb::Resume { .. } => None,
         });
         let unsigned = self
-            .stops
-            .values()
+            .unsigned
+            .iter()
             .map(|stop| (format!("{} (without signature)", stop.reason), stop.drain, stop.issued, stop.not_after));
         let holds: Vec<_> = signed.chain(unsigned).filter(|(_, _, _, not_after)| *not_after > wall).collect();
         let drain = holds.iter().any(|(_, drain, _, _)| *drain);
@@ -194,6 +185,31 @@ impl Control {
         let (reason, _, issued, _) = holds.into_iter().next()?;
         Some(Hold { source: HoldSource::Fleet, reason, since: Some(issued), until: last, drain })
     }
+}
+
+/// Replaces a document by one of a higher generation that has not ended.
+pub(super) fn replace<V: PartialEq>(
+    slot: &mut Option<Command<V>>,
+    document: Command<V>,
+    now: Timestamp,
+) -> Result<Taken, Refusal> {
+    if let Some(last) = slot {
+        if *last == document {
+            return Ok(Taken::Known);
+        }
+        let (generation, applied) = (document.generation, last.generation);
+        if generation < applied {
+            return Err(Refusal::Older { generation, applied });
+        }
+        if generation == applied {
+            return Err(Refusal::GenerationTwice(generation));
+        }
+    }
+    if document.not_after <= now {
+        return Err(Refusal::Expired);
+    }
+    *slot = Some(document);
+    Ok(Taken::New)
 }
 
 pub(super) fn addressed(of: &Name, target: &Target, fleet: &Name, host: &Name) -> Result<(), Refusal> {
@@ -308,6 +324,38 @@ mod tests {
     }
 
     #[test]
+    fn hold_without_signature_shortens_no_other_one() {
+        let mut control = Control::default();
+        let long = stop(1, Target::All);
+        take_stop(&mut control, long.clone()).unwrap();
+        let short = Stop { not_after: NOW.after(Duration::from_millis(1)), drain: false, ..stop(2, Target::All) };
+        assert_eq!(take_stop(&mut control, short), Ok(Taken::New));
+        let hold = control.hold(long.not_after.before(Duration::from_millis(1))).unwrap();
+        assert_eq!((hold.until, hold.drain), (Some(long.not_after), true));
+        // The engine has lost the first one, and a resume names the holds that the host publishes.
+        assert_eq!(control.stops(NOW), [id(1), id(2)]);
+        take(&mut control, resume(7, vec![id(2)])).unwrap();
+        assert_eq!(control.stops(NOW), [id(1)]);
+        let lifts = control.stops(NOW);
+        take(&mut control, resume(8, lifts)).unwrap();
+        assert_eq!(control.hold(NOW), None);
+    }
+
+    #[test]
+    fn holds_without_signature_are_bounded_and_a_host_stays_held() {
+        let mut control = Control::default();
+        let most = u8::try_from(MOST_STOPS).unwrap();
+        for digit in 0..most {
+            take_stop(&mut control, stop(digit, Target::All)).unwrap();
+        }
+        assert_eq!(take_stop(&mut control, stop(most, Target::All)), Err(Refusal::TooManyStops));
+        assert_eq!(take_stop(&mut control, stop(0, Target::All)), Ok(Taken::Known));
+        // The refused one is still in the engine when another ends.
+        take(&mut control, resume(7, vec![id(0)])).unwrap();
+        assert_eq!(take_stop(&mut control, stop(most, Target::All)), Ok(Taken::New));
+    }
+
+    #[test]
     fn state_is_stored_and_read() {
         let mut control = Control::default();
         take(&mut control, resume(7, vec![id(1)])).unwrap();
@@ -319,35 +367,51 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
 
-        /// A signed resume of an older generation never lifts a newer hold, in whatever order commands arrive, and a hold
-        /// without a signature ends only by a resume that names it.
+        /// A signed resume of an older generation never lifts a newer hold, in whatever order commands arrive. A hold without
+        /// a signature lasts until its end or a resume that names it, and no later one shortens or weakens it.
         #[test]
-        fn only_a_newer_resume_lifts_a_hold(commands in prop::collection::vec((0_u64..20, 0_u8..3, 0_u8..3), 0..40)) {
+        fn only_a_newer_resume_lifts_a_hold(
+            commands in prop::collection::vec((0_u64..20, 0_u8..3, 0_u8..3, 0_u64..50, any::<bool>()), 0..40),
+        ) {
             let mut control = Control::default();
-            let (mut newest, mut stops) = (None::<Command>, BTreeMap::new());
-            for (generation, kind, digit) in commands {
+            let (mut newest, mut stops) = (None::<Command>, Vec::<Stop>::new());
+            for (step, (generation, kind, digit, hours, drain)) in commands.into_iter().enumerate() {
+                let now = NOW.after(Duration::from_secs(step as u64 * 1800));
+                let not_after = now.after(Duration::from_secs(hours * 3600));
                 let command = match kind {
-                    0 => hold(generation),
-                    1 => resume(generation, vec![id(digit)]),
+                    0 => Command { not_after, ..hold(generation) },
+                    1 => Command { not_after, ..resume(generation, vec![id(digit)]) },
                     _ => {
-                        if take_stop(&mut control, stop(digit, Target::All)) == Ok(Taken::New) {
-                            stops = BTreeMap::from([(id(digit), ())]);
+                        let stop = Stop { not_after, drain, ..stop(digit, Target::All) };
+                        let lifts = |of: &Command| matches!(&of.verb, Verb::Resume { lifts } if lifts.contains(&stop.id));
+                        let is_new = not_after > now && !newest.as_ref().is_some_and(lifts);
+                        let taken = control.take_stop(stop.clone(), &name("farm"), &name("a"), now);
+                        if is_new && taken != Err(Refusal::TooManyStops) {
+                            stops.push(stop);
                         }
                         continue;
                     }
                 };
-                let is_newer = newest.as_ref().is_none_or(|newest| generation > newest.generation);
-                let taken = take(&mut control, command.clone());
+                let is_newer = newest.as_ref().is_none_or(|newest| generation > newest.generation) && not_after > now;
+                let taken = control.take(command.clone(), &name("farm"), &name("a"), now);
                 prop_assert_eq!(taken == Ok(Taken::New), is_newer);
                 if is_newer {
                     if let Verb::Resume { lifts } = &command.verb {
-                        stops.retain(|id, ()| !lifts.contains(id));
+                        stops.retain(|stop| !lifts.contains(&stop.id));
                     }
                     newest = Some(command);
                 }
+                let signed = newest.iter().filter_map(|of| match of.verb {
+                    Verb::Hold { drain, .. } => Some((of.not_after, drain)),
+                    Verb::Resume { .. } => None,
+                });
+                let standing = signed.chain(stops.iter().map(|stop| (stop.not_after, stop.drain)));
+                let standing: Vec<_> = standing.filter(|(end, _)| *end > now).collect();
+                let found = control.hold(now).map(|hold| (hold.until, hold.drain));
+                let wanted = standing.iter().map(|(end, _)| *end).max();
+                let drain = standing.iter().any(|(_, drain)| *drain);
+                prop_assert_eq!(found, wanted.map(|end| (Some(end), drain)));
             }
-            let is_held = newest.is_some_and(|command| matches!(command.verb, Verb::Hold { .. })) || !stops.is_empty();
-            prop_assert_eq!(control.hold(NOW).is_some(), is_held);
         }
     }
 }

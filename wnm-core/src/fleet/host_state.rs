@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::one_line;
+use super::command::{MOST_STOPS, StopId, one_line};
 use super::order::Program;
 use super::session::Session;
 use crate::model::hold::Hold;
@@ -46,6 +46,12 @@ pub struct HostState {
     pub failure: Option<String>,
     /// The highest generation of a command that the host has obeyed.
     pub generation: u64,
+    /// The highest generation of limits that the host has obeyed.
+    #[serde(default)]
+    pub limits: u64,
+    /// The holds without a signature that are in effect, so that a resume can name those that the engine lost.
+    #[serde(default)]
+    pub stops: Vec<StopId>,
     /// The problem of the host with the fleet, such as a refused command; None without one.
     pub problem: Option<String>,
     /// The part of the host in rollouts.
@@ -114,6 +120,7 @@ impl HostState {
         state.signals.truncate(MOST_SIGNALS);
         state.signals.iter_mut().for_each(|signal| signal.signal = one_line(&signal.signal));
         state.holds.truncate(MOST_HOLDS);
+        state.stops.truncate(MOST_STOPS);
         state.holds.iter_mut().for_each(|hold| hold.reason = one_line(&hold.reason));
         Ok(state)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Refusal, Target};
-use super::control::{Taken, addressed};
+use super::control::{Taken, addressed, replace};
 use super::name::Name;
 use super::order::{Program, RolloutOrder, RolloutVerb};
 use crate::model::rollout::{RolloutSample, RolloutWait};
@@ -42,23 +42,7 @@ impl Leases {
             Target::All => &mut self.order,
             Target::Host(_) => &mut self.lease,
         };
-        if let Some(last) = slot {
-            if *last == order {
-                return Ok(Taken::Known);
-            }
-            let (generation, applied) = (order.generation, last.generation);
-            if generation < applied {
-                return Err(Refusal::Older { generation, applied });
-            }
-            if generation == applied {
-                return Err(Refusal::GenerationTwice(generation));
-            }
-        }
-        if order.not_after <= now {
-            return Err(Refusal::Expired);
-        }
-        *slot = Some(order);
-        Ok(Taken::New)
+        replace(slot, order, now)
     }
 
     /// Returns the highest generation of a document for all hosts; 0 before the first.

@@ -5,6 +5,7 @@
 //!
 //! - [`name`], [`command`]: names, commands and the holds without a signature
 //! - [`control`]: the commands that a host obeys
+//! - [`limits`]: signed settings that narrow those of a host
 //! - [`session`]: the daemons that publish under one name
 //! - [`host_state`]: the published state of a host
 //! - [`order`], [`lease`]: the documents of a rollout, and the rollout that a host obeys
@@ -14,6 +15,7 @@ pub mod command;
 pub mod control;
 pub mod host_state;
 pub mod lease;
+pub mod limits;
 #[cfg(test)]
 mod model;
 pub mod name;

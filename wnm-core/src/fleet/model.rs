@@ -122,6 +122,8 @@ impl ModelHost {
             holds: if self.way == Way::Held { serde_json::from_value(held).unwrap() } else { Vec::new() },
             failure: None,
             generation: 0,
+            limits: 0,
+            stops: Vec::new(),
             problem: None,
             rollout: HostRollout {
                 generation: self.leases.rollout(),

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::fleet_limits::FleetLimitsSample;
 use crate::model::rollout::RolloutSample;
 use crate::model::units::Timestamp;
 use crate::model::window::TimeOfDay;
@@ -71,7 +72,8 @@ pub struct HoldTrouble {
     pub problem: String,
 }
 
-/// The input of the valves in one cycle: the holds in effect, the local times of the windows, and the rollout.
+/// The input of the valves in one cycle: the holds in effect, the local times of the windows, and the rollout and the limits
+/// of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ValveSample {
@@ -88,12 +90,16 @@ pub struct ValveSample {
     /// The rollout of the fleet; None without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollout: Option<RolloutSample>,
+    /// The limits of the fleet in effect: those for all hosts, and those for this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<FleetLimitsSample>,
 }
 
 impl ValveSample {
-    /// Returns whether the sample has no hold, no local time and no rollout, as on a host without valves.
+    /// Returns whether the sample has no hold, no local time, no rollout and no limit, as on a host without valves.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.holds.is_empty() && self.troubles.is_empty() && self.local.is_empty() && self.rollout.is_none()
+        let is_held = !(self.holds.is_empty() && self.troubles.is_empty());
+        !is_held && self.local.is_empty() && self.rollout.is_none() && self.limits.is_empty()
     }
 }

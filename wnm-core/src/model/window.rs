@@ -258,6 +258,23 @@ pub enum WindowState {
 }
 
 impl Windows {
+    /// Returns whether the windows are open. A window without a local time uses UTC, at `now`.
+    ///
+    /// # Errors
+    /// The name of a time zone that the host does not know.
+    pub fn state_at(&self, local: &[Option<TimeOfDay>], now: Timestamp) -> Result<WindowState, String> {
+        if self.0.is_empty() {
+            return Ok(WindowState::Open { closes: None });
+        }
+        let utc = TimeOfDay::utc(now);
+        let local = self.0.iter().enumerate().map(|(place, window)| {
+            let known = local.get(place).copied().unwrap_or(Some(utc));
+            known.ok_or_else(|| window.zone().unwrap_or_default().to_owned())
+        });
+        let local: Vec<_> = local.collect::<Result<_, _>>()?;
+        Ok(self.state(&local))
+    }
+
     /// Returns the windows of a list.
     #[must_use]
     pub const fn new(windows: Vec<Window>) -> Self {

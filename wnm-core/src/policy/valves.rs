@@ -1,13 +1,11 @@
 //! The settings of the valves: when and how fast the policy may change a healthy colony.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::hold::ValveSample;
-use crate::model::units::{Percent, Timestamp};
-use crate::model::window::{TimeOfDay, WindowState, Windows};
+pub use crate::model::max_unavailable::{MaxUnavailable, NotMaxUnavailable};
+use crate::model::units::Timestamp;
+use crate::model::window::{WindowState, Windows};
 use crate::policy::constants::{SILENT_BY_CHANCE, VANISHING_BY_CHANCE, VANISHING_SHARE};
 use crate::policy::settings::RawSettings;
 
@@ -49,81 +47,7 @@ impl Valves {
     /// # Errors
     /// The name of a time zone that the host does not know. No voluntary action begins then.
     pub fn window_state(&self, sample: &ValveSample, now: Timestamp) -> Result<WindowState, String> {
-        let windows = self.windows.as_slice();
-        if windows.is_empty() {
-            return Ok(WindowState::Open { closes: None });
-        }
-        let utc = TimeOfDay::utc(now);
-        let local = windows.iter().enumerate().map(|(place, window)| {
-            let known = sample.local.get(place).copied().unwrap_or(Some(utc));
-            known.ok_or_else(|| window.zone().unwrap_or_default().to_owned())
-        });
-        let local: Vec<_> = local.collect::<Result<_, _>>()?;
-        Ok(self.windows.state(&local))
-    }
-}
-
-/// A number of nodes, or a share of the nodes that should run: `2` or `10%`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum MaxUnavailable {
-    /// A number of nodes; with 0 no voluntary action stops a node.
-    Nodes(u32),
-    /// A share, 0 to 100 %, rounded up to whole nodes, so that a small colony can be upgraded too.
-    Share(Percent),
-}
-
-/// The text is neither a whole number nor a percentage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("neither a whole number nor a percentage, such as 2 or 10%")]
-pub struct NotMaxUnavailable;
-
-impl MaxUnavailable {
-    /// Returns the limit as a number of nodes, of `total` nodes that should run.
-    #[must_use]
-    pub fn of(self, total: u32) -> u32 {
-        match self {
-            Self::Nodes(nodes) => nodes,
-            // At most `total`, so that the cast is exact.
-            Self::Share(share) => (f64::from(total) * share.get() / 100.0).ceil() as u32,
-        }
-    }
-}
-
-impl FromStr for MaxUnavailable {
-    type Err = NotMaxUnavailable;
-
-    fn from_str(text: &str) -> Result<Self, NotMaxUnavailable> {
-        match text.strip_suffix('%') {
-            Some(share) => {
-                let share = share.trim_end().parse().ok().and_then(|share| Percent::new(share).ok());
-                share.filter(|share| share.get() <= 100.0).map(Self::Share)
-            }
-            None => text.parse().ok().map(Self::Nodes),
-        }
-        .ok_or(NotMaxUnavailable)
-    }
-}
-
-impl fmt::Display for MaxUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nodes(nodes) => write!(f, "{nodes}"),
-            Self::Share(share) => write!(f, "{}%", share.get()),
-        }
-    }
-}
-
-impl TryFrom<String> for MaxUnavailable {
-    type Error = NotMaxUnavailable;
-    fn try_from(text: String) -> Result<Self, NotMaxUnavailable> {
-        text.parse()
-    }
-}
-
-impl From<MaxUnavailable> for String {
-    fn from(limit: MaxUnavailable) -> Self {
-        limit.to_string()
+        self.windows.state_at(&sample.local, now)
     }
 }
 
@@ -147,20 +71,6 @@ pub fn is_mass_silence(silent: u32, total: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn limits_round_trip_and_shares_round_up() {
-        for (text, total, nodes) in
-            [("0", 10, 0), ("3", 10, 3), ("10%", 20, 2), ("10%", 5, 1), ("0%", 5, 0), ("100%", 7, 7), ("12.5%", 8, 1)]
-        {
-            let limit: MaxUnavailable = text.parse().unwrap();
-            assert_eq!(limit.to_string(), text);
-            assert_eq!(limit.of(total), nodes, "{text} of {total}");
-        }
-        for text in ["", "-1", "%", "101%", "-1%", "NaN%", "1.5", "ten", "inf%"] {
-            assert_eq!(text.parse::<MaxUnavailable>(), Err(NotMaxUnavailable), "{text}");
-        }
-    }
 
     #[test]
     fn few_bad_nodes_are_no_mass() {

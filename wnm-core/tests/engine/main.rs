@@ -7,7 +7,6 @@ mod classic;
 mod colony;
 mod comparisons;
 mod dead;
-mod failed_removals;
 mod reasons;
 mod recover;
 mod steady;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use wnm_core::{
-    Blocker, ClosedValve, Hold, HoldSource, NodeState, Planned, Presence, Reason, Refusal, RolloutSample, RolloutWait,
-    Selection, SkipReason, StopCause, TimeOfDay, Timestamp, Verb, Verdict, Version, evaluate, evaluate_request,
+    Blocker, ClosedValve, FleetLimits, FleetLimitsSample, Hold, HoldSource, NodeState, Planned, Presence, Reason,
+    Refusal, RolloutSample, RolloutWait, Selection, SkipReason, StopCause, TimeOfDay, Timestamp, Verb, Verdict,
+    Version, Windows, evaluate, evaluate_request,
 };
 
 use super::colony::{Colony, NOW, ago, id, percent};
@@ -92,6 +93,39 @@ fn actions_begin_inside_the_window_only() {
     assert_eq!(closed(&by_day), [ClosedValve::Window { opens: Some(opens) }]);
     assert_eq!(at(colony(), 23, 3).decided(), []);
     assert_eq!(at(colony().cpu(90.0), 12, 0).decided(), [("stop", 4)]);
+}
+
+#[expect(clippy::unwrap_used, reason = "a helper of tests")]
+fn limited(mut colony: Colony, window: &str, most: Option<&str>) -> Colony {
+    let limits = FleetLimits {
+        window: Windows::new(vec![window.parse().unwrap()]),
+        max_unavailable: most.map(|most| most.parse().unwrap()),
+    };
+    colony.look.valves.limits = vec![FleetLimitsSample { limits, until: NOW, local: Vec::new() }];
+    colony
+}
+
+#[test]
+fn fleet_narrows_the_settings_of_a_host_and_widens_none() {
+    // NOW is 13:46:40 in UTC.
+    let (inside, outside) = ("daily 13:00-14:00", "daily 14:00-15:00");
+    assert_eq!(limited(growing(&[]), inside, None).decided(), [("add", 5)]);
+    let closed_by_fleet = limited(growing(&[]), outside, None);
+    assert_eq!(closed_by_fleet.decided(), []);
+    let opens = NOW.after(Duration::from_secs(13 * 60 + 20));
+    assert_eq!(closed(&closed_by_fleet), [ClosedValve::FleetWindow { opens: Some(opens) }]);
+    assert_eq!(limited(growing(&[("window", outside)]), inside, None).decided(), []);
+    assert_eq!(limited(growing(&[]).cpu(90.0), outside, None).decided(), [("stop", 4)]);
+    let upgrades = |own: &str, of_fleet| {
+        let decided = limited(outdated(&[("max_unavailable", own)]), inside, Some(of_fleet)).decided();
+        decided.iter().filter(|(verb, _)| *verb == "upgrade").count()
+    };
+    assert_eq!((upgrades("2", "1"), upgrades("1", "2"), upgrades("2", "0"), upgrades("30%", "50%")), (1, 1, 0, 3));
+    // A request of the owner of the host passes.
+    let colony = limited(outdated(&[("max_unavailable", "2")]), outside, Some("0"));
+    let named = Selection::Named(vec![id(1)]);
+    let request = evaluate_request(&colony.policy, colony.state, &colony.look, Verb::Restart, &named);
+    assert_eq!((request.evaluation.decision.actions.len(), request.refused), (1, vec![]));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wnm_agent::Mode;
 use wnm_core::secret::masked_words;
-use wnm_core::{HostSample, Problem, Problems, RawSettings, Selection, Setting, Settings, Shape, Unit};
+use wnm_core::{Problem, Problems, RawSettings, Selection, Setting, Settings, Shape, Unit};
 use wnm_store::Store;
 
 use crate::args::{Config, ConsentFlag};
@@ -41,9 +41,6 @@ pub(crate) enum Source {
     },
     /// The database.
     Database,
-    /// No source sets the value, and it is the default of `steady` on a host where other work goes before the nodes for
-    /// CPU time.
-    BehindOtherWork,
     /// No source sets the value.
     Default,
 }
@@ -54,7 +51,6 @@ impl std::fmt::Display for Source {
             Self::Environment { variable } => write!(f, "variable {variable}"),
             Self::File { path } => write!(f, "file {path}"),
             Self::Database => f.write_str("database"),
-            Self::BehindOtherWork => f.write_str("default behind other work"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -120,8 +116,6 @@ struct SourceValues {
     environment: RawSettings,
     file: RawSettings,
     database: RawSettings,
-    /// The host at the last cycle, on which some defaults depend.
-    host: Option<HostSample>,
 }
 
 impl SourceValues {
@@ -131,8 +125,7 @@ impl SourceValues {
         let accepted = ConfigFile::open(store.path(), Mode::DryRun, &Colony::read(&flags, store)?)?;
         accepted.warn();
         let file = accepted.settings().clone();
-        let host = store.last_cycle()?.map(|cycle| cycle.host);
-        Ok(Self { environment: config::from_environment()?, file, database: store.settings()?, host })
+        Ok(Self { environment: config::from_environment()?, file, database: store.settings()? })
     }
 
     /// Checks all settings together.
@@ -146,15 +139,6 @@ impl SourceValues {
         let above = self.environment.clone().over(self.file.clone());
         let host = context::host_defaults(&self.database, &above);
         config::fold([RawSettings::default(), above, self.database.clone()], &host)
-    }
-
-    /// Returns the settings with those defaults that depend on the host as the last cycle saw it.
-    fn in_force(&self) -> Result<Settings, SettingsError> {
-        let mut settings = self.settings()?;
-        if let Some(host) = &self.host {
-            settings.policy = settings.policy.on(host).into_owned();
-        }
-        Ok(settings)
     }
 
     fn source(&self, key: &str) -> Source {
@@ -172,17 +156,13 @@ impl SourceValues {
     }
 
     fn entries(&self) -> Result<Vec<Entry>, SettingsError> {
-        let (without_host, effective) = (self.settings()?.to_raw(), self.in_force()?.to_raw());
-        let entry = |setting: &'static Setting| {
-            let value = effective.get(setting.key);
-            let depends_on_host = value != without_host.get(setting.key);
-            Entry {
-                key: setting.key,
-                value: value.map(|bare| SettingValue::of(setting, bare)),
-                unit: unit(setting),
-                source: if depends_on_host { Source::BehindOtherWork } else { self.source(setting.key) },
-                shown: effective.display(setting.key),
-            }
+        let effective = self.settings()?.to_raw();
+        let entry = |setting: &'static Setting| Entry {
+            key: setting.key,
+            value: effective.get(setting.key).map(|bare| SettingValue::of(setting, bare)),
+            unit: unit(setting),
+            source: self.source(setting.key),
+            shown: effective.display(setting.key),
         };
         Ok(RawSettings::ALL.iter().map(entry).collect())
     }

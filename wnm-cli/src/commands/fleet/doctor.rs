@@ -121,7 +121,7 @@ fn hosts(records: &[HostRecord]) -> Vec<Check> {
 fn refused(carried: &[Carried]) -> Vec<Check> {
     let refused = carried.iter().filter_map(|carried| match carried {
         Carried::Refused(target, refusal) => Some(format!("hosts refuse the command for {target}: {refusal}")),
-        Carried::Command(_) | Carried::Stop(_) => None,
+        Carried::Command(_) | Carried::Stop(_) | Carried::Limits(_) => None,
     });
     let hint = "replace it with `wnm fleet hold` or `wnm fleet resume`, and change the password of the operator";
     refused.map(|message| Check::warning("fleet_command", message, hint)).collect()

@@ -10,7 +10,8 @@ use wnm_agent::fleet::publisher::Publisher;
 use wnm_core::EngineUrl;
 use wnm_store::Store;
 
-use super::failed;
+use super::{client, failed};
+use crate::args::FleetJoin;
 use crate::context::{self, LOCK_TIMEOUT};
 use crate::error::{CliError, Exit, FleetCommandError};
 use crate::output::Output;
@@ -20,8 +21,9 @@ use crate::render::fleet::{self, Member};
 ///
 /// # Errors
 /// The host is in a fleet, the invitation cannot be used, or the membership cannot be stored.
-pub(super) fn join(db: &Path, word: &str, output: &Output) -> Result<Exit, CliError> {
-    let invitation = Invitation::decode(word).map_err(|error| failed(FleetError::from(error)))?;
+pub(super) fn join(db: &Path, args: FleetJoin, output: &Output) -> Result<Exit, CliError> {
+    let mut invitation = Invitation::decode(&args.invitation).map_err(|error| failed(FleetError::from(error)))?;
+    invitation.login.client = client(args.client)?;
     let _lock = context::lock(db, LOCK_TIMEOUT)?;
     let mut store = Store::open(db)?;
     if let Ok(member) = Membership::read(db)

@@ -1,4 +1,4 @@
-//! `wnm fleet hold` and `resume`: commands to hosts.
+//! `wnm fleet hold`, `resume` and `set`: commands to hosts.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use wnm_agent::fleet::document::HostState;
 use wnm_agent::fleet::membership::Operator;
 use wnm_agent::fleet::operator::{Fleet, FleetError, HostRecord, Order};
 use wnm_agent::fleet::signature::SigningKey;
-use wnm_core::HoldSource;
+use wnm_core::{FleetLimits, HoldSource};
 
 use super::{failed, open};
-use crate::args::{FleetHold, FleetOrder, FleetResume};
+use crate::args::{FleetHold, FleetOrder, FleetResume, FleetSet, Limit};
 use crate::error::{CliError, Exit, FleetCommandError};
 use crate::output::Output;
 use crate::render::fleet::{self, Obedience, Sent};
@@ -59,6 +59,26 @@ pub(super) fn resume(path: &Path, args: FleetResume, output: &Output) -> Result<
     let generation = connection.resume(&key(path)?, path, &order).map_err(failed)?;
     let is_obeyed = |state: &HostState| state.generation >= generation;
     finish(&mut connection, &args.order, &order, ("resume", Some(generation)), is_obeyed, output)
+}
+
+/// Narrows the settings of hosts.
+///
+/// # Errors
+/// The engine or the key cannot be used, a host is unknown, or the end is past.
+pub(super) fn set(path: &Path, args: FleetSet, output: &Output) -> Result<Exit, CliError> {
+    let mut limits = FleetLimits::default();
+    for limit in args.limits {
+        match limit {
+            Limit::Window(window) => limits.window = window,
+            Limit::MaxUnavailable(most) => limits.max_unavailable = most,
+        }
+    }
+    let order = order(&args.order)?;
+    let mut connection = open(path)?;
+    connection.check_targets(&order.targets).map_err(failed)?;
+    let generation = connection.set(&key(path)?, path, &order, limits).map_err(failed)?;
+    let is_obeyed = |state: &HostState| state.limits >= generation;
+    finish(&mut connection, &args.order, &order, ("set", Some(generation)), is_obeyed, output)
 }
 
 pub(super) fn key(path: &Path) -> Result<SigningKey, CliError> {

@@ -1,4 +1,4 @@
-//! `wnm fleet serve`: a page, metrics and JSON of all hosts, read-only and on the loopback interface.
+//! `wnm fleet serve`: a page, metrics and JSON of all hosts, read-only.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,8 @@ use wnm_agent::fleet::name::Name;
 use wnm_agent::fleet::operator::{Fleet, FleetError};
 use wnm_agent::fleet::watched::{Freshness, Watched, WatchedHost};
 use wnm_agent::metrics;
-use wnm_agent::serve::{FleetDocuments, FleetQuestion, FleetServer, NoAnswer, PageFile};
+use wnm_agent::serve::{FleetDocuments, FleetQuestion, FleetServeError, FleetServer, NoAnswer, PageFile};
+use wnm_core::{Listen, ListenSettings, TlsFiles};
 
 use super::{failed, operator};
 use crate::args::FleetServe;
@@ -26,20 +27,35 @@ use crate::valves;
 /// Serves the fleet until a signal ends the command.
 ///
 /// # Errors
-/// The file of the operator or the address cannot be used. An engine that is away is shown, and tried again.
+/// The file of the operator, the address, the token or the certificate cannot be used. An engine that is away is shown, and tried again.
 pub(super) fn run(path: &Path, args: &FleetServe, output: &Output) -> Result<Exit, CliError> {
+    let (address, settings) = (args.listen, settings(args)?);
     let data = Arc::new(Data { operator: operator(path)?, engine: Mutex::new(None), watched: Mutex::default() });
     data.read();
-    let address = args.listen;
-    let started = FleetServer::start(address, Arc::clone(&data) as Arc<dyn FleetDocuments>, env!("CARGO_PKG_VERSION"));
-    let server = started.map_err(|source| failed(FleetCommandError::Listen { address, source }))?;
+    let documents = Arc::clone(&data) as Arc<dyn FleetDocuments>;
+    let started = FleetServer::start(address, settings, documents, env!("CARGO_PKG_VERSION"));
+    let server = started.map_err(|error| match error {
+        FleetServeError::Listen(source) => failed(FleetCommandError::Listen { address, source }),
+        FleetServeError::Files(failure) => failed(FleetCommandError::ListenFiles(failure)),
+    })?;
     let interrupt = Interrupt::new()?;
-    output.result(&Served::new(&data.operator.fleet, server.address()), served)?;
+    output.result(&Served::new(&data.operator.fleet, server.scheme(), server.address()), served)?;
     while interrupt.wait(args.interval) != Waited::Interrupted {
         data.read();
         server.announce();
     }
     Ok(Exit::Done)
+}
+
+/// Returns the settings of the server, which are those of the server of a daemon.
+fn settings(args: &FleetServe) -> Result<ListenSettings, CliError> {
+    let files = args.listen_cert.clone().zip(args.listen_key.clone());
+    let tls = files.map(|(certificate, key)| TlsFiles { certificate, key });
+    let settings = ListenSettings { at: Listen::At(args.listen), token_file: args.listen_token_file.clone(), tls };
+    match settings.missing() {
+        missing if missing.is_empty() => Ok(settings),
+        missing => Err(failed(FleetCommandError::ListenNeeds { address: args.listen, missing })),
+    }
 }
 
 /// The fleet, and the connection that reads it.

@@ -7,7 +7,7 @@ use wnm_agent::fleet::membership::{Login, Operator, Plaintext};
 use wnm_agent::fleet::operator::Fleet;
 use wnm_agent::fleet::secret_file;
 
-use super::{failed, open};
+use super::{client, failed, open};
 use crate::args::{FleetInit, FleetInvite};
 use crate::error::{CliError, Exit, FleetCommandError};
 use crate::output::Output;
@@ -26,7 +26,8 @@ pub(super) fn init(path: &Path, args: FleetInit, output: &Output) -> Result<Exit
     let password = args.password_file.as_deref().map(secret_file::read_password).transpose().map_err(failed)?;
     let ca = args.ca.map(certificates).transpose()?;
     let plaintext = if args.unencrypted { Plaintext::Allowed } else { Plaintext::Refused };
-    let admin = Login { user: args.user, password, ca, plaintext };
+    let client = client(args.client)?;
+    let admin = Login { user: args.user, password, ca, client, plaintext };
     if let Some(folder) = path.parent() {
         let failed_folder = |source| FleetCommandError::Folder { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(|source| failed(failed_folder(source)))?;

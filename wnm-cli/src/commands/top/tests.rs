@@ -135,7 +135,7 @@ fn problems_and_holds_are_on_top() {
     let hold =
         Hold { source: HoldSource::Command, reason: "new disks".to_owned(), since: None, until: None, drain: false };
     let trouble = HoldTrouble { source: HoldSource::Url, problem: "no answer in time".to_owned() };
-    let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], local: Vec::new(), rollout: None };
+    let sample = ValveSample { holds: vec![hold], troubles: vec![trouble], ..ValveSample::default() };
     let settings = wnm_core::Valves::default();
     stale.status.valves = Some(crate::render::valves::ValvesNow { now: NOW, settings, sample, rollout: None });
     app.update(Ok(stale));

@@ -45,7 +45,7 @@ impl Obedience {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Sent {
     /// The verb.
-    #[cfg_attr(test, schemars(extend("enum" = ["hold", "resume"])))]
+    #[cfg_attr(test, schemars(extend("enum" = ["hold", "resume", "set"])))]
     verb: &'static str,
     /// The generation; null for a hold without signature.
     generation: Option<u64>,

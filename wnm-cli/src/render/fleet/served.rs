@@ -18,8 +18,8 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    pub(crate) fn new(fleet: &Name, address: SocketAddr) -> Self {
-        let (url, metrics_url) = (format!("http://{address}/"), format!("http://{address}/metrics"));
+    pub(crate) fn new(fleet: &Name, scheme: &str, address: SocketAddr) -> Self {
+        let (url, metrics_url) = (format!("{scheme}://{address}/"), format!("{scheme}://{address}/metrics"));
         Self { fleet: fleet.to_string(), url, metrics_url }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use wnm_agent::fleet::command::{Verb, one_line};
 use wnm_agent::fleet::document::HostState;
+use wnm_agent::fleet::limits::SetVerb;
 use wnm_agent::fleet::membership::Operator;
 use wnm_agent::fleet::operator::{Carried, HostRecord};
 use wnm_agent::fleet::rollout::carried::CarriedRollout;
@@ -49,14 +50,14 @@ pub(crate) struct FleetStatusView {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct CarriedView {
-    /// The verb: `hold`, `resume`, or `refused` for a document that hosts refuse.
-    #[cfg_attr(test, schemars(extend("enum" = ["hold", "resume", "refused"])))]
+    /// The verb: `hold`, `resume`, `set`, or `refused` for a document that hosts refuse.
+    #[cfg_attr(test, schemars(extend("enum" = ["hold", "resume", "set", "refused"])))]
     verb: &'static str,
     /// Whether it is signed.
     signed: bool,
     /// The hosts: `all hosts`, or `host NAME`.
     target: String,
-    /// The reason of a hold or refusal; empty for a resume.
+    /// The reason of a hold or refusal, or the settings of a set; empty for a resume.
     reason: String,
     /// The generation; null without a signature.
     generation: Option<u64>,
@@ -82,6 +83,12 @@ impl From<&Carried> for CarriedView {
                 let (end, target) = (Some(stop.not_after), stop.target.to_string());
                 let (until, reason) = (end.map(Time::from), stop.reason.clone());
                 Self { verb: "hold", signed: false, target, reason, generation: None, until, end }
+            }
+            Carried::Limits(order) => {
+                let SetVerb::Set(limits) = &order.verb;
+                let (end, generation) = (Some(order.not_after), Some(order.generation));
+                let (until, target) = (end.map(Time::from), order.target.to_string());
+                Self { verb: "set", signed: true, target, reason: limits.to_string(), generation, until, end }
             }
             Carried::Refused(target, refusal) => Self {
                 verb: "refused",
@@ -113,6 +120,7 @@ impl FleetStatusView {
         let is_current = |carried: &&Carried| match carried {
             Carried::Command(command) => command.not_after > now,
             Carried::Stop(stop) => stop.not_after > now,
+            Carried::Limits(order) => order.not_after > now,
             Carried::Refused(..) => true,
         };
         let sum = |counts: fn(&HostState) -> &BTreeMap<String, u64>| {
@@ -179,6 +187,7 @@ impl CarriedView {
         let signature = if self.signed { "" } else { ", without signature" };
         match *verb {
             "resume" => format!("resume of {target}{end}"),
+            "set" => format!("limits of {target}: {reason}{end}"),
             "hold" => format!("{} of {target}: {reason}{end}{signature}", styled(YELLOW, "hold")),
             _ => format!("{} for {target}: {reason}", styled(YELLOW, "refused")),
         }

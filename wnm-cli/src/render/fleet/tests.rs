@@ -28,7 +28,7 @@ fn name(text: &str) -> Name {
 }
 
 fn operator() -> Operator {
-    let login = Login { user: "u".to_owned(), password: None, ca: None, plaintext: Plaintext::Refused };
+    let login = Login { user: "u".to_owned(), password: None, ca: None, client: None, plaintext: Plaintext::Refused };
     Operator {
         fleet: name("farm"),
         url: EngineUrl::new("rediss://redis.example.org").unwrap(),

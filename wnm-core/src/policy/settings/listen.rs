@@ -106,15 +106,23 @@ impl ListenSettings {
             (None, Some(key)) => return Err(needs("listen_key", &key.display(), vec!["listen_cert"])),
             (None, None) => None,
         };
-        if let Some(address) = at.address().filter(|address| !address.ip().is_loopback()) {
-            let missing = [(token_file.is_none(), "listen_token_file"), (tls.is_none(), "listen_cert")];
-            let missing = missing.into_iter().chain([(tls.is_none(), "listen_key")]);
-            let missing: Vec<_> = missing.filter_map(|(is_missing, key)| is_missing.then_some(key)).collect();
-            if !missing.is_empty() {
-                return Err(needs("listen", &address, missing));
-            }
+        let settings = Self { at, token_file, tls };
+        match (at.address(), settings.missing()) {
+            (Some(address), missing) if !missing.is_empty() => Err(needs("listen", &address, missing)),
+            _ => Ok(settings),
         }
-        Ok(Self { at, token_file, tls })
+    }
+
+    /// Returns the names of the settings that the address needs because other hosts reach it, and that are not given; none
+    /// for a loopback address.
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        if self.at.address().is_none_or(|address| address.ip().is_loopback()) {
+            return Vec::new();
+        }
+        let token = self.token_file.is_none().then_some("listen_token_file");
+        let tls = self.tls.is_none().then_some(["listen_cert", "listen_key"]);
+        token.into_iter().chain(tls.into_iter().flatten()).collect()
     }
 }
 

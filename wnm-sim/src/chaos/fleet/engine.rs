@@ -7,6 +7,7 @@ use wnm_core::Timestamp;
 use wnm_core::fleet::command::{Command, Stop, Target, Verbs, VerifySignature, enclose};
 use wnm_core::fleet::control::Slot;
 use wnm_core::fleet::host_state::HostState;
+use wnm_core::fleet::limits::SetOrder;
 use wnm_core::fleet::name::Name;
 use wnm_core::fleet::order::RolloutOrder;
 
@@ -49,6 +50,8 @@ pub(super) enum Document {
     Order(RolloutOrder),
     /// A hold without a signature.
     Stop(Stop),
+    /// Limits that the operator signed.
+    Limits(SetOrder),
     /// A text without a valid signature, or a damaged one.
     Forged,
 }

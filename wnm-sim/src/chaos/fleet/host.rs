@@ -164,6 +164,8 @@ impl FleetHost {
             holds,
             failure: None,
             generation: self.control.generation(),
+            limits: self.control.limits.generation(),
+            stops: self.control.stops(wall),
             problem: None,
             rollout: HostRollout { generation, lease, program, outdated, refused, by_nodes },
         }

@@ -19,7 +19,7 @@ use wnm_core::fleet::command::{Command, Target, Verb};
 use wnm_core::fleet::control::Slot;
 use wnm_core::fleet::name::Name;
 use wnm_core::fleet::order::{Program, RolloutOrder, RolloutVerb};
-use wnm_core::{Action, HoldSource, Reason, RolloutSample, Settings, Timestamp, Version};
+use wnm_core::{Action, FleetLimits, HoldSource, Reason, RolloutSample, Settings, Timestamp, Version};
 
 use super::invariants::{Property, Trial, Violation};
 use super::version;
@@ -98,6 +98,11 @@ impl ReadHold for FleetOfRun {
     fn read(&mut self, settings: &Settings, wall: Timestamp) -> Reading {
         let hold = settings.fleet_url.as_ref().and_then(|_| self.0.borrow().control.hold(wall));
         Reading { hold, problem: None }
+    }
+
+    fn limits(&mut self, settings: &Settings, wall: Timestamp) -> Vec<(FleetLimits, Timestamp)> {
+        let limits = settings.fleet_url.as_ref().map(|_| self.0.borrow().control.limits.in_effect(wall));
+        limits.unwrap_or_default()
     }
 
     fn rollout(&mut self, settings: &Settings, wall: Timestamp) -> Option<RolloutSample> {
@@ -296,8 +301,13 @@ impl Fleet {
                 true => vec![Target::All],
                 false => self.names.iter().filter(|_| chance.once_in(2)).cloned().map(Target::Host).collect(),
             };
-            let sent = self.operators[sender].command(&mut self.engine, &targets, chance, now);
+            let sent = self.operators[sender].command(&mut self.engine, (&targets, &self.names), chance, now);
             remember(&mut self.remembered, chance, Slot::Command, sent);
+        }
+        if chance.once_in(150) && !is_cut {
+            let target = target(&self.names, chance);
+            let sent = self.operators[sender].set(&mut self.engine, target, chance, now);
+            remember(&mut self.remembered, chance, Slot::Limits, [sent]);
         }
         let own = self.own.borrow().facts.program.clone();
         let drawn = program_of(version(u64::from(chance.below(8))));
@@ -361,6 +371,7 @@ fn remember(
             Document::Command(command) => command.target.clone(),
             Document::Order(order) => order.target.clone(),
             Document::Stop(stop) => stop.target.clone(),
+            Document::Limits(order) => order.target.clone(),
             Document::Forged => Target::All,
         };
         if remembered.len() == MOST_REMEMBERED as usize {

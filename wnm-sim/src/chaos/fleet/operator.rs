@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use wnm_core::fleet::command::{Command, Stop, StopId, Target, Verb, next_generation};
 use wnm_core::fleet::control::Slot;
+use wnm_core::fleet::limits::SetVerb;
 use wnm_core::fleet::name::Name;
 use wnm_core::fleet::order::{Program, RolloutOrder, RolloutVerb};
 use wnm_core::fleet::plan::RolloutPlan;
 use wnm_core::fleet::progress::{Failure, Phase, Progress, Rollout, Wait};
-use wnm_core::{MaxUnavailable, Timestamp};
+use wnm_core::{FleetLimits, MaxUnavailable, Timestamp, Windows};
 
 use super::engine::{Carried, Document, Engine, Key};
 use super::{Counts, ahead};
@@ -64,6 +65,7 @@ impl Operator {
         let generation = |carried: &Carried| match &*carried.document {
             Document::Command(command) => command.generation,
             Document::Order(order) => order.generation,
+            Document::Limits(order) => order.generation,
             Document::Stop(_) | Document::Forged => 0,
         };
         let seen = engine.carried(now).map(generation).max().unwrap_or(0);
@@ -71,23 +73,25 @@ impl Operator {
         self.generation
     }
 
-    /// Sends a signed hold or resume. A resume ends the holds without a signature that the engine carries.
+    /// Sends a signed hold or resume. A resume ends the holds without a signature that the engine carries, and those that the
+    /// hosts publish.
     pub(super) fn command(
         &mut self,
         engine: &mut Engine,
-        targets: &[Target],
+        (targets, hosts): (&[Target], &[Name]),
         chance: &mut Chance,
         now: Timestamp,
     ) -> Vec<Carried> {
         let (generation, issued) = (self.next(engine, now), self.wall(now));
         let not_after = issued.after(Duration::from_secs(chance.one_of([600, 7_200, 86_400, 2_592_000])));
         let is_hold = chance.once_in(3);
-        let lifts: Vec<StopId> = engine
-            .carried(now)
-            .filter_map(
-                |carried| if let Document::Stop(stop) = &*carried.document { Some(stop.id.clone()) } else { None },
-            )
-            .collect();
+        let stop = |carried: &Carried| match &*carried.document {
+            Document::Stop(stop) => Some(stop.id.clone()),
+            Document::Command(_) | Document::Order(_) | Document::Limits(_) | Document::Forged => None,
+        };
+        let published = hosts.iter().filter_map(|host| engine.state(host, now)).flat_map(|state| state.stops.clone());
+        let lifts: BTreeSet<StopId> = engine.carried(now).filter_map(stop).chain(published).collect();
+        let lifts = lifts.into_iter().collect();
         let verb = match is_hold {
             true => Verb::Hold { reason: "x".to_owned(), drain: chance.once_in(3) },
             false => Verb::Resume { lifts },
@@ -109,6 +113,21 @@ impl Operator {
             sent.push(carried);
         }
         sent
+    }
+
+    /// Sends signed limits, half of them none.
+    pub(super) fn set(&mut self, engine: &mut Engine, target: Target, chance: &mut Chance, now: Timestamp) -> Carried {
+        let (fleet, generation, issued) = (self.fleet.clone(), self.next(engine, now), self.wall(now));
+        let not_after = issued.after(Duration::from_secs(chance.one_of([600, 7_200, 86_400])));
+        let window =
+            Windows::new(["daily 06:00-20:00".parse(), "deny hourly :20-:30".parse()].into_iter().flatten().collect());
+        let max_unavailable = Some(MaxUnavailable::Nodes(chance.below(3)));
+        let limits = if chance.once_in(2) { FleetLimits { window, max_unavailable } } else { FleetLimits::default() };
+        let (target_of, verb) = (target.clone(), SetVerb::Set(limits));
+        let order = Command { fleet, generation, target, issued, not_after, verb };
+        let carried = Carried { text: self.key.sign(&order), document: Rc::new(Document::Limits(order)) };
+        engine.set(Slot::Limits, target_of, carried.clone(), not_after);
+        carried
     }
 
     /// Returns the node program of the last rollout.

@@ -1,7 +1,7 @@
 //! The documents that reached a host in truth, and the properties of their effects. It derives the commands in effect on
 //! its own: an error of the host is not repeated here.
 
-use wnm_core::fleet::command::{Command, Stop, Target, Verb};
+use wnm_core::fleet::command::{Command, MOST_STOPS, Stop, Target, Verb};
 use wnm_core::fleet::control::Slot;
 use wnm_core::fleet::name::Name;
 use wnm_core::fleet::order::{RolloutOrder, RolloutVerb};
@@ -15,8 +15,8 @@ use crate::chaos::invariants::{Property, Violation};
 pub(super) struct Truth {
     /// The signed command of the highest generation.
     command: Option<Command>,
-    /// The last hold without a signature for all hosts, and that for this one.
-    stops: [Option<Stop>; 2],
+    /// The holds without a signature.
+    stops: Vec<Stop>,
     /// The signed document of the highest generation for all hosts.
     order: Option<RolloutOrder>,
     /// Every signed lease that has not ended: its rollout and its end.
@@ -32,8 +32,7 @@ impl Truth {
                 let is_newer = self.command.as_ref().is_none_or(|last| command.generation > last.generation);
                 if is_newer && command.not_after > wall {
                     if let Verb::Resume { lifts } = &command.verb {
-                        let stops = self.stops.iter_mut();
-                        stops.for_each(|stop| *stop = stop.take().filter(|stop| !lifts.contains(&stop.id)));
+                        self.stops.retain(|stop| !lifts.contains(&stop.id));
                     }
                     self.command = Some(command.clone());
                 }
@@ -41,8 +40,9 @@ impl Truth {
             (Slot::Stop, Document::Stop(stop)) if is_for(&stop.fleet, &stop.target) && stop.not_after > wall => {
                 let verb = self.command.as_ref().map(|command| &command.verb);
                 let is_lifted = matches!(verb, Some(Verb::Resume { lifts }) if lifts.contains(&stop.id));
-                if !is_lifted {
-                    self.stops[usize::from(stop.target != Target::All)] = Some(stop.clone());
+                self.stops.retain(|stop| stop.not_after > wall);
+                if !is_lifted && !self.stops.contains(stop) && self.stops.len() < MOST_STOPS {
+                    self.stops.push(stop.clone());
                 }
             }
             (Slot::Rollout, Document::Order(order)) if is_for(&order.fleet, &order.target) && order.not_after > now => {
@@ -68,19 +68,21 @@ impl Truth {
     }
 
     /// Property 31: a hold that reached the host is in effect until its end, or until a signed resume of a higher
-    /// generation reaches the host. A hold without a signature ends at its end or by a signed resume that names it.
+    /// generation reaches the host. A hold without a signature ends at its end or by a signed resume that names it, and no
+    /// later one shortens or weakens it.
     pub(super) fn check_hold(&self, hold: Option<&Hold>, host: &Name, wall: Timestamp) -> Result<(), Violation> {
-        if hold.is_some() {
-            return Ok(());
-        }
-        let command = self.command.as_ref().filter(|of| of.not_after > wall);
-        if let Some(command) = command.filter(|command| matches!(command.verb, Verb::Hold { .. })) {
-            let detail = format!("{host} has no hold, and that of generation {} stands", command.generation);
-            return Err(Violation::new(Property::Lifted, detail));
-        }
-        match self.stops.iter().flatten().find(|stop| stop.not_after > wall) {
-            Some(stop) => {
-                Err(Violation::new(Property::Lifted, format!("{host} has no hold, and {:?} stands", stop.id)))
+        let signed = self.command.iter().filter_map(|command| match command.verb {
+            Verb::Hold { drain, .. } => Some((format!("generation {}", command.generation), command.not_after, drain)),
+            Verb::Resume { .. } => None,
+        });
+        let unsigned = self.stops.iter().map(|stop| (format!("{:?}", stop.id), stop.not_after, stop.drain));
+        let covers = |end: Timestamp, drain: bool| {
+            hold.is_some_and(|hold| hold.until.is_none_or(|until| until >= end) && (hold.drain || !drain))
+        };
+        match signed.chain(unsigned).find(|(_, end, drain)| *end > wall && !covers(*end, *drain)) {
+            Some((name, end, drain)) => {
+                let detail = format!("{host} has {hold:?}, and that of {name} stands until {end:?}, drain {drain}");
+                Err(Violation::new(Property::Lifted, detail))
             }
             None => Ok(()),
         }

@@ -275,7 +275,8 @@ impl<'a> Facts<'a> {
     /// is the matter of other properties.
     pub(super) fn may_volunteer(&self, trial: &Trial<'_>) -> bool {
         let settings = &trial.policy.valves;
-        let is_plain = settings.max_unavailable.is_none() && settings.window_end == WindowEnd::Continue;
+        let is_limited = trial.observation.valves.limits.iter().any(|of| of.limits.max_unavailable.is_some());
+        let is_plain = settings.max_unavailable.is_none() && !is_limited && settings.window_end == WindowEnd::Continue;
         is_plain && valves::is_open(trial, self)
     }
 

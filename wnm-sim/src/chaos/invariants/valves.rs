@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wnm_core::{Action, MaxUnavailable, Planned, Presence, Reason, TimeOfDay, Timestamp, evaluate};
+use wnm_core::{Action, MaxUnavailable, Planned, Presence, Reason, TimeOfDay, Timestamp, Window, evaluate};
 
 use super::facts::{Belief, Facts};
 use super::{Finding, Trial};
@@ -23,12 +23,20 @@ pub(super) fn is_open(trial: &Trial<'_>, facts: &Facts<'_>) -> bool {
     trial.observation.valves.holds.is_empty() && is_inside(trial) && !is_doubtful(facts)
 }
 
-/// Tells whether the windows are open, read from their texts.
+/// Tells whether the windows of the host and those of the fleet are open.
 fn is_inside(trial: &Trial<'_>) -> bool {
-    let utc = TimeOfDay::utc(trial.observation.now);
+    let Trial { policy, observation, .. } = trial;
+    let own = (&policy.valves.windows, &observation.valves.local);
+    let of_fleet = observation.valves.limits.iter().map(|of| (&of.limits.window, &of.local));
+    let utc = TimeOfDay::utc(observation.now);
+    std::iter::once(own).chain(of_fleet).all(|(windows, local)| are_open(windows.as_slice(), local, utc))
+}
+
+/// Tells whether windows are open, read from their texts.
+fn are_open(windows: &[Window], local: &[Option<TimeOfDay>], utc: TimeOfDay) -> bool {
     let (mut allows, mut allowed) = (false, false);
-    for (place, window) in trial.policy.valves.windows.as_slice().iter().enumerate() {
-        let Some(local) = trial.observation.valves.local.get(place).copied().unwrap_or(Some(utc)) else { return false };
+    for (place, window) in windows.iter().enumerate() {
+        let Some(local) = local.get(place).copied().unwrap_or(Some(utc)) else { return false };
         let text = window.to_string();
         let denies = text.starts_with("deny");
         let inside = contains(&text, local.as_secs() / 60);
@@ -115,7 +123,6 @@ pub(super) fn fleet(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
 /// Property 27: a voluntary action stops a running node only while fewer nodes than `max_unavailable` are unavailable,
 /// those of this decision included.
 pub(super) fn unavailable(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
-    let Some(limit) = trial.policy.valves.max_unavailable else { return Ok(()) };
     let is_running = |node| facts.node(node).is_some_and(|node| node.is_running());
     let stops = trial.decided().filter(is_voluntary).filter(|planned| match planned.action {
         Action::Upgrade { .. } | Action::Restart { .. } => true,
@@ -141,10 +148,12 @@ pub(super) fn unavailable(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
         should_run += usize::from(counts);
         down += usize::from(counts && (node.acting || node.belief != Belief::Running));
     }
-    let most = match limit {
+    let of_fleet = trial.observation.valves.limits.iter().filter_map(|of| of.limits.max_unavailable);
+    let most = trial.policy.valves.max_unavailable.into_iter().chain(of_fleet).map(|limit| match limit {
         MaxUnavailable::Nodes(nodes) => nodes as usize,
         MaxUnavailable::Share(share) => (should_run as f64 * share.get() / 100.0).ceil() as usize,
-    };
+    });
+    let Some(most) = most.min() else { return Ok(()) };
     if down + stops > most {
         return Err(format!(
             "{stops} nodes are stopped beside {down} of {should_run} unavailable ones, and {most} may be"
