@@ -1,34 +1,13 @@
 // The checks of the page in a browser: page.mjs CHROMIUM URL AXE WNM DATABASE PICTURES.
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
 import assert from "node:assert/strict";
 import { Browser } from "./browser.mjs";
+import { pageChecks } from "./page_checks.mjs";
 
 const [chromium, url, axe, wnm, database, pictures] = process.argv.slice(2);
 const command = (...args) => execFileSync(wnm, ["--db", database, ...args], { encoding: "utf8" });
 const browser = await Browser.start(chromium);
-const problems = [];
-browser.on(({ method, params }) => {
-  if (method === "Network.requestWillBeSent" && !params.request.url.startsWith(url)) problems.push(`asked ${params.request.url}`);
-  if (method === "Runtime.exceptionThrown") problems.push(params.exceptionDetails.exception?.description);
-  // Chromium reports a violation of the content policy here.
-  if (method === "Log.entryAdded" && params.entry.level === "error") problems.push(params.entry.text);
-});
-
-async function check(name, body) {
-  await body();
-  assert.deepEqual(problems, [], name);
-  console.log(`ok: ${name}`);
-}
-
-async function accessible(name) {
-  await browser.value(`${readFileSync(axe, "utf8")}; 0`);
-  const found = await browser.value(`axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] })
-    .then(({ violations, passes }) => ({ passes: passes.length, violations: violations.map((v) =>
-      v.id + ": " + v.nodes.slice(0, 3).map((n) => n.target + " " + n.failureSummary).join("; ")) }))`);
-  assert.deepEqual(found.violations, [], name);
-  assert.ok(found.passes > 20, `axe checked only ${found.passes} rules`);
-}
+const { problems, check, accessible, screens } = pageChecks(browser, url, axe, pictures);
 
 const names = "[...document.querySelectorAll('#rows tr:not([hidden]) th')].map((cell) => cell.textContent)";
 const state = (name) => `document.querySelector('#${name} td').textContent`;
@@ -120,19 +99,10 @@ try {
     assert.notEqual(await browser.value("document.activeElement.closest('th').ariaSort"), before);
   });
 
-  for (const [name, width, height, scheme, isPhone] of [
-    ["light", 1280, 1000, "light", false], ["dark", 1280, 1000, "dark", false], ["phone", 390, 844, "light", true],
-  ]) {
-    await check(`the page is accessible and fits: ${name}`, async () => {
-      await browser.screen(width, height, scheme, isPhone);
-      await browser.open(`${url}/`);
-      await browser.until("document.getElementById('live').textContent === 'live'");
-      await browser.until("document.querySelectorAll('#signals path.mean').length >= 3", 90);
-      assert.ok(await browser.value("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), "wider than the screen");
-      writeFileSync(`${pictures}/page-${name}.png`, await browser.picture());
-      await accessible(name);
-    });
-  }
+  await screens("page", "/", async () => {
+    await browser.until("document.getElementById('live').textContent === 'live'");
+    await browser.until("document.querySelectorAll('#signals path.mean').length >= 3", 90);
+  });
 
   await check("without the daemon the page says so", async () => {
     command("config", "set", "listen=off");
