@@ -72,7 +72,12 @@ try {
     await browser.key("Enter");
     await browser.until(`${focused} === 'host-web-3'`);
     await browser.key("Tab");
-    assert.equal(await browser.value("document.activeElement.getAttribute('href')"), "/hosts/web-3");
+    const link = "document.activeElement.getAttribute('href')";
+    assert.equal(await browser.value(link), "/hosts/web-3");
+    // The next reading replaces the row, and the focus stays.
+    const read = "document.getElementById('state').textContent";
+    await browser.until(`${read} !== ${JSON.stringify(await browser.value(read))}`);
+    assert.equal(await browser.value(link), "/hosts/web-3");
     await browser.key("Enter");
     await browser.until("location.pathname === '/hosts/web-3'");
     await live();

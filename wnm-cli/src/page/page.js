@@ -102,7 +102,9 @@ function showRow(event) {
 // The updates.
 
 function replace(fresh) {
-  const focused = document.activeElement && document.activeElement.closest("#grid a") && document.activeElement.hash;
+  const active = document.activeElement;
+  const focused = active && active.closest("#grid a") && active.hash;
+  const row = active && active.closest("#rows tr");
   let isTableChanged = false;
   for (const node of fresh.querySelectorAll("[data-part]")) {
     const here = part(node.id);
@@ -122,6 +124,9 @@ function replace(fresh) {
   }
   const cell = focused && part("grid") && part("grid").querySelector(`a[href="${CSS.escape(focused).replace(/^\\#/, "#")}"]`);
   if (cell && document.activeElement !== cell) focusCell(cell);
+  // A row, or the link in it.
+  const again = row && document.getElementById(row.id);
+  if (again && !again.contains(document.activeElement)) (active === row ? again : again.querySelector("a") || again).focus();
 }
 
 function tell(text) {
