@@ -85,7 +85,7 @@ pub(super) fn reason(state: &NodeState, sample: Option<&NodeSample>) -> Option<S
         NodeState::Stopped { cause: StopCause::Found, .. } => "process ended by itself",
         NodeState::Stopped { cause: StopCause::StartFailed, .. } => "start failed",
         NodeState::Stopped { cause: StopCause::Imported, .. } => "stopped before import",
-        NodeState::Stopped { cause: StopCause::Removal, .. } => "its removal was cancelled",
+        NodeState::Stopped { cause: StopCause::Removal, .. } => "its removal was cancelled or failed",
         NodeState::Upgrading { from: Some(from), to, .. } => return Some(format!("from {from} to {to}")),
         NodeState::Upgrading { from: None, to, .. } => return Some(format!("to {to}")),
         NodeState::Restarting { .. } => "delay after its start",

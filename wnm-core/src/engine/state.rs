@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::action::decision::{Action, Afterwards, Planned, Reason, ReasonGone};
-use crate::action::steps::{ActionRecord, Outcome, Step};
+use crate::action::steps::{ActionRecord, Failure, Outcome, Step};
 use crate::engine::ceiling::RecentActions;
 use crate::engine::failures::{self, FailedAction};
 use crate::engine::forecast::Forecast;
@@ -214,7 +214,7 @@ pub(crate) fn apply(state: &mut EngineState, planned: &Planned, outcome: &Outcom
             if let Action::Upgrade { to, .. } | Action::Start { upgrade_to: Some(to), .. } = &planned.action {
                 *state.failed_upgrades.entry(to.clone()).or_default() += 1;
             }
-            after_failure(planned, failure.rolled_back, before, now)
+            after_failure(planned, failure, before, now)
         }
         Outcome::Cancelled { because } => after_cancellation(because, before, now),
     };
@@ -348,17 +348,26 @@ fn after_success(planned: &Planned, recorded: Option<&NodeState>, now: Timestamp
 /// was full starts when the host has headroom, as after every relief. A node that was stopped before its removal stays
 /// stopped for the same cause.
 fn after_cancellation(because: &ReasonGone, before: Option<Desired>, now: Timestamp) -> Next {
-    let cause = match (before.unwrap_or_default(), because) {
-        (Desired::Disabled, _) => return Next::Is(NodeState::Disabled { since: now }),
-        (Desired::StoppedByRequest, _) => StopCause::Requested,
-        (Desired::StoppedByPolicy, _) => StopCause::Pressure,
-        (Desired::Running, ReasonGone::WithinCap { .. } | ReasonGone::Drained) => StopCause::Removal,
-        (Desired::Running, ReasonGone::Relieved { .. } | ReasonGone::NotRemovedFor) => StopCause::Pressure,
+    let cause = match because {
+        ReasonGone::WithinCap { .. } | ReasonGone::Drained => StopCause::Removal,
+        ReasonGone::Relieved { .. } | ReasonGone::NotRemovedFor => StopCause::Pressure,
+    };
+    after_removal(before, cause, now)
+}
+
+/// Returns the state of a node that its removal has stopped, and that stays: `cause` for one that should run.
+fn after_removal(before: Option<Desired>, cause: StopCause, now: Timestamp) -> Next {
+    let cause = match before.unwrap_or_default() {
+        Desired::Disabled => return Next::Is(NodeState::Disabled { since: now }),
+        Desired::StoppedByRequest => StopCause::Requested,
+        Desired::StoppedByPolicy => StopCause::Pressure,
+        Desired::Running => cause,
     };
     Next::Is(NodeState::Stopped { since: Some(now), cause })
 }
 
-fn after_failure(planned: &Planned, rolled_back: bool, before: Option<Desired>, now: Timestamp) -> Next {
+fn after_failure(planned: &Planned, failure: &Failure, before: Option<Desired>, now: Timestamp) -> Next {
+    let rolled_back = failure.rolled_back;
     let start_failed = NodeState::Stopped { since: Some(now), cause: StopCause::StartFailed };
     match &planned.action {
         // The rollback of an addition removes the node.
@@ -376,6 +385,11 @@ fn after_failure(planned: &Planned, rolled_back: bool, before: Option<Desired>, 
         Action::Update { .. } | Action::Move { .. } if rolled_back => Next::Is(NodeState::Running { since: now }),
         Action::Update { .. } | Action::Move { .. } => Next::Is(start_failed),
         Action::Remove { .. } if planned.reason == Reason::Dead => Next::Is(NodeState::Dead { since: now }),
+        // The removal has stopped the node: its process did not end by itself, and the node may run again once it is not over
+        // the cap any more.
+        Action::Remove { .. } if matches!(failure.failed.step, Step::Undefine | Step::Trash | Step::ClosePort) => {
+            after_removal(before, StopCause::Removal, now)
+        }
         // No observation would show the end of this state.
         Action::Remove { .. } if before == Some(Desired::Disabled) => Next::Is(NodeState::Disabled { since: now }),
         // The next observation shows whether the node still runs.

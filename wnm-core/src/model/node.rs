@@ -194,7 +194,7 @@ pub enum StopCause {
     StartFailed,
     /// The node was stopped when wnm took it over.
     Imported,
-    /// The policy stopped the node to remove it, and cancelled the removal.
+    /// A removal stopped the node, and was cancelled or failed.
     Removal,
 }
 

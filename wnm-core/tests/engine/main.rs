@@ -250,7 +250,8 @@ fn outcomes_set_the_states() {
         (upgrade, failed(Step::Confirm, false), Some("STOPPED")),
         (remove.clone(), pending(), Some("REMOVING")),
         (remove.clone(), Outcome::Done, None),
-        (remove, failed(Step::Trash, true), Some("UNKNOWN")),
+        (remove.clone(), failed(Step::SeeGone, true), Some("UNKNOWN")),
+        (remove, failed(Step::Trash, true), Some("STOPPED")),
     ];
     for (action, outcome, want) in cases {
         let settled = Colony::new(&[]).running(1).settled(&[(action.clone(), outcome.clone())]);
@@ -268,7 +269,7 @@ fn reason_of_an_action_sets_the_stop_cause() {
         (stop(Reason::Requested), stopped(StopCause::Requested)),
         (stop(over.clone()), stopped(StopCause::Pressure)),
         (remove(Reason::Dead), NodeState::Dead { since: NOW }),
-        (remove(over), NodeState::Unknown { since: NOW }),
+        (remove(over), stopped(StopCause::Removal)),
     ];
     for ((action, reason, outcome), want) in cases {
         let colony = Colony::new(&[]).running(1);

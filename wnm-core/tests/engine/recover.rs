@@ -186,8 +186,8 @@ fn removals_leave_the_desired_condition() {
             StoppedByRequest,
             StopCause::Requested,
         ),
-        (Colony::new(&[]).node(1, stopped(StopCause::Found), Presence::Gone), Running, StopCause::Found),
-        (Colony::new(&[]).running(1), Running, StopCause::Found),
+        (Colony::new(&[]).node(1, stopped(StopCause::Found), Presence::Gone), Running, StopCause::Removal),
+        (Colony::new(&[]).running(1), Running, StopCause::Removal),
         (disabled(), Disabled, StopCause::Requested),
     ];
     let remove = Action::Remove { node: id(1), linger: Duration::ZERO };
@@ -208,7 +208,9 @@ fn removals_leave_the_desired_condition() {
             let left = colony.state.nodes[&id(1)].clone();
             assert_eq!(colony.state.desired(id(1), &left), want);
             assert!(want.is_possible_in(&left), "{left:?}");
-            let found = colony.seen(1, Presence::Gone).settled_state(&[]);
+            let seen = colony.seen(1, Presence::Gone);
+            assert_eq!(seen.decision().ended, [], "the removal has ended the process");
+            let found = seen.settled_state(&[]);
             let is_as_before = match &found.nodes[&id(1)] {
                 NodeState::Stopped { cause: found, .. } => *found == cause,
                 state => want == Disabled && matches!(state, NodeState::Disabled { .. }),
