@@ -251,15 +251,15 @@ pub struct Registered {
     pub node: Result<Node, String>,
 }
 
-/// Returns the nodes of a copied registry of antctl, under a process manager, and the names of the entries that wnm cannot
-/// read, each with the reason.
+/// The nodes in a registry of antctl that is not the one of this host, and the names of the entries that wnm cannot read,
+/// each with the reason.
+pub type RegisteredNodes = (Vec<Registered>, Vec<(String, String)>);
+
+/// Returns the nodes of a copied registry of antctl, under a process manager.
 ///
 /// # Errors
 /// The file is unreadable, or no registry.
-pub fn registered(
-    path: &std::path::Path,
-    manager: ManagerKind,
-) -> Result<(Vec<Registered>, Vec<(String, String)>), PlatformError> {
+pub fn registered(path: &std::path::Path, manager: ManagerKind) -> Result<RegisteredNodes, PlatformError> {
     let registry = Registry::read(path)?;
     let node = |entry: &Entry| Registered {
         name: entry.service_name.clone(),

@@ -30,7 +30,7 @@ pub(crate) mod fuzzing {
     pub(crate) use super::launchd::{fuzz_output as launchctl, fuzz_service as property_list};
     pub(crate) use super::systemd::fuzzing as systemd;
 }
-pub use antctl::{Registered, registered};
+pub use antctl::{Registered, RegisteredNodes, registered};
 pub use docker::{Activity, OtherContainer};
 pub(crate) use launchd::runs_behind as launchd_runs_behind;
 pub use options::{Options, Verbosity};
