@@ -389,6 +389,20 @@ pub(crate) fn make_pipe(path: &Path) {
     assert!(std::process::Command::new("mkfifo").arg(path).status().is_ok_and(|status| status.success()));
 }
 
+/// Makes a log folder that is a link to another folder with a log, in a folder that every user can write.
+#[cfg(test)]
+pub(crate) fn linked_logs(folder: &Path, log: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let [other, node] = ["other", "node"].map(|name| folder.join(name));
+    for folder in [&other, &node] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    std::fs::write(other.join(log), "a secret\n").unwrap();
+    std::os::unix::fs::symlink(&other, node.join("logs")).unwrap();
+    std::fs::set_permissions(&node, std::fs::Permissions::from_mode(0o777)).unwrap();
+    node.join("logs")
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};

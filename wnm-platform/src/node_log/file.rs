@@ -1,16 +1,15 @@
 //! The log files of a node program: the newest one, its last lines, and the change to a new file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
-
-use rustix::fs::OFlags;
 
 use super::{complete_lines, failed};
 use crate::FileOperation;
 use crate::error::PlatformError;
+use crate::guarded::{self, Trust};
 use crate::node_dir::STDERR_LOG;
 
 /// The part of a file that one reading returns at most, and that is searched for its last lines, in bytes.
@@ -68,7 +67,7 @@ impl LogFile {
 
     /// Opens the file at the position of the last reading, or at its begin if it is another or a shorter file.
     fn open_again(&mut self) -> io::Result<File> {
-        let file = open(&self.path)?;
+        let file = guarded::open(&self.path, Trust::Anyone)?;
         let metadata = file.metadata()?;
         if metadata.ino() != self.inode || metadata.len() < self.position {
             self.position = 0;
@@ -79,7 +78,8 @@ impl LogFile {
     }
 
     fn open(&mut self) -> Result<(File, u64), PlatformError> {
-        let opened = open(&self.path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+        let opened =
+            guarded::open(&self.path, Trust::Anyone).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
         let (file, metadata) = opened.map_err(failed(FileOperation::Open, &self.path))?;
         self.inode = metadata.ino();
         Ok((file, metadata.len()))
@@ -97,15 +97,6 @@ impl LogFile {
         }
         Ok(lines)
     }
-}
-
-/// Opens a log for reading. The node's user owns it: a link in its place must not show another file to that user, and a
-/// pipe must not block.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
 }
 
 /// Returns the log that the node program wrote last; None without one.
@@ -144,7 +135,7 @@ mod tests {
     use super::*;
 
     fn append(path: &Path, text: &str) {
-        let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+        let mut file = File::options().create(true).append(true).open(path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 
@@ -218,6 +209,13 @@ mod tests {
         for name in ["antnode.log", "antnode_2.log"] {
             assert!(LogFile::new(folder.path().join(name), 5).read().is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn log_folder_that_others_can_exchange_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = guarded::linked_logs(folder.path(), "antnode.log");
+        assert!(LogFile::new(logs.join("antnode.log"), 5).read().is_err());
     }
 
     #[test]

@@ -1,16 +1,12 @@
 //! The end of a node's last process: the status that its manager reports, and the last line of its standard error.
 
-use std::fs::OpenOptions;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use wnm_core::{Colony, Desired, Exit, Node, NodeId, NodeMap, NodeSample, Presence};
 
-use crate::Platform;
 use crate::exec::message::last_line;
 use crate::node_dir::STDERR_LOG;
+use crate::{Platform, guarded};
 
 /// The part of a log that is searched for its last line, from its end, in bytes.
 const TAIL: u64 = 8192;
@@ -40,14 +36,7 @@ pub(super) fn add(platform: &Platform, colony: &Colony, samples: &mut NodeMap<No
 ///
 /// The node's user owns the log: a link, a pipe or a huge file in its place must neither redirect nor delay the manager.
 pub(crate) fn last_message(path: &Path) -> Option<String> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let flags = i32::try_from(flags.bits()).ok()?;
-    let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    let skipped = metadata.len().saturating_sub(TAIL);
-    file.seek(SeekFrom::Start(skipped)).ok()?;
-    let mut text = Vec::new();
-    file.take(TAIL).read_to_end(&mut text).ok()?;
+    let (text, _) = guarded::tail(path, TAIL).ok()?;
     Some(last_line(&String::from_utf8_lossy(&text))).filter(|line| !line.is_empty())
 }
 
@@ -75,5 +64,12 @@ mod tests {
         for name in ["empty", "link", "pipe", "absent", "."] {
             assert_eq!(last_message(&path(name)), None, "{name}");
         }
+    }
+
+    #[test]
+    fn log_folder_that_others_can_exchange_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let logs = guarded::linked_logs(folder.path(), STDERR_LOG);
+        assert_eq!(last_message(&logs.join(STDERR_LOG)), None);
     }
 }
