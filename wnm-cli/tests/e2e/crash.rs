@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 use crate::failpoints;
-use crate::host::{Host, OtherVolume, turn};
+use crate::host::{Host, OtherVolume, processes_below, turn};
+use crate::intermediate;
 
 /// The page with the figures, and the lines around them.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/RELIABILITY.md");
@@ -30,9 +33,8 @@ const COMMANDS: [&str; 8] = [
 ];
 const CALLS: &str = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat,kill,\
                      pidfd_send_signal,clone,clone3,vfork,ftruncate,pwrite64,chmod,fchmod";
-/// The maximum number of cycles until everything has ended after a kill.
-const MOST_CYCLES: usize = 2;
-
+/// The length of the identity of a fake node, in bytes.
+const KEY_LENGTH: usize = 32;
 /// Time after a kill in which the lock may still be held.
 const LOCK_LIMIT: Duration = Duration::from_secs(2);
 
@@ -55,17 +57,43 @@ impl Colony {
 
     /// Returns the words of a command that changes something each time.
     pub(crate) fn words(&self, command: &str, number: usize) -> Vec<String> {
-        // The oldest node is the one that `--count 1` selects.
-        let oldest = self.host.nodes().into_iter().min_by_key(|node| node["created_at"].as_str().map(str::to_owned));
-        let is_home = oldest.is_none_or(|node| {
-            node["folder"].as_str().is_some_and(|folder| Path::new(folder).starts_with(&self.storage[0]))
-        });
         let line = match command.split(' ').nth(1) {
-            Some("move") => format!("{command}{}", self.storage[usize::from(is_home)].display()),
+            Some("move") => {
+                // The oldest node is the one that `--count 1` selects.
+                let nodes = self.host.listed();
+                let oldest = nodes.iter().min_by_key(|node| node["created_at"].as_str());
+                let folder = oldest.and_then(|node| node["folder"].as_str());
+                let is_home = folder.is_none_or(|folder| Path::new(folder).starts_with(&self.storage[0]));
+                format!("{command}{}", self.storage[usize::from(is_home)].display())
+            }
             Some("update") => format!("{command}KILL={number}"),
             _ => command.to_owned(),
         };
         line.split(' ').map(str::to_owned).collect()
+    }
+
+    /// Returns the processes of the nodes.
+    pub(crate) fn processes(&self) -> Vec<Pid> {
+        let of_other = processes_below(&self.storage[1]);
+        self.host.processes().into_iter().chain(of_other).collect()
+    }
+
+    /// Returns the identities of all nodes, also of those in the trash.
+    pub(crate) fn identities(&self) -> BTreeSet<Vec<u8>> {
+        let folders = self.storage.iter().flat_map(|storage| [storage.clone(), storage.join(".trash")]);
+        let nodes = folders.flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+        let keys = nodes.filter_map(|node| fs::read(node.path().join("secret-key")).ok());
+        // A node may be writing its key.
+        keys.filter(|key| key.len() == KEY_LENGTH).collect()
+    }
+
+    /// Deletes the programs in the trash, which would fill the disk.
+    fn shrink_trash(&self) {
+        for trash in self.storage.iter().map(|storage| storage.join(".trash")) {
+            for entry in fs::read_dir(trash).into_iter().flatten().flatten() {
+                let _ = fs::remove_file(entry.path().join("antnode"));
+            }
+        }
     }
 }
 
@@ -97,6 +125,14 @@ pub(crate) struct Figures {
     pub(crate) violations: Vec<String>,
     /// The number of cycles of each recovery.
     cycles: Vec<usize>,
+    /// The time of each recovery.
+    times: Vec<Duration>,
+    /// The time of the slowest cycle.
+    slowest: Duration,
+    /// The kills after which an action had begun and not ended.
+    in_action: usize,
+    /// Each state that a kill left a node in, with the first such kill.
+    states: BTreeMap<String, String>,
 }
 
 impl Figures {
@@ -104,26 +140,47 @@ impl Figures {
     fn add(&mut self, other: Self) {
         self.killed += other.killed;
         self.completed += other.completed;
+        self.in_action += other.in_action;
         self.violations.extend(other.violations);
         self.cycles.extend(other.cycles);
+        self.times.extend(other.times);
+        self.slowest = self.slowest.max(other.slowest);
+        self.states.extend(other.states);
     }
 
     fn line(&self, name: &str) -> String {
-        let mut cycles = self.cycles.clone();
-        cycles.sort_unstable();
-        let at = |share: f64| cycles.get(((cycles.len() as f64 * share) as usize).min(cycles.len().saturating_sub(1)));
-        let [median, highest] = [0.5, 0.99].map(|share| at(share).map_or_else(|| "-".to_owned(), ToString::to_string));
-        let Self { killed, completed, violations, .. } = self;
-        format!("| {name} | {killed} | {completed} | {} | {median} | {highest} |\n", violations.len())
+        let [cycles, longest_cycles] = [0.5, 0.99].map(|share| at(&self.cycles, share));
+        let [time, longest_time] = [0.5, 0.99].map(|share| at(&self.times, share).as_secs_f64());
+        let (slowest, violations) = (self.slowest.as_secs_f64(), self.violations.len());
+        let Self { killed, in_action, completed, states, .. } = self;
+        format!(
+            "| {name} | {killed} | {in_action} | {completed} | {violations} | {cycles} | {longest_cycles} | {time:.1} s | \
+             {longest_time:.1} s | {slowest:.1} s | {} |\n",
+            states.len()
+        )
     }
 }
 
-/// Runs cycles until no action is pending, and checks the colony. Returns the number of cycles.
-pub(crate) fn recover(colony: &Colony, after: &str, figures: &mut Figures) {
+/// Returns the value below which a share of the values lies.
+fn at<T: Ord + Copy + Default>(values: &[T], share: f64) -> T {
+    let mut values = values.to_vec();
+    values.sort_unstable();
+    let place = ((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1));
+    values.get(place).copied().unwrap_or_default()
+}
+
+/// Runs cycles until no action is pending, and checks the colony. `before` has the identities from before the command.
+pub(crate) fn recover(colony: &Colony, before: &BTreeSet<Vec<u8>>, after: &str, figures: &mut Figures) {
     let host = &colony.host;
+    let states = intermediate::states(colony);
+    figures.in_action += usize::from(states.iter().any(|state| !state.starts_with("no action")));
+    for state in states {
+        figures.states.entry(state).or_insert_with(|| after.to_owned());
+    }
     let mut cycles = 0;
     let killed = Instant::now();
     loop {
+        let begun = Instant::now();
         // Exit code 3: an action failed, such as an addition that was cut and rolled back.
         let ran = host.wnm(&["--json", "run"]);
         // A child that the killed process had just forked has its lock until the child executes its program.
@@ -131,31 +188,38 @@ pub(crate) fn recover(colony: &Colony, after: &str, figures: &mut Figures) {
             continue;
         }
         cycles += 1;
+        figures.slowest = figures.slowest.max(begun.elapsed());
         if ![0, 3].contains(&ran.code()) {
             figures.violations.push(format!("{after}: wnm run ended with {}: {}", ran.code(), ran.err));
             return;
         }
-        let status = host.expect(0, "--json status").json();
-        if status["under_way"].as_array().is_some_and(Vec::is_empty) {
+        let cycle = ran.data();
+        if cycle["work"].as_array().is_some_and(|work| work.iter().all(|work| work["result"] != "pending")) {
             break;
         }
         // Steps such as a stop end a moment later; such a cycle is no more work after a crash than without one.
         std::thread::sleep(Duration::from_millis(100));
         if cycles > 100 {
-            figures.violations.push(format!("{after}: actions do not end: {status}"));
+            figures.violations.push(format!("{after}: actions do not end: {cycle}"));
             return;
         }
     }
-    figures.cycles.push(cycles.min(MOST_CYCLES + 1));
-    if let Err(violation) = check(colony) {
+    figures.cycles.push(cycles);
+    figures.times.push(killed.elapsed());
+    if let Err(violation) = check(colony, before) {
         figures.violations.push(format!("{after}: {violation}"));
     }
+    colony.shrink_trash();
 }
 
-/// Checks that folders, processes and rows agree.
-fn check(colony: &Colony) -> Result<(), String> {
+/// Checks that folders, processes and rows agree, and that no identity is lost.
+fn check(colony: &Colony, before: &BTreeSet<Vec<u8>>) -> Result<(), String> {
     let host = &colony.host;
-    let nodes = host.nodes();
+    let lost = before.difference(&colony.identities()).count();
+    if lost > 0 {
+        return Err(format!("{lost} identities are lost"));
+    }
+    let nodes = host.listed();
     let mut ports = BTreeSet::new();
     for port in nodes.iter().flat_map(|node| node["ports"].as_object().into_iter().flat_map(|ports| ports.values())) {
         if let Some(port) = port.as_u64().filter(|port| !ports.insert(*port)) {
@@ -175,7 +239,7 @@ fn check(colony: &Colony) -> Result<(), String> {
         return Err(format!("a copy is left: {}", copy.display()));
     }
     let mut running: BTreeMap<String, usize> = BTreeMap::new();
-    for pid in host.processes() {
+    for pid in colony.processes() {
         let line = fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).unwrap_or_default();
         let words: Vec<String> =
             line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
@@ -192,7 +256,7 @@ fn check(colony: &Colony) -> Result<(), String> {
 
 /// Fills the colony up to four nodes, so that each command has a node to act on.
 pub(crate) fn refill(host: &Host, command: &str) {
-    let nodes = host.nodes();
+    let nodes = host.listed();
     if nodes.len() < 3 {
         host.expect(0, "node add");
     } else if nodes.len() > 4 {
@@ -224,30 +288,35 @@ fn random_kills(extent: Extent) -> Figures {
 fn random_kills_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
     let host = &colony.host;
     let mut figures = Figures::default();
-    let mut longest = Duration::from_millis(300);
+    // About the time of each command: it grows when the command is killed, so that a busy host kills in its middle too.
+    let mut times = COMMANDS.map(|line| (line, Duration::from_millis(500)));
     // Repeatable delays, spread over the time of the commands (the golden ratio modulo 1).
     let shares = (1..).map(|run: u32| f64::from(run) * 0.618_033_988_75 % 1.0);
     for (number, share) in (0..extent.kills).zip(shares).skip(first).step_by(extent.colonies) {
         if extent.is_over() {
             break;
         }
-        let line = COMMANDS[number % COMMANDS.len()];
+        // Each colony gets all commands.
+        let (line, time) = &mut times[(number / extent.colonies + first) % COMMANDS.len()];
+        let delay = time.mul_f64(share);
         refill(host, line);
+        let before = colony.identities();
         let mut command = host.command(&colony.words(line, number));
         let begun = Instant::now();
         let mut child = {
             let _turn = turn();
             command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
         };
-        std::thread::sleep(longest.mul_f64(share));
+        std::thread::sleep(delay);
         child.kill().unwrap();
         if child.wait().unwrap().signal() == Some(9) {
             figures.killed += 1;
+            *time = time.mul_f64(1.1).min(Duration::from_secs(10));
         } else {
             figures.completed += 1;
-            longest = begun.elapsed().clamp(Duration::from_millis(50), Duration::from_secs(2));
+            *time = begun.elapsed().max(Duration::from_millis(50));
         }
-        recover(colony, &format!("{line}, killed after {:?}", longest.mul_f64(share)), &mut figures);
+        recover(colony, &before, &format!("{line}, killed after {delay:?}"), &mut figures);
     }
     figures
 }
@@ -267,6 +336,7 @@ fn kills_at_calls_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
                 break;
             }
             refill(host, line);
+            let before = colony.identities();
             let plain = host.command(&colony.words(line, call));
             let mut traced = Command::new("strace");
             traced.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}")]);
@@ -286,7 +356,7 @@ fn kills_at_calls_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
             } else {
                 figures.completed += 1;
             }
-            recover(colony, &format!("{line}, killed at call {call}"), &mut figures);
+            recover(colony, &before, &format!("{line}, killed at call {call}"), &mut figures);
             if !is_killed {
                 break;
             }
@@ -331,7 +401,8 @@ fn figures() {
         until: minutes.map(|minutes| begun + minutes),
     };
     let mut table = String::from(
-        "| kills | killed | ended before | violations | cycles of recovery, median | cycles, 99 % |\n|---|---|---|---|---|---|\n",
+        "| kills | killed | in an action | ended before | violations | cycles of recovery, median | 99 % | its time, median | \
+         99 % | slowest cycle | states |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let calls = kills_at_calls(extent);
     let points = failpoints::kills(extent);
@@ -345,8 +416,13 @@ fn figures() {
     let measured = begun.elapsed().as_secs() / 60 + 1;
     let _ = writeln!(table, "\nMeasured in {measured} min on fake nodes under `setsid`.");
     println!("{table}");
-    let violations: Vec<String> = [calls, points, random].into_iter().flat_map(|figures| figures.violations).collect();
+    let Figures { violations, states, .. } =
+        [calls, points, random].into_iter().fold(Figures::default(), |mut all, part| {
+            all.add(part);
+            all
+        });
     println!("{}", violations.join("\n"));
+    states.iter().for_each(|(state, after)| println!("state: {state} ({after})"));
     let page = fs::read_to_string(PAGE).unwrap();
     let (before, rest) = page.split_once(MARKS[0]).unwrap();
     let (_, after) = rest.split_once(MARKS[1]).unwrap();
@@ -364,6 +440,6 @@ fn page_has_figures_without_violations() {
         rows.iter().filter(|row| row.get(1).is_some_and(|name| name.starts_with("at "))).collect();
     assert!(of_kills.len() >= 2, "{figures}");
     for row in of_kills {
-        assert!(row[2].parse::<usize>().is_ok_and(|killed| killed > 0) && row[4] == "0", "{row:?}");
+        assert!(row[2].parse::<usize>().is_ok_and(|killed| killed > 0) && row[5] == "0", "{row:?}");
     }
 }

@@ -295,6 +295,7 @@ impl Ended<'_> {
     /// Returns the points that the command reached, and whether it was ended.
     fn end(&self, case: Case, point: &str, second: u32, figures: &mut Figures) -> (Vec<String>, bool) {
         let words = self.prepare(case);
+        let before = self.colony.identities();
         let (status, reached) = self.run(&words, point);
         let is_ended = status.signal() == Some(9);
         if is_ended {
@@ -310,7 +311,7 @@ impl Ended<'_> {
         if self.run(&run, &second.to_string()).0.signal() == Some(9) {
             figures.killed += 1;
         }
-        recover(self.colony, &format!("{case:?} ended {point}, its recovery at point {second}"), figures);
+        recover(self.colony, &before, &format!("{case:?} ended {point}, its recovery at point {second}"), figures);
         self.clean_up(case);
         (reached, is_ended)
     }

@@ -163,6 +163,12 @@ impl Host {
     #[track_caller]
     pub(crate) fn nodes(&self) -> Vec<Value> {
         self.expect(0, "node survey");
+        self.listed()
+    }
+
+    /// Returns the output of `wnm node list`, as of the last cycle.
+    #[track_caller]
+    pub(crate) fn listed(&self) -> Vec<Value> {
         let list = self.expect(0, "--json node list").json();
         list.as_array().unwrap().clone()
     }
@@ -188,7 +194,7 @@ impl Host {
 }
 
 /// Returns the processes whose program is in a folder.
-fn processes_below(folder: &Path) -> Vec<Pid> {
+pub(crate) fn processes_below(folder: &Path) -> Vec<Pid> {
     let is_below = |pid: &Pid| {
         let exe = std::fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).ok();
         exe.is_some_and(|exe| exe.starts_with(folder))

@@ -15,6 +15,7 @@ mod doctor;
 mod failpoints;
 mod fleet;
 mod host;
+mod intermediate;
 mod legacy;
 mod life;
 mod load;
