@@ -11,7 +11,7 @@ use std::time::Duration;
 use wnm_core::{CachedProgram, Flavor, Node, ProgramCache, Settings, Version, VersionResult};
 
 use crate::error::PlatformError;
-use crate::exec::{Call, Exec};
+use crate::exec::{Call, Environment, Exec};
 use crate::guarded;
 
 /// The time that a program has to print its version.
@@ -189,13 +189,17 @@ pub(crate) fn version_call(path: &Path) -> Call {
     Call::new(path).arg("--version").within(DEADLINE).only_environment([("PATH".to_owned(), PATH.to_owned())])
 }
 
-/// Checks that the program of new nodes accepts the arguments of a node, by a run that prints its version. A custom
-/// program is not run: it may read `--version` beside other arguments differently.
+/// Checks that the program of new nodes accepts the arguments of a node, by a run that prints its version, with the
+/// configured environment of the node. A custom program is not run: it may read `--version` beside other arguments
+/// differently.
 ///
 /// # Errors
 /// The program refuses the arguments, or does not exit in time.
 pub(crate) fn check_arguments(exec: &Exec, settings: &Settings, node: &Node) -> Result<(), PlatformError> {
     let mut call = version_call(&settings.binary);
+    if let Environment::Only(variables) = &mut call.environment {
+        variables.extend(node.environment.iter().cloned());
+    }
     match node.flavor {
         // Arguments after the payment network belong to it, as it is a subcommand.
         Flavor::Antnode => call.arguments.extend(node.flavor.arguments(node).into_iter().map(OsString::from)),
@@ -338,6 +342,7 @@ mod tests {
             flavor,
             arguments: vec!["--no-such".to_owned()],
             network: vec!["evm-arbitrum-one".to_owned()],
+            environment: vec![("ANT_LOG".to_owned(), "x".to_owned())],
             ..crate::node_dir::tests::node_at(&folder.path().join("node/antnode0001"))
         };
         let usage = || Ok(Output::failure(2, "error: unexpected argument '--no-such' found\n\nUsage: antnode\n"));
@@ -358,6 +363,8 @@ mod tests {
                     let place = call.arguments.iter().position(|word| word == "--version").unwrap();
                     assert_eq!(place, if is_first { 0 } else { call.arguments.len() - 1 });
                     assert!(call.arguments.iter().any(|word| word == "--no-such"));
+                    let Environment::Only(variables) = &call.environment else { panic!("{:?}", call.environment) };
+                    assert!(variables.contains(&("ANT_LOG".to_owned(), "x".to_owned())), "{variables:?}");
                     answer()
                 });
                 let checked = check_arguments(&exec, &settings, &node(flavor.clone()));

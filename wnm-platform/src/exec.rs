@@ -210,7 +210,10 @@ impl Output {
     /// programs, and only its words tell.
     pub(crate) fn sudo_failure(&self, command: String) -> PlatformError {
         let said = String::from_utf8_lossy(&self.stderr);
-        let of_sudo = |line: &&str| line.starts_with("sudo: ") || line.contains(" the sudoers file");
+        let of_sudo = |line: &&str| {
+            line.starts_with("sudo: ")
+                || [" the sudoers file", " is not allowed to execute "].iter().any(|words| line.contains(words))
+        };
         let Some(line) = said.lines().map(str::trim).find(of_sudo).filter(|_| self.code == Some(1)) else {
             return self.failure_of(command);
         };

@@ -266,6 +266,7 @@ impl NodeObserver<'_> {
             let before = self.before.nodes.get(&node.id).filter(|_| seen.is_same_process())?;
             sample::cores(*before, usage, seen.process?.pid, self.elapsed?)
         });
+        sample.restarted = seen.is_restarted(|| self.version_on_disk(node));
         if seen.wants_version_on_disk(node) {
             sample.version = self.version_on_disk(node);
         }

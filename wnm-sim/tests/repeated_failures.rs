@@ -18,7 +18,7 @@ const DAY: u64 = 86_400;
 /// The size of a node program in MB.
 const PROGRAM: u64 = 60;
 /// The steps of an addition and of an upgrade that may fail.
-const ADD: [Step; 6] = [Step::Folder, Step::Binary, Step::Define, Step::OpenPort, Step::Start, Step::Confirm];
+const ADD: [Step; 6] = [Step::Folder, Step::Define, Step::OpenPort, Step::Binary, Step::Start, Step::Confirm];
 const UPGRADE: [Step; 4] = [Step::Stage, Step::Swap, Step::Start, Step::Confirm];
 
 /// Whether the engine keeps its failure memory from cycle to cycle.

@@ -20,6 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::access::Access;
 use super::crowd::Crowd;
@@ -30,6 +31,9 @@ use crate::metrics::{self, Format};
 
 /// The number of ports that are tried, from the configured one on.
 const PORTS: u16 = 20;
+/// For how long the wanted port is tried before the next one is.
+const HANDOVER: Duration = Duration::from_secs(2);
+const HANDOVER_PAUSE: Duration = Duration::from_millis(50);
 /// Pause before another attempt to listen.
 const RETRY: Duration = Duration::from_secs(10);
 /// Pause after a failed accept, as when the process has no free descriptor.
@@ -100,7 +104,17 @@ pub(super) async fn serve(mut wanted: watch::Receiver<Option<Wanted>>, shared: A
 }
 
 /// Listens on an address, or on the next free port after it.
+///
+/// The port may be taken for a moment by this program itself: its previous process still ends, or a child that is being
+/// started holds the listener that was just closed. So the wanted port is tried for [`HANDOVER`] before another is.
 pub(super) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let begun = Instant::now();
+    while begun.elapsed() < HANDOVER {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => tokio::time::sleep(HANDOVER_PAUSE).await,
+            other => return other,
+        }
+    }
     let mut taken = None;
     for offset in 0..PORTS {
         let Some(port) = address.port().checked_add(offset) else { break };
@@ -330,6 +344,23 @@ mod tests {
         for origin in ["http://evil.example", "null", "https://127.0.0.1:9910", "http://127.0.0.1:80"] {
             assert_eq!(check(&Method::GET, &[host.clone(), (header::ORIGIN, origin)]), Err(403), "{origin}");
         }
+    }
+
+    #[test]
+    fn bind_waits_for_the_wanted_port_before_it_takes_the_next() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let wanted = taken.local_addr().unwrap();
+            let next = bind(wanted).await.unwrap().local_addr().unwrap();
+            assert_ne!(next, wanted);
+            let freed = async {
+                tokio::time::sleep(HANDOVER / 2).await;
+                drop(taken);
+            };
+            let (found, ()) = tokio::join!(bind(wanted), freed);
+            assert_eq!(found.unwrap().local_addr().unwrap(), wanted);
+        });
     }
 
     #[test]

@@ -185,7 +185,7 @@ fn observer_follows_the_cycle() {
     let mut observer = Counting::default();
     agent.run_cycle(&Trigger::Scheduled, Mode::Act, &mut observer).unwrap();
     assert_eq!((observer.decided, observer.executing), (1, 1));
-    assert_eq!(observer.steps, [Step::Folder, Step::Binary, Step::Define, Step::OpenPort]);
+    assert_eq!(observer.steps, [Step::Folder, Step::Define, Step::OpenPort, Step::Binary]);
 }
 
 #[test]

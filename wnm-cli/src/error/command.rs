@@ -218,7 +218,7 @@ fn change_there(key: &str, place: &Source) -> Option<String> {
     match place {
         Source::Environment { variable } => Some(format!("change the variable, or run `unset {variable}` first")),
         Source::File { path } => Some(format!("change {key} in {path}, or delete it there")),
-        Source::Database | Source::Default => None,
+        Source::Database | Source::BehindOtherWork | Source::Default => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use wnm_platform::fake_node::Behaviour;
 
-use crate::host::Host;
+use crate::host::{Host, states, turn};
 
 /// Runs `init` with some flags changed or added, and returns its error, with the folder of the host as HOME.
 fn refused(change: &[(&str, &str)]) -> String {
@@ -231,4 +231,43 @@ fn node_that_ignores_sigterm_is_killed() {
     host.expect(0, "node add");
     host.expect(0, "node remove --all --yes");
     assert!(host.processes().is_empty());
+}
+
+/// A program that hangs, floods or crashes when it is asked for its version, or names one that is none: cycles go on, the
+/// node runs on, no new node gets the program, and no file or process is left.
+#[test]
+fn program_without_an_answer_holds_nothing() {
+    let host = Host::with_colony();
+    host.expect(0, "node add");
+    let before = host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
+    host.expect(0, "config set upgrade_source=binary enable_upgrade=true");
+    let storage = host.path(".local/share/autonomi/node");
+    let folders = || std::fs::read_dir(&storage).unwrap().flatten().filter(|one| one.path().is_dir()).count();
+    let (program, folders_before) = (host.path(".local/bin/antnode"), folders());
+    for (script, says) in [
+        ("exec sleep 600", "does not exit"),
+        ("exec yes version", "printed more than"),
+        ("kill -SEGV $$", "is not antnode"),
+        ("echo Autonomi Node v99999999999999999999.1.2", "is not antnode"),
+    ] {
+        std::fs::remove_file(&program).unwrap();
+        {
+            let _turn = turn();
+            std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let started = std::time::Instant::now();
+        let failed = host.expect(3, "node add");
+        assert!(failed.out.contains(says), "{script}: {}", failed.out);
+        // Twice the deadline of ten seconds, and the time of a busy host.
+        assert!(started.elapsed().as_secs() < 60, "{script}");
+        host.expect(0, "run");
+        let doctor = host.expect(3, "doctor").out;
+        assert!(doctor.contains("error    node_program"), "{script}: {doctor}");
+    }
+    let after = host.nodes();
+    assert_eq!(states(&after), ["RUNNING"]);
+    assert_eq!(after[0]["sample"]["pid"], before[0]["sample"]["pid"]);
+    assert_eq!(folders(), folders_before);
+    assert_eq!(host.processes().len(), 1, "{:?}", host.processes());
 }

@@ -309,3 +309,25 @@ fn config_file_of_another_user_is_refused_as_root() {
     std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
     assert_refused(&host, &named);
 }
+
+#[test]
+fn defaults_behind_other_work_are_told() {
+    let host = Host::with_colony();
+    host.expect(0, "config set preset=steady");
+    host.expect(0, "config unset cpu_remove max_load_average_allowed");
+    let told = |key| {
+        let entry = host.wnm(&["--json", "config", "get", key]).json();
+        (entry["value"].clone(), entry["source"]["kind"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told("cpu_remove"), (json!(70), "default".to_owned()));
+    // A cycle observes that the scheduling priority of the nodes is lower than that of other processes.
+    host.expect(0, "run");
+    assert_eq!(told("cpu_remove"), (json!(92), "behind_other_work".to_owned()));
+    assert_eq!(told("desired_load_average"), (json!(null), "behind_other_work".to_owned()));
+    assert_eq!(told("mem_less_than"), (json!(60), "default".to_owned()));
+    // A threshold that is set holds everywhere, and so does the default of its pair.
+    insta::assert_snapshot!(host.expect(0, "config set cpu_remove=80").out, @"
+    cpu_less_than = 50 % (was 75 %)
+    cpu_remove = 80 % (was 92 %)
+    ");
+}

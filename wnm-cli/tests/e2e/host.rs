@@ -116,6 +116,8 @@ impl Host {
         command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
         // The time between two turns of a daemon with its fleet, in milliseconds.
         command.env("WNM_FLEET_INTERVAL", "1000");
+        // The docker daemon of the test under docker.
+        command.envs(std::env::var_os("DOCKER_HOST").map(|address| ("DOCKER_HOST", address)));
         command.arg("--db").arg(self.path("wnm.db")).args(args.iter().map(AsRef::as_ref));
         command.stdin(Stdio::null());
         command

@@ -250,6 +250,80 @@ fn crash_loop_is_named_with_its_end() {
     assert_eq!(nodes[1]["sample"]["pid"], before[1]["sample"]["pid"]);
 }
 
+/// Ends node 1 with SIGABRT five times, and checks that each page names the crash loop, that nothing of a node is lost, and
+/// that ten minutes up end the loop. `told` is how the manager reports the end: None for one that does not.
+fn crash_loop_ends_with_its_cause(host: &Host, told: Option<&str>) {
+    host.expect(0, "node add --count 2");
+    host.wait_for("running nodes", |seen| states(seen) == ["RUNNING", "RUNNING"]);
+    host.expect(0, "config set node_cap=2");
+    let facts =
+        |nodes: &[Value]| -> Vec<Value> { nodes.iter().map(|node| node["sample"]["peer_id"].clone()).collect() };
+    let before = host.nodes();
+    for _ in 0..5 {
+        host.run_until(&["RUNNING", "RUNNING"]);
+        let node = pid(&host.nodes()[0]).unwrap();
+        kill_process(node, Signal::ABORT).unwrap();
+        let started = std::time::Instant::now();
+        while host.processes().contains(&node) {
+            assert!(started.elapsed().as_secs() < 30, "{node:?} does not end");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+    // The fifth end is seen in one of these cycles, and the loop outlasts all of them.
+    for _ in 0..60 {
+        host.run_after(2);
+        if host.expect(0, "--json node show 1").json()[0]["ended"]["crash_loop_since"].is_string() {
+            break;
+        }
+    }
+    for page in ["status", "node show 1", "doctor"] {
+        let shown = host.wnm(&page.split(' ').collect::<Vec<_>>()).out;
+        assert!(shown.contains("crash loop"), "{page}: {shown}");
+        assert!(told.is_none_or(|told| shown.contains(told)), "{page}: {shown}");
+    }
+    let history = host.expect(0, "--json history --limit 1000").json();
+    let ends = history.as_array().unwrap().iter().flat_map(|cycle| cycle["ended"].as_array().into_iter().flatten());
+    let ends: Vec<&Value> = ends.collect();
+    assert_eq!(ends.len(), 5, "{ends:?}");
+    if let Some(told) = told {
+        assert!(ends.iter().all(|end| end["exit_signal"] == 6), "{ends:?}");
+        assert!(host.expect(0, "history --limit 1000").out.contains(told));
+    }
+
+    host.run_after(1801);
+    host.run_until(&["RUNNING", "RUNNING"]);
+    host.run_after(1);
+    host.run_after(601);
+    let after = host.nodes();
+    assert_eq!(states(&after), ["RUNNING", "RUNNING"]);
+    assert_eq!(facts(&after), facts(&before));
+    assert_eq!(after[1]["sample"]["pid"], before[1]["sample"]["pid"]);
+    let shown = host.expect(0, "--json node show 1").json();
+    assert_eq!(shown[0]["ended"], Value::Null, "{shown}");
+    assert!(!host.expect(0, "status --check").out.contains("crash loop"));
+    assert_eq!((actions(host, "remove"), actions(host, "add")), (0, 2));
+}
+
+#[test]
+fn crash_loop_ends_with_its_cause_under_setsid() {
+    // A process that outlives the command that started it has no parent to learn its end from.
+    crash_loop_ends_with_its_cause(&Host::with_colony(), None);
+}
+
+#[test]
+#[ignore = "needs docker; .ci/docker-tests runs it"]
+fn crash_loop_ends_with_its_cause_under_docker() {
+    let image = std::env::var("WNM_TEST_DOCKER_IMAGE").expect("an image with the libraries of the fake node");
+    let host = Host::new();
+    let mut init: Vec<String> = host.init_args();
+    init.iter_mut().filter(|word| *word == "setsid+user").for_each(|word| *word = "docker".to_owned());
+    init.extend(["--docker-image".to_owned(), image]);
+    let ran = host.wnm(&init);
+    assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
+    crash_loop_ends_with_its_cause(&host, Some("signal 6"));
+    host.expect(0, "teardown --yes");
+}
+
 #[test]
 fn program_that_fails_at_start_costs_a_bounded_number_of_files() {
     let host = Host::new();

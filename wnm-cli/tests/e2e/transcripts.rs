@@ -64,7 +64,7 @@ const FILTERS: [(&str, &str); 11] = [
     (r"\b\d+s ago", "2s ago"),
     // The surveys between two commands are cycles too.
     (r"UTC  #\d+", "UTC  #1"),
-    (r"(antnode\d{4} +)\d+s\b", "${1}2s"),
+    (r"(antnode\d{4}) +\d+s\b", "${1}   2s"),
 ];
 
 /// The flags of a host without systemd, with free ports, whose load does not matter.

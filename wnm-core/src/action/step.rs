@@ -131,7 +131,8 @@ impl Action {
     pub const fn steps(&self) -> &'static [Step] {
         use Step::*;
         match self {
-            Self::Add { .. } => &[Folder, Binary, Define, OpenPort, Start, Confirm],
+            // The program is the most of a new node. It is copied after all steps that a right or a tool can refuse.
+            Self::Add { .. } => &[Folder, Define, OpenPort, Binary, Start, Confirm],
             Self::Start { upgrade_to: None, .. } => &[Define, OpenPort, Start, Confirm],
             Self::Start { upgrade_to: Some(_), .. } => {
                 &[Stage, Stop, SeeGone, Swap, Define, OpenPort, Start, Confirm, DropOld]

@@ -7,6 +7,7 @@ mod classic;
 mod colony;
 mod comparisons;
 mod dead;
+mod failed_removals;
 mod reasons;
 mod recover;
 mod steady;

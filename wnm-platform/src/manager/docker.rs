@@ -32,6 +32,8 @@ pub use outside::{Activity, OtherContainer};
 const TAIL: &str = "5";
 /// The deadline of a query of all nodes. A daemon that hangs must not take the time of the cycle.
 const QUERY_DEADLINE: Duration = Duration::from_secs(10);
+/// The age up to which the engine is asked for ends of containers: many times the interval of any daemon.
+const END_AGE: &str = "1h";
 /// The number of attempts to read a container whose process ends at the same time.
 const INSPECTIONS: usize = 3;
 
@@ -145,6 +147,18 @@ impl Docker {
             });
         }
         Err(engine::failure(&call, &output))
+    }
+
+    /// Returns the status with which each of these containers last ended, as the engine remembers it.
+    fn last_ends(&self, names: &[&str]) -> BTreeMap<String, ExitStatus> {
+        let (event, format) = match self.engine() {
+            Engine::Docker => ("event=die", "{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}"),
+            Engine::Podman => ("event=died", "{{.Name}} {{.ContainerExitCode}}"),
+        };
+        let call = Call::new(&self.command).args(["events", "--since", END_AGE, "--until", "0s"]);
+        let call = call.args(["--filter", event, "--format", format]).within(QUERY_DEADLINE);
+        let call = names.iter().fold(call, |call, name| call.args(["--filter", &format!("container={name}")]));
+        self.exec.run(&call).map(|output| container::ends(&output.text())).unwrap_or_default()
     }
 
     fn service(&self, node: &Node, container: &Container) -> Service {
@@ -271,12 +285,16 @@ impl ProcessManager for Docker {
     }
 
     fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
-        let names = nodes.iter().map(|node| node.id.name());
+        let names = nodes.iter().map(|node| node.service_name());
         let output = self.exec.run(&self.call("inspect").args(["--format", container::FORMAT]).args(names));
         let seen = output.map(|output| container::read(&output.text())).unwrap_or_default();
+        let of_node = |node: &Node| seen.iter().find(|one| one.name == node.service_name() && one.is_of(node));
+        // A container that runs again shows no end; that is in the events of the engine.
+        let restarted: Vec<&str> = seen.iter().filter(|one| one.pid != 0).map(|one| one.name.as_str()).collect();
+        let before = if restarted.is_empty() { BTreeMap::new() } else { self.last_ends(&restarted) };
         let exit = |node: &&Node| {
-            let own = seen.iter().find(|container| container.name == node.id.name() && container.is_of(node))?;
-            Some((node.id, own.exit()?))
+            let own = of_node(node)?;
+            Some((node.id, own.exit().or_else(|| before.get(&own.name).copied())?))
         };
         nodes.iter().filter_map(exit).collect()
     }

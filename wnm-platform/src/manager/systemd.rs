@@ -239,7 +239,12 @@ impl ProcessManager for Systemd {
     }
 
     fn check_name(&self, node: &Node) -> Result<(), PlatformError> {
-        self.check_free(node)
+        self.check_free(node)?;
+        // The definition of the node tries all other commands, before the program is copied.
+        let (unit, link) = (self.path(node).display().to_string(), self.wanted(node).display().to_string());
+        self.bus.check_allowed("ln", &["-sfn", "--", &unit, &link])?;
+        self.bus.check_allowed("rm", &["-f", "--", &link])?;
+        self.bus.check_allowed("rm", &["-f", "--", &unit])
     }
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {

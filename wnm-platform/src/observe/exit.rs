@@ -11,22 +11,27 @@ use crate::{Platform, guarded};
 /// The part of a log that is searched for its last line, from its end, in bytes.
 const TAIL: u64 = 8192;
 
-/// Adds the ends of the nodes that should run and do not. Such nodes are few, and soon run again.
+/// Adds the ends of the nodes that should run and do not, and of those that their manager has started again. Such nodes are
+/// few, and soon run again.
 pub(super) fn add(platform: &Platform, colony: &Colony, samples: &mut NodeMap<NodeSample>) {
     let should_run = |id: &NodeId| {
         let state = colony.state.nodes.get(id);
         state.is_some_and(|state| colony.state.desired(*id, state) == Desired::Running)
     };
-    let ended = samples.iter().filter(|(id, sample)| sample.presence == Presence::Gone && should_run(id));
+    let has_ended = |sample: &NodeSample| sample.restarted || sample.presence == Presence::Gone;
+    let ended = samples.iter().filter(|(id, sample)| has_ended(sample) && should_run(id));
     let ended: Vec<&Node> = ended.filter_map(|(id, _)| colony.nodes.get(id)).collect();
     if ended.is_empty() {
         return;
     }
     let mut statuses = platform.manager.exits(&ended);
     for node in ended {
-        let message = last_message(&node.log_dir.join(STDERR_LOG)).or_else(|| platform.manager.last_words(node));
+        let Some(sample) = samples.get_mut(&node.id) else { continue };
+        let last_words = || last_message(&node.log_dir.join(STDERR_LOG)).or_else(|| platform.manager.last_words(node));
+        // The log of a node that runs again ends with lines of its new process.
+        let message = if sample.restarted { None } else { last_words() };
         let exit = Exit { status: statuses.remove(&node.id), message };
-        if let Some(sample) = samples.get_mut(&node.id).filter(|_| !exit.is_unknown()) {
+        if !exit.is_unknown() {
             sample.exit = Some(Box::new(exit));
         }
     }

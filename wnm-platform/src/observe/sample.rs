@@ -61,7 +61,7 @@ impl NodeFacts<'_> {
             shunned_since: self.shunned_since(),
             wrong_answer: None,
             metrics: self.metrics(node).map(Box::new),
-            restarted: self.is_restarted(),
+            restarted: false,
             exit: None,
         }
     }
@@ -77,11 +77,18 @@ impl NodeFacts<'_> {
     }
 
     /// Tells whether another process of the node runs than in the previous sample, without a restart of the host. A node
-    /// that upgrades itself shows another version, and starts its next process on purpose.
-    fn is_restarted(&self) -> bool {
+    /// that upgrades itself shows another version, and starts its next process on purpose. While the new process does not
+    /// tell its version, `on_disk` gives that of the program: many nodes answer seconds after their start, and one in a
+    /// crash loop perhaps never.
+    pub(super) fn is_restarted(&self, on_disk: impl FnOnce() -> Option<Version>) -> bool {
         let before = self.previous.and_then(|previous| Some((previous.process.as_ref()?, previous.version.as_ref())));
         let (Some((before, version)), Some(now)) = (before, self.process) else { return false };
-        before.boot == now.boot && before != now && self.version().as_ref() == version
+        if before.boot != now.boot || before == now {
+            return false;
+        }
+        // A process that ended before it told its version has upgraded nothing.
+        let Some(version) = version else { return true };
+        self.version().or_else(on_disk).as_ref() == Some(version)
     }
 
     /// Returns the time since which the node is shunned; unchanged when the node does not report it.
@@ -257,7 +264,28 @@ mod tests {
                 usage: None,
                 now: Timestamp::default(),
             };
-            assert_eq!(facts.is_restarted(), is_restart, "{known:?} {seen:?} {answered:?}");
+            let restarted = facts.is_restarted(|| panic!("the process tells its version"));
+            assert_eq!(restarted, is_restart, "{known:?} {seen:?} {answered:?}");
+        }
+        // The new process does not answer yet.
+        for (known, on_disk, is_restart) in [
+            (version(1), version(1), true),
+            (version(1), version(2), false),
+            (version(1), None, false),
+            (None, version(1), true),
+            (None, None, true),
+        ] {
+            let previous =
+                NodeSample { process: Some(before.clone()), version: known.clone(), ..NodeSample::default() };
+            let facts = NodeFacts {
+                presence: Presence::Silent,
+                previous: Some(&previous),
+                process: Some(&other),
+                answer: None,
+                usage: None,
+                now: Timestamp::default(),
+            };
+            assert_eq!(facts.is_restarted(|| on_disk.clone()), is_restart, "{known:?} {on_disk:?}");
         }
     }
 }

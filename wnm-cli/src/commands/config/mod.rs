@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wnm_agent::Mode;
 use wnm_core::secret::masked_words;
-use wnm_core::{Problem, Problems, RawSettings, Selection, Setting, Settings, Shape, Unit};
+use wnm_core::{HostSample, Problem, Problems, RawSettings, Selection, Setting, Settings, Shape, Unit};
 use wnm_store::Store;
 
 use crate::args::{Config, ConsentFlag};
@@ -41,6 +41,9 @@ pub(crate) enum Source {
     },
     /// The database.
     Database,
+    /// No source sets the value, and it is the default of `steady` on a host where other work goes before the nodes for
+    /// CPU time.
+    BehindOtherWork,
     /// No source sets the value.
     Default,
 }
@@ -51,6 +54,7 @@ impl std::fmt::Display for Source {
             Self::Environment { variable } => write!(f, "variable {variable}"),
             Self::File { path } => write!(f, "file {path}"),
             Self::Database => f.write_str("database"),
+            Self::BehindOtherWork => f.write_str("default behind other work"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -116,6 +120,8 @@ struct SourceValues {
     environment: RawSettings,
     file: RawSettings,
     database: RawSettings,
+    /// The host at the last cycle, on which some defaults depend.
+    host: Option<HostSample>,
 }
 
 impl SourceValues {
@@ -125,7 +131,8 @@ impl SourceValues {
         let accepted = ConfigFile::open(store.path(), Mode::DryRun, &Colony::read(&flags, store)?)?;
         accepted.warn();
         let file = accepted.settings().clone();
-        Ok(Self { environment: config::from_environment()?, file, database: store.settings()? })
+        let host = store.last_cycle()?.map(|cycle| cycle.host);
+        Ok(Self { environment: config::from_environment()?, file, database: store.settings()?, host })
     }
 
     /// Checks all settings together.
@@ -139,6 +146,15 @@ impl SourceValues {
         let above = self.environment.clone().over(self.file.clone());
         let host = context::host_defaults(&self.database, &above);
         config::fold([RawSettings::default(), above, self.database.clone()], &host)
+    }
+
+    /// Returns the settings with those defaults that depend on the host as the last cycle saw it.
+    fn in_force(&self) -> Result<Settings, SettingsError> {
+        let mut settings = self.settings()?;
+        if let Some(host) = &self.host {
+            settings.policy = settings.policy.on(host).into_owned();
+        }
+        Ok(settings)
     }
 
     fn source(&self, key: &str) -> Source {
@@ -156,13 +172,17 @@ impl SourceValues {
     }
 
     fn entries(&self) -> Result<Vec<Entry>, SettingsError> {
-        let effective = self.settings()?.to_raw();
-        let entry = |setting: &'static Setting| Entry {
-            key: setting.key,
-            value: effective.get(setting.key).map(|bare| SettingValue::of(setting, bare)),
-            unit: unit(setting),
-            source: self.source(setting.key),
-            shown: effective.display(setting.key),
+        let (without_host, effective) = (self.settings()?.to_raw(), self.in_force()?.to_raw());
+        let entry = |setting: &'static Setting| {
+            let value = effective.get(setting.key);
+            let depends_on_host = value != without_host.get(setting.key);
+            Entry {
+                key: setting.key,
+                value: value.map(|bare| SettingValue::of(setting, bare)),
+                unit: unit(setting),
+                source: if depends_on_host { Source::BehindOtherWork } else { self.source(setting.key) },
+                shown: effective.display(setting.key),
+            }
         };
         Ok(RawSettings::ALL.iter().map(entry).collect())
     }

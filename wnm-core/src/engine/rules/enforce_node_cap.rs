@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, SkipReason, Verdict};
 use crate::engine::node_status::NodeStatus;
-use crate::engine::rules::{First, Plan, choose};
+use crate::engine::rules::{First, Plan, awaits_removal, choose};
 use crate::engine::situation::Situation;
 
 /// Returns the number of removals in progress beyond those that bring the colony to its cap.
@@ -20,8 +20,10 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     if total <= cap {
         return Verdict::Skip(SkipReason::NodesWithinCap { total, cap });
     }
-    // Removals in progress count: the operator asked for exactly `node_cap` nodes, not for fewer.
-    let over = (total - cap).saturating_sub(census.removing);
+    // Removals in progress count: the operator asked for exactly `node_cap` nodes, not for fewer. So do those that failed and
+    // wait for their next try: each of them has stopped its node, and would have stopped the whole colony one by one.
+    let failed = situation.nodes.iter().filter(|seen| awaits_removal(situation, seen)).count() as u32;
+    let over = (total - cap).saturating_sub(census.removing).saturating_sub(failed);
     let allowance = plan.allowance(policy.limits.removals, census.removing).min(over as usize);
     let stopped = choose(situation, First::Youngest, allowance, NodeStatus::is_stopped);
     let running = choose(situation, First::Youngest, allowance - stopped.len(), NodeStatus::is_running);

@@ -169,6 +169,14 @@ fn is_delayed(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> bool {
     !failed.is_empty() && failures::delays(failed, seen.id, situation.observation.now)
 }
 
+/// Returns whether a removal of a node failed, and its next try waits.
+fn awaits_removal(situation: &Situation<'_>, seen: &NodeStatus<'_>) -> bool {
+    let failed = &situation.state.failures;
+    failed
+        .iter()
+        .any(|entry| entry.node == seen.id && entry.verb == "remove" && entry.retry_at > situation.observation.now)
+}
+
 /// Returns up to `count` running nodes, the youngest first. Nodes that started within the last half hour come last, so
 /// that no node starts and stops in turn.
 fn choose_to_stop<'s, 'a>(situation: &'s Situation<'a>, count: usize) -> Vec<&'s NodeStatus<'a>> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::action::decision::{Action, Reason, Relief};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
 use crate::engine::node_status::NodeStatus;
-use crate::engine::rules::{First, Plan, choose, move_nodes};
+use crate::engine::rules::{First, Plan, awaits_removal, choose, move_nodes};
 use crate::engine::situation::Situation;
 use crate::model::node::NodeState;
 use crate::model::units::{Bytes, Percent};
@@ -40,7 +40,9 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
             is_over = true;
             continue;
         }
-        let mut left = over - held(situation, |seen| on_it(seen) && is_removing(seen)) as f64;
+        // A removal that failed may free its bytes at the next try; another node would be stopped for the same failure.
+        let is_leaving = |seen: &NodeStatus<'_>| is_removing(seen) || awaits_removal(situation, seen);
+        let mut left = over - held(situation, |seen| on_it(seen) && is_leaving(seen)) as f64;
         let stopped = choose(situation, First::Youngest, allowance, |seen| seen.is_stopped() && on_it(seen));
         let running = choose(situation, First::Youngest, allowance, |seen| seen.is_running() && on_it(seen));
         let measure = Measure::new(Signal::Disk(i), Percent::clamped(used.get()), policy.disk);

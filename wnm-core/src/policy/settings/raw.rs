@@ -109,9 +109,9 @@ settings! {
     /// Maximum number of nodes.
     node_cap: u32 = default("20"),
     /// Add nodes only while CPU use is below this.
-    cpu_less_than: Percent = default("50").unit(Unit::Percent),
+    cpu_less_than: Percent = default("50; 75 under steady behind other work").example("50").unit(Unit::Percent),
     /// Stop nodes while CPU use is above this.
-    cpu_remove: Percent = default("70").unit(Unit::Percent),
+    cpu_remove: Percent = default("70; 92 under steady behind other work").example("70").unit(Unit::Percent),
     /// Add nodes only while memory use is below this.
     mem_less_than: Percent = default("60").unit(Unit::Percent),
     /// Stop nodes while memory use is above this.
@@ -137,9 +137,9 @@ settings! {
     /// Stop nodes while sent network traffic is above this.
     netio_write_remove: u64 = default("no limit").example("20MB/s").unit(Unit::BytesPerSecond),
     /// Add nodes only while all three load averages are below this.
-    desired_load_average: Load = default("0.6 per CPU").example("2"),
+    desired_load_average: Load = default("0.6 per CPU; no limit under steady behind other work").example("2"),
     /// Add no node while any load average is above this. Load averages stop no node.
-    max_load_average_allowed: Load = default("1 per CPU").example("1000"),
+    max_load_average_allowed: Load = default("1 per CPU; no limit under steady behind other work").example("1000"),
     /// Allow a CPU limit on all nodes together, on hosts that support one.
     cpu_limit: bool = default("true").without_old_variable(),
     /// Weight of all nodes together for CPU time, where an ordinary service has 100; idle gives nodes only CPU time that no other work wants, so that they stop serving on a busy host.

@@ -71,6 +71,19 @@ pub(super) fn restarts(text: &str) -> BTreeMap<String, u32> {
     counts.collect()
 }
 
+/// Parses the ends of containers, the oldest first, and returns the last one of each.
+pub(super) fn ends(text: &str) -> BTreeMap<String, ExitStatus> {
+    let words = text.lines().filter_map(|line| line.trim().rsplit_once(' '));
+    words
+        .filter_map(|(name, code)| Some((name.trim_start_matches('/').to_owned(), status(code.parse().ok()?))))
+        .collect()
+}
+
+/// Returns the status of an exit code. Docker reports a signal as 128 and its number, as a shell does.
+const fn status(code: i32) -> ExitStatus {
+    if 129 <= code && code <= 192 { ExitStatus::Signal(code - 128) } else { ExitStatus::Code(code) }
+}
+
 /// Tells whether docker reported that the container does not exist. Its exit code is 1 for every error.
 pub(super) fn says_missing(output: &Output, name: &str) -> bool {
     let said = String::from_utf8_lossy(&output.stderr).to_lowercase();
@@ -122,11 +135,9 @@ impl Container {
         age.is_some_and(|age| age < RESTART_TIME)
     }
 
-    /// Returns the status with which the process of a stopped container ended. Docker reports a signal as 128 and its
-    /// number, as a shell does.
+    /// Returns the status with which the process of a stopped container ended.
     pub(super) fn exit(&self) -> Option<ExitStatus> {
-        let code = i32::try_from(self.code).ok().filter(|_| self.pid == 0 && self.status != "created")?;
-        Some(if (129..=192).contains(&code) { ExitStatus::Signal(code - 128) } else { ExitStatus::Code(code) })
+        i32::try_from(self.code).ok().filter(|_| self.pid == 0 && self.status != "created").map(status)
     }
 
     /// Returns the argument of `create` that set its digest label.

@@ -107,6 +107,30 @@ fn restart_counts_are_one_call() {
     assert_eq!(asked.lock().unwrap().len(), 1);
 }
 
+/// A container that runs again shows exit code 0; the events of the engine have its last end.
+#[test]
+fn end_before_a_restart_is_read_from_the_events() {
+    let nodes = [1, 2, 3].map(|number| {
+        let root_dir = format!("/s/antnode{number:04}").into();
+        Node { id: NodeId::new(number).unwrap(), root_dir, ..node_at(Path::new("/s/x")) }
+    });
+    for (engine, event) in [(Engine::Docker, "event=die"), (Engine::Podman, "event=died")] {
+        let lines = [
+            line("antnode0001", "running", 7, 0, "/s/antnode0001"),
+            line("antnode0002", "exited", 0, 7, "/s/antnode0002"),
+            line("antnode0003", "running", 8, 0, "/s/antnode0003"),
+        ];
+        let events = "antnode0001 1\nantnode0001 134\n\nantnode0003 x\n";
+        let (docker, asked) = scripted_by(engine, vec![Output::success(lines.join("\n")), Output::success(events)]);
+        let exits = docker.exits(&nodes.iter().collect::<Vec<_>>());
+        let expected = [(nodes[0].id, ExitStatus::Signal(6)), (nodes[1].id, ExitStatus::Code(7))];
+        assert_eq!(exits, expected.into());
+        let asked = asked.lock().unwrap();
+        assert!(asked[1].starts_with("events --since 1h --until 0s") && asked[1].contains(event), "{asked:?}");
+        assert!(asked[1].contains("container=antnode0001") && !asked[1].contains("antnode0002"), "{asked:?}");
+    }
+}
+
 #[test]
 fn failed_docker_makes_state_unknown() {
     let node = node_at(Path::new("/s/antnode0001"));

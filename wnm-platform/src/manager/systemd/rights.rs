@@ -87,6 +87,22 @@ impl Bus {
         Err(output.sudo_failure(format!("{program} {}", arguments.join(" "))))
     }
 
+    /// Checks that `sudo` allows a command with these arguments, without running it. An answer that is no refusal passes:
+    /// other implementations of sudo have no such question, and a password shows only when a command runs.
+    pub(super) fn check_allowed(&self, program: &str, arguments: &[&str]) -> Result<(), PlatformError> {
+        if self.rights == Rights::Own {
+            return Ok(());
+        }
+        let output =
+            self.exec.run(&Call::new("sudo").args(["-n", "-l", "--", program]).args(arguments).within(DEADLINE))?;
+        let is_silent = output.stdout.is_empty() && output.stderr.is_empty();
+        if output.code == Some(1) && is_silent {
+            let command = format!("{program} {}", arguments.join(" "));
+            return Err(PlatformError::SudoRefuses { command, reason: "no rule allows the command".to_owned() });
+        }
+        Ok(())
+    }
+
     /// Returns the error for a systemctl that failed.
     pub(super) fn failed(&self, arguments: &str, output: &Output) -> PlatformError {
         if let (Scope::User, true) = (self.scope, is_busless(output)) {

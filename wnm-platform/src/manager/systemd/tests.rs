@@ -306,6 +306,54 @@ fn check_tries_the_bus_and_sudo() {
     }
 }
 
+/// Each command of an addition that sudo may refuse is refused before the program is copied: by its own check, or by the
+/// definition of the node.
+#[test]
+fn refused_command_is_named_before_the_copy() {
+    for refused in ["none", "mkdir", "chown", "chmod", "install", "mv", "ln", "rm"] {
+        let fake = FakeSystemd::new(Scope::Sudo, Rights::Sudo, move |line| {
+            let own = u32::MAX - 1;
+            if let Some(asked) = line.strip_prefix("sudo -n -l -- ") {
+                let is_refused = asked.starts_with(&format!("{refused} "));
+                return Ok(if is_refused {
+                    Output::failure(1, "")
+                } else {
+                    Output::success(format!("/bin/{asked}\n"))
+                });
+            }
+            Ok(match line {
+                line if line.starts_with(&format!("sudo -n -- {refused} ")) => Output::failure(
+                    1,
+                    format!("Sorry, user op is not allowed to execute '/bin/{refused}' as root on h."),
+                ),
+                line if line.starts_with("id ") => Output::success(format!("{own}\n")),
+                line => calm(line)?,
+            })
+        });
+        fs::set_permissions(fake.folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut node = fake.node();
+        node_dir::adopt(&node).unwrap();
+        node.log_dir = node.root_dir.join("other logs");
+        let checked = fake.systemd.check_name(&node).and_then(|()| {
+            // The rights of the test differ from those of the fake sudo, which creates no folder.
+            let defined = fake.systemd.define(&node);
+            let is_missing = |error: &PlatformError| matches!(error, PlatformError::File { .. });
+            if defined.as_ref().is_err_and(is_missing) {
+                fs::create_dir_all(&node.log_dir).unwrap();
+                return fake.systemd.define(&node);
+            }
+            defined
+        });
+        match checked {
+            Ok(()) => assert_eq!(refused, "none", "{:?}", fake.asked()),
+            Err(PlatformError::SudoRefuses { command, .. }) => {
+                assert!(command.starts_with(&format!("{refused} ")), "{refused}: {command}");
+            }
+            Err(error) => panic!("{refused}: {error}"),
+        }
+    }
+}
+
 #[test]
 fn missing_rights_are_errors() {
     let fake = FakeSystemd::new(Scope::Sudo, Rights::Sudo, |line| {
