@@ -5,6 +5,7 @@
 use wnm_core::RawSettings;
 
 use crate::alerts::Receivers;
+use crate::earnings::Source;
 use crate::fleet::command::{Command, Stop};
 use crate::fleet::document::{HostEvents, HostState, read_nodes};
 use crate::fleet::membership::Invitation;
@@ -21,7 +22,7 @@ type FuzzTarget = fn(&[u8]);
 #[cfg(test)]
 const TARGETS: [(&str, FuzzTarget); 3] = [("config_file", config_file), ("fleet", fleet), ("task_file", task_file)];
 
-/// Parses a config file as TOML and as lines, and the files of receivers and of the InfluxDB server.
+/// Parses a config file as TOML and as lines, and the files of receivers, of the InfluxDB server and of the earnings.
 pub fn config_file(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let lines = settings_text::line_at(bytes);
@@ -39,7 +40,7 @@ pub fn config_file(bytes: &[u8]) {
             }
         }
     }
-    let causes = [Receivers::parse(text).err(), Target::parse(text).err()];
+    let causes = [Receivers::parse(text).err(), Target::parse(text).err(), Source::parse(text).err()];
     assert!(causes.iter().flatten().all(|cause| !cause.is_empty()));
 }
 

@@ -23,6 +23,8 @@ pub mod control;
 mod cpu_limit;
 mod cycle;
 mod daemon;
+#[cfg(feature = "host")]
+pub mod earnings;
 mod error;
 #[cfg(feature = "fleet")]
 pub mod fleet;

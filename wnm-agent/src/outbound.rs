@@ -36,6 +36,9 @@ pub enum OutboundError {
         /// The time after which the server accepts another request.
         retry_after: Option<Duration>,
     },
+    /// The server refused the question for a reason in its answer, or the answer is longer than allowed.
+    #[error("{0}")]
+    Refused(String),
     /// The answer has another form.
     #[error("the answer is not of the documented form: {0}")]
     Answer(String),
@@ -95,11 +98,35 @@ pub fn get(client: &ureq::Agent, url: &str, longest: u64) -> Result<Vec<u8>, Out
 /// # Errors
 /// No answer arrived in time, or its status is not one of success.
 pub fn post(client: &ureq::Agent, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<(), OutboundError> {
+    sent(client, url, headers, body).map(|_| ())
+}
+
+/// Returns the answer to a POST request with these headers.
+///
+/// # Errors
+/// No answer arrived in time, its status is not one of success, or it is longer than `longest` bytes.
+pub fn ask(
+    client: &ureq::Agent,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    longest: u64,
+) -> Result<Vec<u8>, OutboundError> {
+    let mut response = sent(client, url, headers, body)?;
+    response.body_mut().with_config().limit(longest).read_to_vec().map_err(|error| failed(&error))
+}
+
+fn sent(
+    client: &ureq::Agent,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<ureq::http::Response<ureq::Body>, OutboundError> {
     let mut request = client.post(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    accepted(request.send(body).map_err(|error| failed(&error))?).map(|_| ())
+    accepted(request.send(body).map_err(|error| failed(&error))?)
 }
 
 fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<ureq::http::Response<ureq::Body>, OutboundError> {
@@ -127,6 +154,9 @@ fn failed(error: &ureq::Error) -> OutboundError {
     OutboundError::Request(match error {
         ureq::Error::BadUri(_) => "the address cannot be used".to_owned(),
         ureq::Error::Timeout(_) => "no answer in time".to_owned(),
+        ureq::Error::BodyExceedsLimit(limit) => {
+            return OutboundError::Refused(format!("the answer is longer than {limit} bytes"));
+        }
         error => error.to_string(),
     })
 }

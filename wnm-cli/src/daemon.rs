@@ -11,6 +11,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use wnm_agent::alerts::AlertService;
 use wnm_agent::control::socket_path;
+use wnm_agent::earnings::EarningsService;
 use wnm_agent::fleet::FleetService;
 use wnm_agent::host::HostAgent;
 use wnm_agent::influx::InfluxService;
@@ -90,6 +91,8 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
         fleet,
         alerts,
         influx: InfluxService::new(db, env!("CARGO_PKG_VERSION")),
+        certificate_is_told: false,
+        earnings: EarningsService::new(db),
         files: Files::default(),
         live: &live,
     };
@@ -129,13 +132,15 @@ fn start_server(
     }
 }
 
-/// The files that the settings name for alerts and lines.
+/// The files that the settings name for alerts, lines and earnings.
 #[derive(Default)]
 struct Files {
     /// The receivers of alerts.
     alerts: Option<PathBuf>,
     /// The server for lines.
     influx: Option<PathBuf>,
+    /// The server of the earnings.
+    earnings: Option<PathBuf>,
     /// The authorities that their addresses are trusted with.
     authorities: Option<PathBuf>,
 }
@@ -162,6 +167,9 @@ struct Control<'a> {
     fleet: FleetService,
     alerts: AlertService,
     influx: InfluxService,
+    /// The log names the present problem of the certificate.
+    certificate_is_told: bool,
+    earnings: EarningsService,
     files: Files,
     live: &'a Live,
 }
@@ -201,14 +209,23 @@ impl Control<'_> {
         self.write_probes(&mut agent.store);
     }
 
-    /// Begins the messages to receivers of alerts, and the writes of lines, that are due.
+    /// Begins the messages to receivers of alerts, the writes of lines and the readings of earnings that are due.
     fn tell(&mut self) {
-        let Files { alerts, influx, authorities } = &self.files;
+        let Files { alerts, influx, earnings, authorities } = &self.files;
         let now = wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default();
+        let problem = self.live.status().certificate.and_then(|certificate| certificate.problem(now));
+        // Only when it begins: the time that is left changes every hour.
+        let is_told = problem.is_some() == self.certificate_is_told;
+        if let Some(problem) = problem.as_ref().filter(|_| !is_told) {
+            tracing::warn!(hint = "renew the file of listen_cert", "{problem}");
+        }
+        self.certificate_is_told = problem.is_some();
         self.alerts.observe(self.live, alerts.as_deref(), authorities.as_deref(), now);
         self.live.set_alerts(self.alerts.summary());
         self.influx.observe(self.live, influx.as_deref(), authorities.as_deref(), now);
         self.live.set_influx(self.influx.summary());
+        self.earnings.observe(self.live, earnings.as_deref(), authorities.as_deref(), now);
+        self.live.set_earnings(self.earnings.summary());
     }
 
     /// Ends all probes, and stores their results.
@@ -254,8 +271,13 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         self.notifier.allow(pauses(&agent.settings, self.live));
         self.follow_probes(agent);
         self.fleet.configure(&agent.settings);
-        let Settings { alerts, influx, ca_file, .. } = &agent.settings;
-        self.files = Files { alerts: alerts.clone(), influx: influx.clone(), authorities: ca_file.clone() };
+        let Settings { alerts, influx, earnings, ca_file, .. } = &agent.settings;
+        self.files = Files {
+            alerts: alerts.clone(),
+            influx: influx.clone(),
+            earnings: earnings.clone(),
+            authorities: ca_file.clone(),
+        };
         // In every cycle, because a `wnm run` beside the daemon records the schedule of cron.
         freshness::record(&mut agent.store, self.schedule);
         Ok(refreshed)

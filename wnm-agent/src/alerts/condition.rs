@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wnm_core::{Blocker, ClosedValve, Desired, NodeState, Recovery};
+use wnm_core::{Blocker, ClosedValve, Desired, NodeState, Recovery, Timestamp};
 
 use crate::live::{DaemonStatus, Snapshot};
 
@@ -28,6 +28,8 @@ pub enum ConditionKind {
     ConfigFile,
     /// A source of holds cannot be read.
     HoldSource,
+    /// The certificate of the HTTP server ends soon, or has ended.
+    Certificate,
     /// A large share of the probes fails because of the network.
     ProbesFail,
 }
@@ -55,7 +57,7 @@ impl Severity {
 
 impl ConditionKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::CyclesFail,
         Self::NodesSilent,
         Self::VolumeFaulty,
@@ -64,6 +66,7 @@ impl ConditionKind {
         Self::SignalExceeded,
         Self::ConfigFile,
         Self::HoldSource,
+        Self::Certificate,
         Self::ProbesFail,
     ];
 
@@ -79,6 +82,7 @@ impl ConditionKind {
             Self::SignalExceeded => "signal_exceeded",
             Self::ConfigFile => "config_file",
             Self::HoldSource => "hold_source",
+            Self::Certificate => "certificate",
             Self::ProbesFail => "probes_fail",
         }
     }
@@ -88,9 +92,12 @@ impl ConditionKind {
     pub const fn severity(self) -> Severity {
         match self {
             Self::CyclesFail | Self::NodesSilent | Self::VolumeFaulty | Self::NodeDown => Severity::Critical,
-            Self::CrashLoop | Self::SignalExceeded | Self::ConfigFile | Self::HoldSource | Self::ProbesFail => {
-                Severity::Warning
-            }
+            Self::CrashLoop
+            | Self::SignalExceeded
+            | Self::ConfigFile
+            | Self::HoldSource
+            | Self::Certificate
+            | Self::ProbesFail => Severity::Warning,
         }
     }
 
@@ -102,7 +109,7 @@ impl ConditionKind {
             Self::VolumeFaulty => 1,
             Self::CyclesFail | Self::NodesSilent => 2,
             Self::CrashLoop | Self::ConfigFile => 5,
-            Self::HoldSource => 10,
+            Self::HoldSource | Self::Certificate => 10,
             Self::NodeDown | Self::SignalExceeded => 15,
             Self::ProbesFail => 30,
         };
@@ -111,7 +118,7 @@ impl ConditionKind {
 
     /// Returns whether the kind is known without a cycle.
     pub(super) const fn is_of_daemon(self) -> bool {
-        matches!(self, Self::CyclesFail | Self::ConfigFile | Self::ProbesFail)
+        matches!(self, Self::CyclesFail | Self::ConfigFile | Self::Certificate | Self::ProbesFail)
     }
 }
 
@@ -129,13 +136,14 @@ pub struct Condition {
 /// Nodes of one kind of condition, above which they are one condition together: a receiver must not get hundreds.
 const MOST_NODES: usize = 20;
 
-/// Returns the conditions of a daemon, in the order of their kinds. `probes` are the failed and all runs of the latest
-/// hour, if their share is over the threshold.
+/// Returns the conditions of a daemon at a time of the wall clock. `probes` are the failed and all runs of the latest hour,
+/// if their share is over the threshold.
 #[must_use]
 pub fn conditions(
     status: &DaemonStatus,
     snapshot: Option<&Snapshot>,
     probes: Option<(usize, usize)>,
+    now: Timestamp,
 ) -> Vec<Condition> {
     let of_host = |kind, text| Condition { kind, subject: String::new(), text };
     let mut found = Vec::new();
@@ -145,6 +153,9 @@ pub fn conditions(
     if let Some(problem) = &status.config_file {
         let text = format!("a change of the config file is not applied: {}", problem.error);
         found.push(of_host(ConditionKind::ConfigFile, text));
+    }
+    if let Some(problem) = status.certificate.and_then(|certificate| certificate.problem(now)) {
+        found.push(of_host(ConditionKind::Certificate, format!("{problem}: renew the file of listen_cert")));
     }
     if let Some((failed, all)) = probes {
         let text = format!("{failed} of the {all} probes of the last hour failed because of the network");

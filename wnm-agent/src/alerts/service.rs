@@ -108,7 +108,7 @@ impl AlertService {
         self.receive(now);
         self.probes.retain(|(at, _)| now.since(*at) <= PROBES_COUNTED);
         let snapshot = live.snapshot();
-        let found = conditions(&live.status(), snapshot.as_deref(), self.failing_probes());
+        let found = conditions(&live.status(), snapshot.as_deref(), self.failing_probes(), now);
         self.book.update(now, &found, if snapshot.is_some() { Extent::All } else { Extent::Daemon });
         let (receivers, heartbeat) = self
             .receivers

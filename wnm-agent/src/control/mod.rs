@@ -93,6 +93,12 @@ pub struct ListenInfo {
     /// How the operator can fix that cause.
     #[serde(default)]
     pub hint: Option<String>,
+    /// The end of the certificate, by the wall clock; None without TLS.
+    #[serde(default)]
+    pub certificate_ends: Option<Timestamp>,
+    /// Why clients do not accept the certificate, now or soon; None without such a reason.
+    #[serde(default)]
+    pub certificate_problem: Option<String>,
 }
 
 /// A failure with its hint.

@@ -19,7 +19,10 @@ pub(crate) use changes::changes;
 pub use event::Event;
 pub use log::{Events, LOG_LENGTH, LoggedEvent};
 pub use series::{KEPT_MINUTES, SignalMinute, SignalRecorder, SignalSeries};
-pub use snapshot::{AlertSummary, CycleFailure, DaemonPhase, DaemonStatus, InfluxSummary, Snapshot};
+pub use snapshot::{
+    AccountSummary, AlertSummary, CertificateState, CycleFailure, DaemonPhase, DaemonStatus, EarningsSummary,
+    InfluxSummary, Snapshot, Validity,
+};
 pub use totals::{ActionKind, CYCLE_BUCKETS, ProbeTotal, Totals};
 
 use log::Log;
@@ -111,6 +114,20 @@ impl Live {
     pub fn set_influx(&self, influx: InfluxSummary) {
         if self.status().influx != influx {
             self.set_status(|status| status.influx = influx);
+        }
+    }
+
+    /// Sets the time for which the certificate of the HTTP server is valid; None without TLS.
+    pub fn set_certificate(&self, certificate: Option<Validity>) {
+        if self.status().certificate != certificate {
+            self.set_status(|status| status.certificate = certificate);
+        }
+    }
+
+    /// Sets the numbers of the earnings.
+    pub fn set_earnings(&self, earnings: EarningsSummary) {
+        if self.status().earnings != earnings {
+            self.set_status(|status| status.earnings = earnings);
         }
     }
 

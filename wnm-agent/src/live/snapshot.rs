@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wnm_core::{Decision, NodeId, Timestamp, Version};
+use wnm_core::probe::Atto;
+use wnm_core::{Address, Decision, NodeId, Timestamp, Version};
 
 use crate::report::Report;
 
@@ -72,6 +73,96 @@ pub struct DaemonStatus {
     pub alerts: AlertSummary,
     /// The lines for InfluxDB.
     pub influx: InfluxSummary,
+    /// The earnings.
+    pub earnings: EarningsSummary,
+    /// The time for which the certificate of the HTTP server is valid; None without TLS.
+    pub certificate: Option<Validity>,
+}
+
+/// The time for which a certificate is valid, by the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// The begin.
+    pub begins: Timestamp,
+    /// The end.
+    pub ends: Timestamp,
+}
+
+/// The state of a certificate at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateState {
+    /// It is valid for longer than its renewal needs.
+    Valid,
+    /// It ends after this time, and should have been renewed.
+    Expiring(Duration),
+    /// It has ended.
+    Expired,
+    /// It begins after this time: it is new, or the clock of the host is wrong.
+    Early(Duration),
+}
+
+impl Validity {
+    /// The longest time before the end at which a certificate should have been renewed.
+    const RENEWED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+    /// Returns the state at a time. A certificate should have been renewed 14 days before its end, or after three quarters of
+    /// its time if that is shorter: the usual clients of ACME renew after two thirds.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> CertificateState {
+        let left = self.ends.since(now);
+        if now < self.begins {
+            CertificateState::Early(self.begins.since(now))
+        } else if now > self.ends {
+            CertificateState::Expired
+        } else if left < Self::RENEWED.min(self.ends.since(self.begins) / 4) {
+            CertificateState::Expiring(left)
+        } else {
+            CertificateState::Valid
+        }
+    }
+
+    /// Returns the problem at a time in a sentence, such as `the certificate ends in 13 days`; None while it is valid for
+    /// longer than its renewal needs.
+    #[must_use]
+    pub fn problem(self, now: Timestamp) -> Option<String> {
+        let time = |time: Duration| match time.as_secs() / 3600 {
+            1 => "1 hour".to_owned(),
+            hours @ 0..48 => format!("{hours} hours"),
+            hours => format!("{} days", hours / 24),
+        };
+        match self.at(now) {
+            CertificateState::Valid => None,
+            CertificateState::Expiring(left) => Some(format!("the certificate ends in {}", time(left))),
+            CertificateState::Expired => Some(format!("the certificate ended {} ago", time(now.since(self.ends)))),
+            CertificateState::Early(wait) => {
+                Some(format!("the certificate begins in {}, or the clock of the host is wrong", time(wait)))
+            }
+        }
+    }
+}
+
+/// The earnings of a colony in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EarningsSummary {
+    /// The file that names the server; None without one.
+    pub file: Option<PathBuf>,
+    /// The last complete reading; None before the first.
+    pub read: Option<Timestamp>,
+    /// The rewards addresses.
+    pub accounts: BTreeMap<Address, AccountSummary>,
+    /// Why the earnings cannot be read; None while they can.
+    pub problem: Option<String>,
+}
+
+/// A rewards address in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AccountSummary {
+    /// The tokens at the last reading.
+    pub balance: Atto,
+    /// The tokens received since the first reading.
+    pub received: Atto,
+    /// The transfers to the address since the first reading.
+    pub transfers: u64,
 }
 
 /// The lines of a daemon for InfluxDB in numbers.
@@ -138,4 +229,37 @@ pub struct CycleFailure {
     pub error: String,
     /// How the operator can fix the cause; None when there is no specific advice.
     pub hint: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn certificate_should_have_been_renewed_before_its_end() {
+        let day = |days: i64| Timestamp::from_secs(1_796_000_000 + days * 86_400);
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let of = |lifetime: i64| Validity { begins: day(0), ends: day(lifetime) };
+        for (lifetime, now, state) in [
+            (90, -1, CertificateState::Early(days(1))),
+            (90, 0, CertificateState::Valid),
+            (90, 76, CertificateState::Valid),
+            (90, 77, CertificateState::Expiring(days(13))),
+            (90, 91, CertificateState::Expired),
+            // A certificate of 6 days is renewed after 4.
+            (8, 6, CertificateState::Valid),
+            (8, 7, CertificateState::Expiring(days(1))),
+            (3650, 3640, CertificateState::Expiring(days(10))),
+        ] {
+            assert_eq!(of(lifetime).at(day(now)), state, "{lifetime} {now}");
+        }
+        for (now, problem) in [
+            (-1, Some("the certificate begins in 24 hours, or the clock of the host is wrong")),
+            (76, None),
+            (77, Some("the certificate ends in 13 days")),
+            (93, Some("the certificate ended 3 days ago")),
+        ] {
+            assert_eq!(of(90).problem(day(now)).as_deref(), problem, "{now}");
+        }
+    }
 }

@@ -40,6 +40,14 @@ pub(super) fn write(live: &Live, version: &str, sink: &mut dyn Sink) {
         ),
         Some(f64::from(u8::from(status.config_file.is_some()))),
     );
+    single(
+        sink,
+        gauge(
+            "wnm_listen_certificate_expiry_timestamp_seconds",
+            "End of the certificate of the HTTP server or of its chain, as a Unix time.",
+        ),
+        status.certificate.map(|certificate| seconds(certificate.ends)),
+    );
     sink.family(counter("wnm_cycles_total", "Complete cycles since the start of the daemon."));
     for (trigger, cycles) in Totals::TRIGGERS.iter().zip(totals.cycles) {
         sink.sample("", &[("trigger", trigger)], cycles as f64);

@@ -7,6 +7,7 @@
 
 mod alerts;
 mod daemon;
+mod earnings;
 #[cfg(feature = "fleet")]
 pub mod fleet;
 mod host;
@@ -91,6 +92,7 @@ fn write(live: &Live, version: &str, sink: &mut dyn Sink) {
     daemon::write(live, version, sink);
     alerts::write(&live.status().alerts, sink);
     spool::write(&live.status().influx, sink);
+    earnings::write(&live.status().earnings, sink);
     probes::write(&live.totals(), sink);
     if let Some(snapshot) = live.snapshot() {
         host::write(&snapshot, sink);

@@ -18,7 +18,9 @@ use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::{self, ServerConfig};
 use wnm_core::{ListenSettings, TlsFiles};
 
+use super::validity;
 use crate::control::FailureInfo;
+use crate::live::Validity;
 use crate::private_file::{self, PrivateFileError};
 
 /// The least length of a token, in bytes.
@@ -43,6 +45,8 @@ struct Tls {
     acceptor: TlsAcceptor,
     /// The certificate of the server.
     certificate: CertificateDer<'static>,
+    /// The time for which its chain is valid; None for one without an end.
+    validity: Option<Validity>,
 }
 
 impl PartialEq for Access {
@@ -86,6 +90,11 @@ impl Access {
         self.tls.as_ref().map(|tls| &tls.acceptor)
     }
 
+    /// Returns the time for which the certificate is valid; None without TLS.
+    pub(super) fn validity(&self) -> Option<Validity> {
+        self.tls.as_ref()?.validity
+    }
+
     /// Returns the scheme of addresses of the server.
     pub(super) const fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
@@ -117,12 +126,13 @@ impl Access {
     }
 }
 
-/// Checks the files of the token and of TLS as a daemon does.
+/// Checks the files of the token and of TLS as a daemon does. Returns the time for which the certificate is valid; None
+/// without TLS, and for a certificate without an end.
 ///
 /// # Errors
 /// A file cannot be used. The failure quotes no secret.
-pub fn check_files(settings: &ListenSettings) -> Result<(), FailureInfo> {
-    Access::read(settings, None).map(|_| ())
+pub fn check_files(settings: &ListenSettings) -> Result<Option<Validity>, FailureInfo> {
+    Access::read(settings, None).map(|access| access.validity())
 }
 
 impl Tls {
@@ -130,6 +140,7 @@ impl Tls {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificates.as_bytes()).collect();
         let chain = chain.map_err(|_| "a certificate is no valid PEM".to_owned())?;
         let certificate = chain.first().cloned().ok_or("no certificate in PEM form")?;
+        let validity = validity::of(&chain);
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| "no private key in PEM form".to_owned())?;
         let cause = |error: rustls::Error| match error {
             rustls::Error::InconsistentKeys(_) => "the key is not that of the certificate".to_owned(),
@@ -142,7 +153,7 @@ impl Tls {
             .with_single_cert(chain, key)
             .map_err(cause)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), certificate })
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), certificate, validity })
     }
 
     fn names(&self, name: &str) -> bool {

@@ -73,6 +73,8 @@ pub(super) async fn serve(mut wanted: watch::Receiver<Option<Wanted>>, shared: A
             tls: serving.is_some_and(|(_, access)| access.acceptor().is_some()),
             error: failure.map(|failure| failure.error.clone()),
             hint: failure.and_then(|failure| failure.hint.clone()),
+            certificate_ends: None,
+            certificate_problem: None,
         }));
         let ended = match bound {
             Ok((listener, access)) => {

@@ -11,6 +11,7 @@ mod page;
 mod routes;
 mod socket;
 mod stream;
+mod validity;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -98,6 +99,7 @@ pub struct Server {
     stop: Option<oneshot::Sender<()>>,
     changed: watch::Sender<u64>,
     listen: watch::Sender<Option<Wanted>>,
+    live: Live,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -129,6 +131,7 @@ impl Server {
             limits: Limits::default(),
         };
         let shared = Arc::new(shared);
+        let live = shared.daemon.live.clone();
         let (stop, stopped) = oneshot::channel();
         let (listen, wanted) = watch::channel(None);
         let run = move || {
@@ -138,7 +141,7 @@ impl Server {
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("wnm-serve".to_owned()).spawn(run).map_err(ServeError::Thread)?;
-        Ok(Self { stop: Some(stop), changed, listen, thread: Some(thread) })
+        Ok(Self { stop: Some(stop), changed, listen, live, thread: Some(thread) })
     }
 
     /// Serves HTTP as the settings say from now on, and reads their files. Unchanged settings and files change nothing;
@@ -147,6 +150,8 @@ impl Server {
         let last = self.listen.borrow().as_ref().and_then(|wanted| wanted.access.as_ref().ok().cloned());
         let access = |_: &_| Access::read(settings, last.as_ref());
         let new = settings.at.address().map(|address| Wanted { address, access: access(&address) });
+        let access = new.as_ref().and_then(|wanted| wanted.access.as_ref().ok());
+        self.live.set_certificate(access.and_then(|access| access.validity()));
         self.listen.send_if_modified(|wanted| {
             let is_changed = *wanted != new;
             *wanted = new;

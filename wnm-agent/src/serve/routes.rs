@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,15 +12,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
-use wnm_core::{ActionId, Outcome};
+use wnm_core::{ActionId, Outcome, Timestamp};
 
 use super::stream::{Left, LineWriter, lines};
 use super::{Daemon, Shared};
 use crate::control::{
-    CHANGES_PATH, ChangesRequest, DAEMON_PATH, DaemonInfo, FailureInfo, Message, NODE_CHANGES_PATH, NodeRequest,
-    REQUESTS_PATH,
+    CHANGES_PATH, ChangesRequest, DAEMON_PATH, DaemonInfo, FailureInfo, ListenInfo, Message, NODE_CHANGES_PATH,
+    NodeRequest, REQUESTS_PATH,
 };
-use crate::live::{CycleFailure, DaemonPhase, Event, Live};
+use crate::live::{CycleFailure, DaemonPhase, Event, Live, Validity};
 use crate::request::{Begun, Request, RequestedWork, Requester};
 
 /// The maximum length of a request: the numbers of 20,000 nodes.
@@ -46,6 +46,7 @@ async fn daemon(State(shared): State<Arc<Shared>>) -> Response {
 fn info(Shared { daemon: Daemon { live, version, .. }, listening, .. }: &Shared) -> DaemonInfo {
     let status = live.status();
     let snapshot = live.snapshot();
+    let listen = listening.lock().unwrap_or_else(PoisonError::into_inner).clone();
     DaemonInfo {
         pid: std::process::id(),
         version: (*version).to_owned(),
@@ -57,7 +58,18 @@ fn info(Shared { daemon: Daemon { live, version, .. }, listening, .. }: &Shared)
         took_ms: snapshot.as_ref().map(|snapshot| millis(snapshot.took)),
         next: status.next,
         failure: status.failure.clone().map(FailureInfo::from),
-        listen: listening.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        listen: listen.map(|listen| with_certificate(listen, status.certificate)),
+    }
+}
+
+/// Adds the end of the certificate that the server presents.
+fn with_certificate(listen: ListenInfo, certificate: Option<Validity>) -> ListenInfo {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = Timestamp::default().after(since_1970);
+    ListenInfo {
+        certificate_ends: certificate.map(|certificate| certificate.ends),
+        certificate_problem: certificate.and_then(|certificate| certificate.problem(now)),
+        ..listen
     }
 }
 

@@ -5,6 +5,7 @@ mod alerts;
 mod common;
 mod cycle;
 mod daemon;
+mod earnings;
 #[cfg(feature = "host")]
 mod holds;
 #[cfg(feature = "serve")]

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 /// The sources of the metrics. Some families need a host with a CPU limit, holds or probes, so that no colony has them all.
-const FAMILIES: [&str; 5] = [
+const FAMILIES: [&str; 6] = [
     include_str!("../../src/metrics/daemon.rs"),
+    include_str!("../../src/metrics/earnings.rs"),
     include_str!("../../src/metrics/host.rs"),
     include_str!("../../src/metrics/nodes.rs"),
     include_str!("../../src/metrics/probes.rs"),

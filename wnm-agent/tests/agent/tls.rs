@@ -43,9 +43,16 @@ impl Files {
 
     /// Writes a new certificate with its key.
     fn certify(&self) {
+        self.certify_until(4096);
+    }
+
+    /// Writes a certificate that ends with the year before this one, with its key.
+    fn certify_until(&self, year: i32) {
         let key = KeyPair::generate().unwrap();
         let names = ["node.example", "*.farm.example", "127.0.0.1"].map(str::to_owned);
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
         self.write("cert", &certificate.pem());
         self.write("key", &key.serialize_pem());
     }
@@ -230,6 +237,29 @@ fn changed_files_take_effect_and_end_the_connections_of_before() {
         assert!(started.elapsed() < LIMIT);
     }
     served.server.set_listen(&ListenSettings::OFF);
+}
+
+#[test]
+fn end_of_the_certificate_is_told_and_its_renewal_taken() {
+    let (served, files) = (Served::new(channel().0), Files::new());
+    let settings = files.settings(free_port().port());
+    served.server.set_listen(&settings);
+    let listen = wait(&served, |listen| listen.address.is_some());
+    assert!(listen.certificate_ends.is_some() && listen.certificate_problem.is_none(), "{listen:?}");
+    files.certify_until(2020);
+    served.server.set_listen(&settings);
+    let listen = wait(&served, |listen| listen.certificate_problem.is_some() && listen.address.is_some());
+    let problem = listen.certificate_problem.unwrap();
+    assert!(problem.starts_with("the certificate ended ") && problem.ends_with(" days ago"), "{problem}");
+    assert_eq!(listen.certificate_ends.map(|ends| ends.as_secs()), Some(1_577_836_800));
+    let metrics = wnm_agent::metrics::render(&served.live, "1", wnm_agent::metrics::Format::Prometheus);
+    let line = "\nwnm_listen_certificate_expiry_timestamp_seconds 1577836800";
+    assert!(String::from_utf8(metrics).unwrap().contains(line));
+    files.certify();
+    served.server.set_listen(&settings);
+    wait(&served, |listen| listen.certificate_problem.is_none() && listen.certificate_ends.is_some());
+    served.server.set_listen(&ListenSettings::OFF);
+    assert_eq!(served.live.status().certificate, None);
 }
 
 #[test]

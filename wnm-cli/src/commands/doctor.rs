@@ -6,6 +6,7 @@ mod colony;
 mod config_file;
 mod cpu_limit;
 mod earlier_stores;
+mod earnings;
 mod firewall;
 mod folders;
 mod host;
@@ -144,6 +145,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(fleet::check_membership(db, settings.fleet_url.as_ref()));
     checks.extend(alerts::check(db, settings));
     checks.extend(influx::check(db, settings));
+    checks.extend(earnings::check(db, settings));
     checks.extend(listen::check(settings));
     let Some(snapshot) = snapshot else { return };
     // Not without a database: every firewall rule would count as one of a missing node, and `--fix` would delete it.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::control::Client;
+use wnm_agent::earnings;
 use wnm_core::{Clock, Desired, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
@@ -18,6 +19,7 @@ use crate::interrupt::{Interrupt, Waited};
 use crate::output::Output;
 use crate::render;
 use crate::render::daemon::Daemon;
+use crate::render::earnings::EarningsNow;
 use crate::render::page::Width;
 use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, text};
 use crate::valves;
@@ -61,7 +63,9 @@ pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let file = reload::shown(db);
     let refusal = file.as_ref().ok().and_then(|file| file.refusal().cloned());
     let above = file.and_then(|file| Ok(config::from_environment()?.over(file.settings().clone())));
-    let policy = above.and_then(|above| Ok(Policy::new(&above.over(stored), None)?));
+    let raw = above.map(|above| above.over(stored));
+    let reads_earnings = raw.as_ref().is_ok_and(|raw| raw.earnings.is_some());
+    let policy = raw.and_then(|raw| Ok(Policy::new(&raw, None)?));
     // The status must show even while a setting is invalid, because the operator needs it to see the effects.
     let policy = policy.inspect_err(|error| tracing::warn!(%error, "settings are invalid, the defaults are shown"));
     let policy = policy.or_else(|_| Policy::new(&RawSettings::default(), None))?;
@@ -72,6 +76,8 @@ pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     status.daemon = daemon(db, now);
     status.config_file = refusal;
     status.valves = valves::read(db, settings);
+    let record = reads_earnings.then(|| earnings::stored(db).unwrap_or_default());
+    status.earnings = record.map(|record| EarningsNow { now: valves::now(), record });
     if status.stale {
         status.hint = Some(render::freshness::hint(&service::installed(db)));
     }
@@ -167,6 +173,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         daemon: None,
         config_file: None,
         valves: None,
+        earnings: None,
         node_problems: node_problems(&snapshot, now),
         failures: render::failures::latest(&snapshot.state).into_iter().cloned().collect(),
         now,

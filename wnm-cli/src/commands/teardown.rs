@@ -57,9 +57,9 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// Removes the files beside a removed database: the accepted config file, the alerts and the holds.
+/// Removes the files beside a removed database: the accepted config file, the alerts, the earnings and the holds.
 fn remove_companions(db: &Path) {
-    for suffix in [".config-file", ".alerts", ".hold", ".hold-url"] {
+    for suffix in [".config-file", ".alerts", ".earnings", ".hold", ".hold-url"] {
         let mut name = db.as_os_str().to_owned();
         name.push(suffix);
         // Most colonies have none of them.

@@ -5,6 +5,7 @@
 
 mod activity;
 mod chart;
+mod earnings;
 mod fleet;
 mod html;
 mod nodes;
@@ -63,6 +64,7 @@ pub(crate) fn html(content: &Content<'_>) -> String {
     nodes::section(&mut page, status, content.nodes);
     section(&mut page, "next", "Next", &activity::next(status));
     section(&mut page, "done", "Latest actions", &activity::done(content.history));
+    section(&mut page, "earnings", "Earnings", &earnings::content(status.earnings.as_ref()));
     section(&mut page, "probes", "Probes of the last day", &probes::table(content.probes));
     page.push_str("</main>\n");
     end(&mut page);

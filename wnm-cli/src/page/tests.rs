@@ -189,3 +189,19 @@ fn markup_of_hosts_is_text() {
         assert!(!page.contains("http:") && !page.contains(" style="), "{page}");
     }
 }
+
+#[test]
+fn earnings_have_a_row_for_each_day() {
+    let mut status = status_of(observed_before(75));
+    assert!(page(&status).contains("<section id=\"earnings\" aria-labelledby=\"earnings-title\" hidden>"));
+    let mut earnings = crate::render::tests::earnings();
+    status.earnings = Some(earnings.clone());
+    let shown = page(&status);
+    assert!(shown.contains("<dt>balance</dt><dd>12.5000 ANT on 1 address, read 3min ago</dd>"), "{shown}");
+    let row = "<th scope=\"row\">2026-03-01</th><td class=\"number\">1.5000 ANT</td><td class=\"number\">3</td>";
+    assert!(shown.contains(row), "{shown}");
+    earnings.record.problem = Some("the server answered 401: <b>".to_owned());
+    status.earnings = Some(earnings);
+    let shown = page(&status);
+    assert!(shown.contains("the earnings cannot be read: the server answered 401: &lt;b&gt;</p>"), "{shown}");
+}

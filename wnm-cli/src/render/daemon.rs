@@ -71,12 +71,17 @@ struct ListenView {
     error: Option<String>,
     /// How to fix that cause; null without specific advice.
     hint: Option<String>,
+    /// The end of the certificate or of its chain; null without TLS.
+    certificate_ends_at: Option<Time>,
+    /// Why clients do not accept the certificate, now or soon; null without such a reason.
+    certificate_problem: Option<String>,
 }
 
 impl From<&ListenInfo> for ListenView {
     fn from(info: &ListenInfo) -> Self {
-        let ListenInfo { wanted, address, tls, error, hint } = info.clone();
-        Self { wanted, address, tls, error, hint }
+        let ListenInfo { wanted, address, tls, error, hint, certificate_ends, certificate_problem } = info.clone();
+        let certificate_ends_at = certificate_ends.map(Time::from);
+        Self { wanted, address, tls, error, hint, certificate_ends_at, certificate_problem }
     }
 }
 
@@ -121,11 +126,18 @@ pub(crate) fn text(daemon: &Daemon) -> String {
 }
 
 /// Returns the line of the HTTP server.
-fn listen(ListenInfo { wanted, address, tls, error, hint }: &ListenInfo) -> String {
+fn listen(info: &ListenInfo) -> String {
+    let ListenInfo { wanted, address, tls, error, hint, certificate_problem, .. } = info;
     let scheme = if *tls { "https" } else { "http" };
+    let certificate = certificate_problem.as_ref().map_or_else(String::new, |problem| {
+        let (label, below) = (styled(YELLOW.bold(), "warning:"), styled(GREEN.bold(), "hint:"));
+        format!("{label} {problem}\n{below} renew the file of listen_cert; the daemon takes the new one by itself\n")
+    });
     match address {
-        Some(address) if address == wanted => format!("        metrics at {scheme}://{address}/metrics\n"),
-        Some(address) => format!("        metrics at {scheme}://{address}/metrics, because {wanted} is taken\n"),
+        Some(address) if address == wanted => format!("        metrics at {scheme}://{address}/metrics\n{certificate}"),
+        Some(address) => {
+            format!("        metrics at {scheme}://{address}/metrics, because {wanted} is taken\n{certificate}")
+        }
         None => {
             let (label, below) = (styled(YELLOW.bold(), "warning:"), styled(GREEN.bold(), "hint:"));
             let error = without_numbers(error.as_deref().unwrap_or("unknown error"));

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod config_file;
 pub(crate) mod cycle;
 pub(crate) mod daemon;
+pub(crate) mod earnings;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod failures;

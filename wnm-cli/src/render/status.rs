@@ -13,6 +13,7 @@ use wnm_core::{
 
 use super::config_file::{self, RefusalView};
 use super::daemon::{self, Daemon, DaemonView};
+use super::earnings::{self, EarningsNow, EarningsView};
 use super::failures::{self, FailureView};
 use super::freshness::{self, ScheduleView};
 use super::page::Width;
@@ -46,6 +47,8 @@ pub(crate) struct Status {
     pub(crate) config_file: Option<Refusal>,
     /// The holds and windows now; None when the settings are not valid.
     pub(crate) valves: Option<ValvesNow>,
+    /// The earnings; None without the setting.
+    pub(crate) earnings: Option<EarningsNow>,
     /// The nodes that should run and do not.
     pub(crate) node_problems: Vec<NodeProblem>,
     /// The actions that failed, the latest first.
@@ -120,6 +123,8 @@ pub(crate) struct StatusView<'a> {
     config_file: Option<RefusalView<'a>>,
     /// The holds and windows now; null when the settings are not valid.
     valves: Option<ValvesView>,
+    /// The earnings; null without the setting.
+    earnings: Option<EarningsView>,
     /// The nodes that should run and do not.
     node_problems: &'a [NodeProblem],
     /// The actions that failed and are tried again, the latest first. Failed additions count together.
@@ -181,6 +186,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             daemon: status.daemon.as_ref().map(DaemonView::from),
             config_file: status.config_file.as_ref().map(RefusalView::from),
             valves: status.valves.as_ref().map(ValvesView::from),
+            earnings: status.earnings.as_ref().map(EarningsView::from),
             node_problems: &status.node_problems,
             failures: status.failures.iter().map(FailureView::from).collect(),
             storage: &status.storage,
@@ -339,6 +345,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
         text.push_str(&format!("  {:<12}{}\n", "upgrades", failed_version(failed)));
     }
     text.extend(unlisted::line(&status.unlisted));
+    text.extend(status.earnings.as_ref().map(earnings::lines));
     text.push_str(&lists(status, at));
     text.push_str(&format!("\n{}\n\n{}", styled(BOLD, "last decision"), decision(status, at)));
     text

@@ -325,6 +325,7 @@ pub(crate) fn status_of(freshness: Freshness) -> super::status::Status {
         daemon: None,
         config_file: None,
         valves: None,
+        earnings: None,
         hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
         node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),
         failures: vec![failed_action()],
@@ -368,6 +369,38 @@ pub(crate) fn observed_before(seconds: u64) -> Freshness {
     Freshness::of(&snapshot, NOW.after(Duration::from_secs(seconds)), Duration::ZERO)
 }
 
+/// Returns the earnings of a day, read three minutes ago.
+pub(crate) fn earnings() -> super::earnings::EarningsNow {
+    use wnm_agent::earnings::{Record, Transfers};
+    use wnm_core::FAUCET;
+    use wnm_core::probe::Atto;
+    const TOKEN: u128 = 1_000_000_000_000_000_000;
+    let mut record = Record { contract: Some(FAUCET), read: Some(NOW), ..Record::default() };
+    record.set_balances(&BTreeMap::from([(FAUCET, Atto(12 * TOKEN + TOKEN / 2))]), NOW);
+    let transfers = Transfers { received: Atto(TOKEN + TOKEN / 2), count: 3 };
+    record.add_transfers(&BTreeMap::from([(FAUCET, transfers)]), 7, NOW);
+    record.count_nodes(30, 200_000_000_000, Duration::from_secs(86_400), NOW);
+    super::earnings::EarningsNow { now: NOW.after(Duration::from_secs(180)), record }
+}
+
+#[test]
+fn status_tells_the_earnings_or_why_they_are_unknown() {
+    let mut now = earnings();
+    let known = super::earnings::lines(&now);
+    now.record.left = 4_000;
+    let behind = super::earnings::lines(&now);
+    now.record.problem = Some("no answer in time".to_owned());
+    let failing = super::earnings::lines(&now);
+    now.record = wnm_agent::earnings::Record::default();
+    let unread = super::earnings::lines(&now);
+    let all = anstream::adapter::strip_str(&[known, behind, failing, unread].concat()).to_string();
+    insta::assert_snapshot!(all);
+    let json = serde_json::to_value(super::earnings::EarningsView::from(&earnings())).unwrap();
+    assert_eq!(json["days"][0]["received_tokens"], "1.500000000000000000");
+    assert_eq!((&json["tokens_per_node_day"], &json["tokens_per_terabyte_day"]), (&0.05.into(), &7.5.into()));
+    assert_eq!(json["days"][0]["date"], "2026-03-01");
+}
+
 #[test]
 fn status() {
     let status = status_of(observed_before(75));
@@ -397,6 +430,8 @@ fn status_of_a_daemon() {
             tls: false,
             error: error.map(str::to_owned),
             hint: None,
+            certificate_ends: None,
+            certificate_problem: None,
         })
     };
     let failure = FailureInfo { error: "another wnm is running".to_owned(), hint: Some("wait for it".to_owned()) };

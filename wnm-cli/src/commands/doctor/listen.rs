@@ -9,6 +9,8 @@ use crate::error::without_numbers;
 
 const NAME: &str = "listen";
 
+const RENEW: &str = "renew the file of listen_cert; a daemon takes the new one by itself";
+
 /// Checks the files of the token and of TLS; nothing without them.
 pub(super) fn check(settings: &Settings) -> Option<Check> {
     let address = settings.listen.at.address()?;
@@ -19,7 +21,10 @@ pub(super) fn check(settings: &Settings) -> Option<Check> {
         (None, None) => return None,
     };
     Some(match check_files(&settings.listen) {
-        Ok(()) => Check::ok(NAME, format!("a daemon serves {address} with {protection}")),
+        Ok(validity) => match validity.and_then(|validity| validity.problem(crate::valves::now())) {
+            None => Check::ok(NAME, format!("a daemon serves {address} with {protection}")),
+            Some(problem) => Check::warning(NAME, format!("{address}: {problem}"), RENEW),
+        },
         Err(FailureInfo { error, hint }) => {
             let error = without_numbers(&error);
             Check::warning(NAME, format!("a daemon does not serve {address}: {error}"), hint.unwrap_or_default())

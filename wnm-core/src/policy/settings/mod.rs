@@ -117,6 +117,8 @@ pub struct Settings {
     pub alerts: Option<PathBuf>,
     /// The file that names the InfluxDB server; None without one.
     pub influx: Option<PathBuf>,
+    /// The file that names the server of the earnings; None without one.
+    pub earnings: Option<PathBuf>,
     /// The probes of the network.
     pub probe: ProbeSettings,
     /// The image of the containers under docker.
@@ -198,6 +200,7 @@ impl Settings {
             fleet_url: raw.fleet_url.clone(),
             alerts: raw.alerts.clone().map(|path| path.0),
             influx: raw.influx.clone().map(|path| path.0),
+            earnings: raw.earnings.clone().map(|path| path.0),
             probe,
             antctl: raw.antctl_path.as_ref().map(PathBuf::from),
             antctl_version: raw.antctl_version.clone(),

@@ -252,6 +252,8 @@ settings! {
     alerts: Path = default("none").example("/etc/wnm/alerts.toml").affects(Affects::None).without_old_variable().path(),
     /// File of mode 0600 for the lines of a daemon, with url, org, bucket and token (InfluxDB 2), url and database (InfluxDB 1), or the name of a file.
     influx: Path = default("none").example("/etc/wnm/influx.toml").affects(Affects::None).without_old_variable().path(),
+    /// File of mode 0600 with the address (url) of a JSON-RPC server of the payment network, from which a daemon reads the balances of the rewards addresses and the transfers to them.
+    earnings: Path = default("none").example("/etc/wnm/earnings.toml").affects(Affects::None).without_old_variable().path(),
     /// Run the tasks of probe_tasks in a daemon: downloads, quotes and uploads that tell whether the network answers.
     probe: bool = default("false").affects(Affects::None).without_old_variable(),
     /// Files and addresses (http:// or https://) with the tasks of probes and their files, quoted as in a shell.
