@@ -22,7 +22,19 @@ impl Format {
     /// Returns the best format for the header `Accept` of a scrape.
     #[must_use]
     pub fn accepted(accept: &str) -> Self {
-        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Prometheus }
+        // The weight of each range with this type; 1 without one, as RFC 9110 defines it.
+        let weight = |wanted: [&str; 2]| {
+            let ranges = accept.split(',').filter_map(|range| {
+                let mut parts = range.split(';').map(str::trim);
+                let kind = parts.next()?;
+                let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |text| text.parse().ok());
+                wanted.iter().any(|wanted| kind.eq_ignore_ascii_case(wanted)).then_some(weight?)
+            });
+            ranges.fold(0.0_f32, f32::max)
+        };
+        let open = weight(["application/openmetrics-text"; 2]);
+        // Of two equal weights that of OpenMetrics counts: Prometheus and its forks accept any other type last.
+        if open > 0.0 && open >= weight(["text/plain", "text/*"]) { Self::OpenMetrics } else { Self::Prometheus }
     }
 
     /// Returns the value of the header `Content-Type`.
@@ -213,7 +225,19 @@ mod tests {
     fn scraper_that_accepts_openmetrics_gets_it() {
         let prometheus = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         assert_eq!(Format::accepted(prometheus), Format::OpenMetrics);
-        assert_eq!(Format::accepted("*/*"), Format::Prometheus);
-        assert_eq!(Format::accepted(""), Format::Prometheus);
+        for (accept, format) in [
+            ("", Format::Prometheus),
+            ("*/*", Format::Prometheus),
+            ("application/openmetrics-text", Format::OpenMetrics),
+            ("Application/OpenMetrics-Text; version=1.0.0", Format::OpenMetrics),
+            ("application/openmetrics-text;q=0", Format::Prometheus),
+            ("application/openmetrics-text;q=0.5, text/plain", Format::Prometheus),
+            ("application/openmetrics-text;q=0.5, text/*;q=0.4", Format::OpenMetrics),
+            ("text/plain;q=0.5, application/openmetrics-text;q=0.5", Format::OpenMetrics),
+            ("application/openmetrics-text;q=x", Format::Prometheus),
+            ("application/openmetrics-textual", Format::Prometheus),
+        ] {
+            assert_eq!(Format::accepted(accept), format, "{accept}");
+        }
     }
 }

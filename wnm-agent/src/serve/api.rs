@@ -124,7 +124,9 @@ async fn history(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -
 async fn explain(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Response {
     match parameter(query.as_deref(), "cycle") {
         Ok(cycle) => {
-            answer(shared, Question::Explain { cycle: cycle.and_then(|cycle| i64::try_from(cycle).ok()) }).await
+            // A number that no cycle can have is not the absence of one.
+            let cycle = cycle.map(|cycle| i64::try_from(cycle).unwrap_or(i64::MAX));
+            answer(shared, Question::Explain { cycle }).await
         }
         Err(NotAParameter) => text(StatusCode::BAD_REQUEST, "the only parameter is cycle, the number of a cycle"),
     }
@@ -169,11 +171,12 @@ async fn events(
         return text(StatusCode::BAD_REQUEST, "the only parameter is after, the number of an event");
     };
     // A browser that connects again names the last event that it got.
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let live = &shared.daemon.live;
+    let last = headers.get("last-event-id").and_then(|id| Some(last_of(live, id.to_str().ok()?)));
     let Ok(permit) = Arc::clone(&shared.limits.readers).try_acquire_owned() else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "50 readers of the events are connected already");
     };
-    let after = last.or(after).unwrap_or_else(|| shared.daemon.live.last_event());
+    let after = last.or(after.map(|after| of_this_daemon(live, after))).unwrap_or_else(|| live.last_event());
     let (writer, body) = lines();
     let changed = shared.changed.subscribe();
     streaming.begin();
@@ -182,6 +185,27 @@ async fn events(
         streaming.end();
     });
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+/// Returns the begin of the daemon, which tells the numbers of its events from those of an earlier daemon.
+fn begin(live: &Live) -> i64 {
+    live.status().started.unwrap_or_default().as_millis()
+}
+
+/// Returns the number of the last event that a reader got by its id, such as `1796040000000-57`; 0 for an event of an earlier
+/// daemon, after which all events of this one are new.
+fn last_of(live: &Live, id: &str) -> u64 {
+    let number = match id.split_once('-') {
+        Some((begun, number)) if begun == begin(live).to_string() => number,
+        Some(_) => return 0,
+        None => id,
+    };
+    number.parse().map_or(0, |number| of_this_daemon(live, number))
+}
+
+/// Returns the number of an event; 0 for one that this daemon has not reached, so that it is of an earlier one.
+fn of_this_daemon(live: &Live, number: u64) -> u64 {
+    if number > live.last_event() { 0 } else { number }
 }
 
 /// Writes each event after the given number, and a comment every 15 s without one.
@@ -203,7 +227,8 @@ async fn tell(
             send(writer, format!("event: missed\ndata: {}\n\n", events.missed).into_bytes()).await?;
         }
         for event in &events.events {
-            let mut message = format!("id: {}\nevent: {}\ndata: ", event.number, event.event.kind()).into_bytes();
+            let (begun, kind) = (begin(live), event.event.kind());
+            let mut message = format!("id: {begun}-{}\nevent: {kind}\ndata: ", event.number).into_bytes();
             message.extend(shared.daemon.documents.event(event));
             message.extend(b"\n\n");
             send(writer, message).await?;
@@ -228,6 +253,28 @@ pub(super) async fn send(writer: &LineWriter, message: Vec<u8>) -> Result<(), Le
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reader_of_an_earlier_daemon_gets_all_events() {
+        let live = Live::default();
+        live.set_status(|status| status.started = Some(wnm_core::Timestamp::from_millis(7000)));
+        live.log(wnm_core::Timestamp::default(), vec![crate::live::Event::HostRestarted; 3]);
+        for (id, last) in [
+            ("7000-2", 2),
+            ("7000-3", 3),
+            ("7000-4", 0),
+            ("6000-2", 0),
+            ("2", 2),
+            ("4", 0),
+            ("", 0),
+            ("x", 0),
+            ("7000-", 0),
+            ("7000--1", 0),
+            ("7000-99999999999999999999", 0),
+        ] {
+            assert_eq!(last_of(&live, id), last, "{id}");
+        }
+    }
 
     #[test]
     fn parameter_is_one_number() {

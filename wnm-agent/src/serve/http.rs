@@ -200,7 +200,11 @@ fn routes(shared: Arc<Shared>, access: Arc<Access>) -> Router {
 pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     if let Err((status, reason)) = check(&access, request.method(), request.uri().authority(), headers) {
-        return text(status, reason);
+        let mut response = text(status, reason);
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+        }
+        return response;
     }
     if !access.permits(headers) {
         let mut response = text(StatusCode::UNAUTHORIZED, "a token is required");

@@ -413,7 +413,9 @@ fn fifty_readers_get_the_events_and_the_next_is_refused() {
     wnm_agent::run_daemon(&mut agent, Duration::from_secs(60), &mut control, &mut timer, &served.live).unwrap();
     for reader in &mut readers {
         let text = read_until(reader, "event: action_ended\ndata: {\"number\":");
-        assert!(text.contains("id: 1\nevent: daemon_started\ndata: {\"number\":1}\n\n"), "{text}");
+        let begun = served.live.status().started.unwrap().as_millis();
+        let first = format!("id: {begun}-1\nevent: daemon_started\ndata: {{\"number\":1}}\n\n");
+        assert!(text.contains(&first), "{text}");
     }
     drop(readers);
     // The places are free again; a reader that connects anew gets the events after the number that it names.
@@ -423,6 +425,24 @@ fn fifty_readers_get_the_events_and_the_next_is_refused() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(status(&get(address, "/api/v1/events?after=x")), "400");
+    // A browser that connects again to another daemon names an event of the one before.
+    let mut reader = TcpStream::connect(address).unwrap();
+    reader.set_read_timeout(Some(LIMIT)).unwrap();
+    let request = format!("GET /api/v1/events HTTP/1.0\r\nHost: {address}\r\nLast-Event-ID: 7000-57\r\n\r\n");
+    reader.write_all(request.as_bytes()).unwrap();
+    read_until(&mut reader, "-1\nevent: daemon_started\n");
+    let refused = get_with(address, "DELETE", "/metrics");
+    assert!(refused.contains("\r\nallow: GET, HEAD\r\n"), "{refused}");
+}
+
+/// Returns the answer to a request with another method.
+fn get_with(address: SocketAddr, method: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// Returns the first line of an answer, and leaves.
