@@ -211,7 +211,7 @@ mod tests {
         let notifier = manager.notifier(Some("20000"), Some(&std::process::id().to_string()));
         let (sender, wakes) = channel();
         let mut timer = NotifyingTimer::new(ChannelTimer::new(wakes), &notifier);
-        assert_eq!(timer.wait(Duration::from_millis(35)), Wake::Timeout);
+        assert_eq!(timer.wait(Duration::from_millis(500)), Wake::Timeout);
         let signs = manager.received();
         assert!(signs.len() >= 2 && signs.iter().all(|sign| sign == "WATCHDOG=1"), "{signs:?}");
         sender.send(Wake::Now).unwrap();
