@@ -20,14 +20,15 @@ pub(crate) fn ignores_sigterm(kind: ManagerKind) {
     let process = colony.process(id);
     let mut record = colony.record(Action::Stop { node: id });
     assert_eq!(colony.step(&mut record, &mut NoJournal), None);
-    for skip in [0, 10, 9] {
+    // The time that a busy host needs for these steps counts, too: most of the grace period of 20 s is left for it.
+    for skip in [0, 1, 1] {
         colony.skipped += Duration::from_secs(skip);
         thread::sleep(Duration::from_millis(30));
         let outcome = colony.step(&mut record, &mut NoJournal);
         assert!(matches!(outcome, Some(Outcome::Pending { .. })), "{outcome:?}");
         assert_eq!(colony.process(id), process);
     }
-    colony.skipped += Duration::from_secs(2);
+    colony.skipped += Duration::from_secs(20);
     assert_eq!(colony.finish(&mut record), Outcome::Done);
     colony.assert_stopped(id);
 }
