@@ -66,11 +66,37 @@ struct Batch {
     files: Vec<(CString, Stat, Option<Stat>)>,
 }
 
-/// An error of the copy, with the file below the folder that it concerns.
-pub(super) type PassError = (PathBuf, io::Error);
+/// The folder in which a call failed: the drives differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Source,
+    Copy,
+}
 
+/// An error of the copy, with the file below the folder that it concerns.
+pub(super) type PassError = (Side, PathBuf, io::Error);
+
+/// An error of a file of one side.
+type FileError = (Side, io::Error);
+
+/// Returns the error of an entry of the source.
 fn at(path: &Path) -> impl Fn(io::Error) -> PassError + '_ {
-    move |error| (path.to_owned(), error)
+    move |error| (Side::Source, path.to_owned(), error)
+}
+
+/// Returns the error of an entry of the copy.
+fn at_copy(path: &Path) -> impl Fn(io::Error) -> PassError + '_ {
+    move |error| (Side::Copy, path.to_owned(), error)
+}
+
+/// Returns the error of a file of the source.
+pub(super) fn of_source(error: impl Into<io::Error>) -> FileError {
+    (Side::Source, error.into())
+}
+
+/// Returns the error of a file of the copy.
+pub(super) fn of_copy(error: impl Into<io::Error>) -> FileError {
+    (Side::Copy, error.into())
 }
 
 impl<'a> Pass<'a> {
@@ -86,7 +112,7 @@ impl<'a> Pass<'a> {
         progress: &'a Progress,
     ) -> Result<(), PassError> {
         let here = Path::new("");
-        let top = target.try_clone().map_err(at(here))?;
+        let top = target.try_clone().map_err(at_copy(here))?;
         let pass = Self {
             compare,
             rate,
@@ -117,7 +143,7 @@ impl<'a> Pass<'a> {
             return Err(failure);
         }
         walked?;
-        pass.flusher.into_inner().unwrap_or_else(PoisonError::into_inner).finish().map_err(at(here))
+        pass.flusher.into_inner().unwrap_or_else(PoisonError::into_inner).finish().map_err(at_copy(here))
     }
 
     fn folder(
@@ -142,7 +168,7 @@ impl<'a> Pass<'a> {
                         Err(error) if is_gone(&error) => continue,
                         opened => opened.map_err(at(&path))?,
                     };
-                    let made = make_folder(&target, &name, &facts).map_err(at(&path))?;
+                    let made = make_folder(&target, &name, &facts).map_err(at_copy(&path))?;
                     self.folder(Arc::new(inner), Arc::new(made), &path, depth, queue)?;
                 }
                 FileType::RegularFile => {
@@ -151,7 +177,7 @@ impl<'a> Pass<'a> {
                 }
                 FileType::Symlink => {
                     let path = path.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
-                    copy_link(&source, &target, &name).map_err(at(&path))?;
+                    copy_link(&source, &target, &name).map_err(|(side, error)| (side, path, error))?;
                 }
                 // Sockets and FIFOs belong to the process.
                 _ => {}
@@ -185,11 +211,11 @@ impl<'a> Pass<'a> {
                 let path = batch.folder.join(std::ffi::OsStr::from_bytes(name.to_bytes()));
                 match self.file(&batch, name, facts, copy.as_ref(), &path, &mut buffer) {
                     // The node has deleted or replaced it meanwhile.
-                    Err(error) if is_gone(&error) => {}
+                    Err((Side::Source, error)) if is_gone(&error) => {}
                     Ok(()) => {}
-                    Err(error) => {
+                    Err((side, error)) => {
                         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                        failure.get_or_insert((path, error));
+                        failure.get_or_insert((side, path, error));
                         self.has_failed.store(true, Ordering::Relaxed);
                         break;
                     }
@@ -205,14 +231,14 @@ impl<'a> Pass<'a> {
         path: &Path,
         depth: u32,
     ) -> Result<HashMap<CString, Stat>, PassError> {
-        let mut copies: HashMap<CString, Stat> = tree::entries(target).map_err(at(path))?.into_iter().collect();
+        let mut copies: HashMap<CString, Stat> = tree::entries(target).map_err(at_copy(path))?.into_iter().collect();
         if copies.is_empty() {
             return Ok(copies);
         }
         let wanted: HashMap<&CStr, FileType> =
             wanted.iter().map(|(name, facts)| (name.as_c_str(), kind(facts))).collect();
         for (name, facts) in copies.extract_if(|name, facts| wanted.get(name.as_c_str()) != Some(&kind(facts))) {
-            remove_all(target, &name, kind(&facts), depth).map_err(at(path))?;
+            remove_all(target, &name, kind(&facts), depth).map_err(at_copy(path))?;
         }
         Ok(copies)
     }
@@ -226,29 +252,30 @@ impl<'a> Pass<'a> {
         copy: Option<&Stat>,
         path: &Path,
         buffer: &mut [u8],
-    ) -> io::Result<()> {
+    ) -> Result<(), FileError> {
         if self.is_over() {
-            return Err(io::ErrorKind::Interrupted.into());
+            return Err(of_source(io::ErrorKind::Interrupted));
         }
         if let Some(copy) = copy {
             if self.is_copied(source, target, name, listed, copy)? {
                 self.progress.add(size(listed));
                 return Ok(());
             }
-            tree::remove(target, name, FileType::RegularFile)?;
+            tree::remove(target, name, FileType::RegularFile).map_err(of_copy)?;
         }
-        let mut from = File::from(tree::open_file(source, name)?);
-        let facts = rustix::fs::fstat(&from)?;
+        let mut from = File::from(tree::open_file(source, name).map_err(of_source)?);
+        let facts = rustix::fs::fstat(&from).map_err(of_source)?;
         if kind(&facts) != FileType::RegularFile {
             return Ok(());
         }
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut to = File::from(rustix::fs::openat(target, name, flags, Mode::RUSR | Mode::WUSR)?);
+        let to = rustix::fs::openat(target, name, flags, Mode::RUSR | Mode::WUSR).map_err(of_copy)?;
+        let mut to = File::from(to);
         let is_sparse = u64::try_from(facts.st_blocks).unwrap_or_default().saturating_mul(512) < size(&facts);
         let bytes = self.content(&mut from, &mut to, is_sparse, buffer)?;
-        give(&to, &facts)?;
+        give(&to, &facts).map_err(of_copy)?;
         let mut flusher = self.flusher.lock().unwrap_or_else(PoisonError::into_inner);
-        flusher.add(path.to_owned(), times(&facts), bytes)
+        flusher.add(path.to_owned(), times(&facts), bytes).map_err(of_copy)
     }
 
     fn is_copied(
@@ -258,35 +285,35 @@ impl<'a> Pass<'a> {
         name: &CStr,
         facts: &Stat,
         copy: &Stat,
-    ) -> io::Result<bool> {
+    ) -> Result<bool, FileError> {
         if !is_same_version(facts, copy) {
             return Ok(false);
         }
         if self.compare == Compare::Times || is_hash(name) {
             return Ok(true);
         }
-        let (mut one, mut other) =
-            (File::from(tree::open_file(source, name)?), File::from(tree::open_file(target, name)?));
-        has_same_content(&mut one, &mut other)
+        let one = tree::open_file(source, name).map_err(of_source)?;
+        let other = tree::open_file(target, name).map_err(of_copy)?;
+        has_same_content(&mut File::from(one), &mut File::from(other))
     }
 
     /// Copies the content of a file, and leaves holes where a sparse source has zeros.
-    fn content(&self, from: &mut File, to: &mut File, is_sparse: bool, buffer: &mut [u8]) -> io::Result<u64> {
+    fn content(&self, from: &mut File, to: &mut File, is_sparse: bool, buffer: &mut [u8]) -> Result<u64, FileError> {
         let mut bytes = 0;
         loop {
             if self.is_over() {
-                return Err(io::ErrorKind::Interrupted.into());
+                return Err(of_source(io::ErrorKind::Interrupted));
             }
             let read = match from.read(buffer) {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
+                Err(error) => return Err(of_source(error)),
             };
             let Some(block) = buffer.get(..read).filter(|block| !block.is_empty()) else { break };
             if is_sparse && block.iter().all(|byte| *byte == 0) {
-                to.seek(SeekFrom::Current(i64::try_from(read).unwrap_or_default()))?;
+                to.seek(SeekFrom::Current(i64::try_from(read).unwrap_or_default())).map_err(of_copy)?;
             } else {
-                to.write_all(block)?;
+                to.write_all(block).map_err(of_copy)?;
             }
             bytes += read as u64;
             self.progress.add(read as u64);
@@ -294,7 +321,7 @@ impl<'a> Pass<'a> {
             self.keep_rate();
         }
         if is_sparse {
-            to.set_len(bytes)?;
+            to.set_len(bytes).map_err(of_copy)?;
         }
         Ok(bytes)
     }
@@ -349,13 +376,13 @@ fn make_folder(target: &OwnedFd, name: &CStr, facts: &Stat) -> io::Result<OwnedF
 }
 
 /// Copies a link as a link; its target is never opened.
-fn copy_link(source: &OwnedFd, target: &OwnedFd, name: &CStr) -> io::Result<()> {
+fn copy_link(source: &OwnedFd, target: &OwnedFd, name: &CStr) -> Result<(), FileError> {
     let to = match rustix::fs::readlinkat(source, name, Vec::new()) {
         Err(Errno::NOENT) => return Ok(()),
-        read => read?,
+        read => read.map_err(of_source)?,
     };
-    tree::remove(target, name, FileType::Symlink)?;
-    Ok(rustix::fs::symlinkat(to, target, name)?)
+    tree::remove(target, name, FileType::Symlink).map_err(of_copy)?;
+    rustix::fs::symlinkat(to, target, name).map_err(of_copy)
 }
 
 fn remove_all(folder: &OwnedFd, name: &CStr, kind: FileType, depth: u32) -> io::Result<()> {

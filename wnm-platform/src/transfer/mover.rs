@@ -1,7 +1,7 @@
 //! Threads that copy folders beside the cycles of wnm, behind other work.
 
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use wnm_core::steps::Step;
 use wnm_core::{ActionId, Bytes, Node};
 
-use super::copy::{Compare, Pass};
+use super::copy::{Compare, Pass, PassError, Side};
 use super::place::{lock_file, staging};
 use super::tree::{self, DEPTH};
 use super::verify::difference;
@@ -156,12 +156,10 @@ fn run(work: &Work, progress: &Progress) -> Result<(), PlatformError> {
     }
     let from = tree::open(source).map_err(|error| fail(source.clone(), error))?;
     let to = tree::open(&target).map_err(|error| fail(target.clone(), error))?;
-    // Only the target is written, so that its volume is full or read-only, and not that of the node.
-    let within = |(path, error): (PathBuf, io::Error)| match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem => {
-            fail(target.join(path), error)
-        }
-        _ => fail(source.join(path), error),
+    // The hint of the error depends on the volume that failed.
+    let within = |(side, path, error): PassError| match side {
+        Side::Source => fail(source.join(path), error),
+        Side::Copy => fail(target.join(path), error),
     };
     let compare = match work.step {
         Step::Verify => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use wnm_core::steps::Step;
 use wnm_core::{ActionId, Node};
 
+use super::copy::{Compare, Pass, Side};
 use super::flush::Flusher;
 use super::mover::Progress;
 use super::place::{lock_file, staging};
@@ -284,6 +285,19 @@ fn link_in_place_of_a_folder_is_not_followed() {
     let (one, other) = (tree::open(&host.from.root_dir).unwrap(), tree::open(&staging(&host.to)).unwrap());
     let found = difference(&one, &other, Path::new(OsStr::new("")), &Progress::default(), DEPTH).unwrap();
     assert_eq!(found, None);
+}
+
+/// The hint of an error names the drive that failed, and a file that the target lacks is no file that the node deleted.
+#[test]
+fn failure_of_the_target_is_not_one_of_the_source() {
+    let host = Host::new();
+    let gone = host.folder.path().join("gone");
+    fs::create_dir(&gone).unwrap();
+    let target = tree::open(&gone).unwrap();
+    fs::remove_dir(&gone).unwrap();
+    let source = tree::open(&host.from.root_dir).unwrap();
+    let (side, path, error) = Pass::run(source, target, Compare::Times, None, &Progress::default()).unwrap_err();
+    assert_eq!((side, error.kind()), (Side::Copy, std::io::ErrorKind::NotFound), "{}", path.display());
 }
 
 /// Compares a whole move with `cp -a` of the same files. Both have the lowest priority, and both end with the files on the

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
 
-use super::copy::{BLOCK, PassError};
+use super::copy::{BLOCK, PassError, Side, of_copy, of_source};
 use super::mover::Progress;
 use super::tree::{self, deeper, is_hash, is_same_version, kind, size};
 
@@ -27,12 +27,16 @@ pub(super) fn difference(
 ) -> Result<Option<PathBuf>, PassError> {
     let at = |path: &Path| {
         let path = path.to_owned();
-        move |error: io::Error| (path, error)
+        move |error: io::Error| (Side::Source, path, error)
+    };
+    let at_copy = |path: &Path| {
+        let path = path.to_owned();
+        move |error: io::Error| (Side::Copy, path, error)
     };
     let is_copied = |kind: FileType| matches!(kind, FileType::RegularFile | FileType::Directory | FileType::Symlink);
     let mut wanted = tree::entries(source).map_err(at(path))?;
     wanted.retain(|(_, facts)| is_copied(kind(facts)));
-    let found = tree::entries(copy).map_err(at(path))?;
+    let found = tree::entries(copy).map_err(at_copy(path))?;
     if let Some((name, _)) = wanted.iter().zip(&found).find(|(one, other)| one.0 != other.0).map(|(one, _)| one) {
         return Ok(Some(path.join(OsStr::from_bytes(name.to_bytes()))));
     }
@@ -48,7 +52,7 @@ pub(super) fn difference(
             FileType::Directory => {
                 let depth = deeper(depth).map_err(at(&path))?;
                 let one = tree::open_in(source, name).map_err(at(&path))?;
-                let other = tree::open_in(copy, name).map_err(at(&path))?;
+                let other = tree::open_in(copy, name).map_err(at_copy(&path))?;
                 let inner = difference(&one, &other, &path, progress, depth)?;
                 if inner.is_some() {
                     return Ok(inner);
@@ -62,8 +66,9 @@ pub(super) fn difference(
                 let same = is_same_version(facts, copied)
                     && (is_hash(name) || {
                         let one = tree::open_file(source, name).map_err(at(&path))?;
-                        let other = tree::open_file(copy, name).map_err(at(&path))?;
-                        has_same_content(&mut File::from(one), &mut File::from(other)).map_err(at(&path))?
+                        let other = tree::open_file(copy, name).map_err(at_copy(&path))?;
+                        has_same_content(&mut File::from(one), &mut File::from(other))
+                            .map_err(|(side, error)| (side, path.clone(), error))?
                     });
                 if !same {
                     return Ok(Some(path));
@@ -76,10 +81,13 @@ pub(super) fn difference(
 }
 
 /// Tells whether two files have the same content, from their present positions on.
-pub(super) fn has_same_content(one: &mut File, other: &mut File) -> io::Result<bool> {
+///
+/// `one` is of the source, and `other` of the copy.
+pub(super) fn has_same_content(one: &mut File, other: &mut File) -> Result<bool, (Side, io::Error)> {
     let (mut left, mut right) = (vec![0; BLOCK], vec![0; BLOCK]);
     loop {
-        let (a, b) = (fill(one, &mut left)?, fill(other, &mut right)?);
+        let a = fill(one, &mut left).map_err(of_source)?;
+        let b = fill(other, &mut right).map_err(of_copy)?;
         if left.get(..a) != right.get(..b) {
             return Ok(false);
         }
