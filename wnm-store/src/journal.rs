@@ -5,12 +5,13 @@ use std::time::Duration;
 use rusqlite::{Connection, Row};
 use wnm_core::steps::{Journal, JournalError, StepFailure, StepRecord};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Counters, Decision, EngineState, Node, NodeId, Observation, Outcome, Planned,
-    Timestamp,
+    Action, ActionId, ActionRecord, Counters, Day, Decision, EngineState, Node, NodeId, NodeMap, Observation, Outcome,
+    Planned, Timestamp,
 };
 
 use crate::error::{DbError, StoreError, Work};
 use crate::history::{self, CycleAction, CycleId, CycleKind, CycleRecord};
+use crate::node_days;
 use crate::nodes::{self, JsonRows, Single, Unreadable};
 use crate::record::{Record, optional, required, to_json, verified};
 use crate::volatile::Volatile;
@@ -160,13 +161,14 @@ impl Store {
         }
         if samples_due {
             next.samples_at = now;
-            self.save_samples(&next)?;
+            let days = self.read(|db| node_days::rows(db, observation))?;
+            self.save_samples(&next, Some((Day::of(now), &days)))?;
         }
         if !self.keep_volatile(&next)? {
             if !state_due {
                 self.store_results(cycle, idle.as_ref(), &results, now)?;
             }
-            self.save_samples(&next)?;
+            self.save_samples(&next, None)?;
         }
         reserve::hold(&self.path);
         if let Err(error) = self.keep_copy(now) {
@@ -207,9 +209,13 @@ impl Store {
         })
     }
 
-    fn save_samples(&mut self, volatile: &Volatile) -> Result<(), StoreError> {
+    /// Writes the last samples, and the rows of a day.
+    fn save_samples(&mut self, volatile: &Volatile, days: Option<(Day, &NodeMap<String>)>) -> Result<(), StoreError> {
         let rows: JsonRows = volatile.samples.iter().map(|(id, text)| (*id, text.clone())).collect();
-        self.write(Write::Samples, |tx| nodes::write_samples(tx, &rows))
+        self.write(Write::Samples, |tx| {
+            nodes::write_samples(tx, &rows)?;
+            days.map_or(Ok(()), |(day, rows)| node_days::write(tx, day, rows))
+        })
     }
 }
 

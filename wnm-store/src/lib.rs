@@ -30,6 +30,7 @@ pub mod fuzzing;
 mod history;
 mod journal;
 mod lock;
+mod node_days;
 mod nodes;
 mod open;
 mod other_tool;
@@ -51,7 +52,7 @@ use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wnm_core::{
-    Colony, Counters, Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings,
+    Colony, Counters, Day, Desired, EngineState, Node, NodeId, NodeMap, NodeSample, NodeState, RawSettings, Settings,
 };
 
 pub use error::{Content, FileOperation, StoreError, UniqueValue, Work};
@@ -61,6 +62,7 @@ pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
 };
 pub use lock::{Holder, Lock, LockError};
+pub use node_days::NodeDays;
 pub use other_tool::{OtherTool, OtherToolError};
 pub use probe::{ProbeFilter, ProbeRuns};
 pub use rebuild::Remains;
@@ -354,6 +356,7 @@ impl Store {
             nodes::state(db, None, &mut unreadable, &mut ignored)?;
             unreadable.append(&mut ignored);
             nodes::samples(db, &mut unreadable)?;
+            unreadable.extend(node_days::find(db, Day(i64::MIN))?.unreadable);
             nodes::single::<Counters>(db, Single::Counters, &mut unreadable)?;
             nodes::single::<Schedule>(db, Single::Schedule, &mut unreadable)?;
             unreadable.extend(settings::read(db).err().map(|error| error.at(&self.path)));

@@ -6,7 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wnm_core::{ActionId, Desired, NodeId, Problem};
+use wnm_core::{ActionId, Day, Desired, NodeId, Problem};
 
 use crate::error::StoreError;
 use crate::history::CycleId;
@@ -24,6 +24,8 @@ pub enum Record {
     Desired(NodeId),
     /// The last sample of a node.
     NodeSample(NodeId),
+    /// The health of a node on a day.
+    NodeDay(NodeId, Day),
     /// The state of the engine without the states of the nodes.
     Engine,
     /// The counters that rates are computed from.
@@ -70,6 +72,7 @@ impl fmt::Display for Record {
             Self::NodeState(id) => write!(f, "the state of node {id}"),
             Self::Desired(id) => write!(f, "the desired state of node {id}"),
             Self::NodeSample(id) => write!(f, "the last sample of node {id}"),
+            Self::NodeDay(id, day) => write!(f, "day {} of node {id}", day.0),
             Self::Engine => f.write_str("the state of the engine"),
             Self::Counters => f.write_str("the counters"),
             Self::Cache => f.write_str("the cache of node programs"),

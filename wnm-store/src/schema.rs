@@ -13,8 +13,15 @@ use crate::write::Write;
 const APPLICATION: u32 = 0x776e_6d31;
 
 /// All migrations, in order. A released one is never edited, because databases that have run it would differ from new ones.
-pub(crate) const MIGRATIONS: &[M<'static>] =
-    &[M::up(FIRST), M::up(CYCLE_KIND), M::up(SETTING_NAMES), M::up(DESIRED), M::up(DIGESTS), M::up(PROBES)];
+pub(crate) const MIGRATIONS: &[M<'static>] = &[
+    M::up(FIRST),
+    M::up(CYCLE_KIND),
+    M::up(SETTING_NAMES),
+    M::up(DESIRED),
+    M::up(DIGESTS),
+    M::up(PROBES),
+    M::up(NODE_DAYS),
+];
 
 /// The tables of version 1. Times are Unix milliseconds. Texts are JSON of the types of `wnm-core`, except in `settings`,
 /// and except UUIDs.
@@ -164,6 +171,19 @@ CREATE TABLE probe_runs (
     digest INTEGER
 ) STRICT;
 CREATE INDEX probe_runs_by_start ON probe_runs (started);
+";
+
+/// Adds the health of the nodes per day.
+const NODE_DAYS: &str = "
+-- One row for each node and day, counted in UTC from 1970. `facts` is JSON. Ordered by day, so that the rows of a day are
+-- on few pages.
+CREATE TABLE node_days (
+    day INTEGER NOT NULL,
+    node INTEGER NOT NULL REFERENCES nodes (id) ON DELETE CASCADE,
+    facts TEXT NOT NULL,
+    digest INTEGER,
+    PRIMARY KEY (day, node)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Creates the tables in an empty database.

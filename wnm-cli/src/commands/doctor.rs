@@ -9,6 +9,7 @@ mod earlier_stores;
 mod earnings;
 mod firewall;
 mod folders;
+mod gains;
 mod host;
 mod identities;
 mod influx;
@@ -153,6 +154,7 @@ fn check_all(db: &Path, settings: &Settings, snapshot: Option<&Snapshot>, fix: F
     checks.extend(instances::check(settings, snapshot));
     checks.extend(identities::check(snapshot, &storage));
     checks.extend(moves::check(snapshot, &storage));
+    checks.extend(gains::check(db));
     checks.extend(earlier_stores::check(snapshot, &storage));
     checks.extend(webrtc::check(settings, snapshot));
     let target = program.as_ref().and_then(|version| version.as_ref().ok());

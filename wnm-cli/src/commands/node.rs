@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wnm_agent::{Mode, Report, Trigger};
 use wnm_core::{
-    ActionId, NodeId, NodeState, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb,
+    ActionId, Day, NodeId, NodeState, Outcome, Planned, Presence, Program, RawSettings, Refusal, Selection, Verb,
     WindowState,
 };
 use wnm_store::{ActionFilter, Store};
@@ -98,6 +98,7 @@ fn show(db: &Path, only: &Nodes, output: &Output) -> Result<Exit, CliError> {
 /// A named node does not exist, or the database cannot be read.
 pub(crate) fn details(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeDetails>, CliError> {
     let store = Store::open_read_only(db)?;
+    let mut days = store.node_days(Day::of(wnm_platform::read_clock()?.wall).before(node_show::DAYS - 1))?.days;
     let details = |view: NodeView| {
         let filter = ActionFilter {
             node: Some(view.node.id),
@@ -107,7 +108,8 @@ pub(crate) fn details(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeDetails>,
         };
         let mut events = super::events::read(&store, &filter)?;
         events.drain(..events.len().saturating_sub(node_show::EVENTS));
-        Ok(NodeDetails::new(view, events))
+        let days = days.remove(&view.node.id).unwrap_or_default();
+        Ok(NodeDetails::new(view, events, &days))
     };
     views(db, only)?.into_iter().map(details).collect()
 }

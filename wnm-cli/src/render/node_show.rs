@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wnm_core::{Desired, Node, NodeState, Upnp};
+use wnm_core::{Desired, Node, NodeDay, NodeState, Upnp};
 
 use super::events::{self, EventView};
 use super::nodes::{NodeView, or_dash};
@@ -13,6 +13,49 @@ use crate::json::NodeJson;
 /// Events of the node on its page, the latest ones.
 pub(crate) const EVENTS: usize = 10;
 
+/// Days of the node on its page, the latest ones.
+pub(crate) const DAYS: i64 = 7;
+/// The title of the days; a node without one has no such section.
+const DAYS_TITLE: &str = "days (UTC)";
+
+/// The work of a node on one day.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct NodeDayView {
+    /// The day in UTC, such as `2026-11-30`.
+    date: String,
+    /// The growth of the stored records; negative when the node gave records up, null if unknown.
+    records_gained: Option<i64>,
+    /// The records stored on request; null if unknown.
+    puts: Option<u64>,
+    /// The payments received; null if unknown.
+    payments: Option<u64>,
+    /// How often peers shunned the node; null if unknown.
+    shunned: Option<u64>,
+}
+
+impl From<&NodeDay> for NodeDayView {
+    fn from(day: &NodeDay) -> Self {
+        let start = jiff::Timestamp::from_second(day.day.start().as_secs());
+        Self {
+            date: start.map_or_else(|_| day.day.0.to_string(), |start| start.strftime("%F").to_string()),
+            records_gained: day.records_gained(),
+            puts: day.puts,
+            payments: day.payments,
+            shunned: day.shunned,
+        }
+    }
+}
+
+impl NodeDayView {
+    /// Returns the line of the page.
+    fn line(&self) -> String {
+        let gained = self.records_gained.map_or_else(|| "-".to_owned(), |gained| format!("{gained:+}"));
+        let [payments, shunned] = [self.payments, self.shunned].map(or_dash);
+        format!("{}  records {gained}, payments {payments}, shunned {shunned}\n", self.date)
+    }
+}
+
 /// A node with its command line and its last events.
 #[derive(Debug)]
 pub(crate) struct NodeDetails {
@@ -21,13 +64,20 @@ pub(crate) struct NodeDetails {
     pub(crate) command_line: Vec<String>,
     /// The last 10 events of the node at most, oldest first.
     pub(crate) events: Vec<EventView>,
+    /// The last 7 days of the node at most, oldest first.
+    pub(crate) days: Vec<NodeDayView>,
 }
 
 impl NodeDetails {
-    /// Returns the details of a node with these events.
-    pub(crate) fn new(view: NodeView, events: Vec<EventView>) -> Self {
+    /// Returns the details of a node with these events and days.
+    pub(crate) fn new(view: NodeView, events: Vec<EventView>, days: &[NodeDay]) -> Self {
         let command_line = wnm_core::secret::masked_words(&view.node.flavor.arguments(&view.node));
-        Self { view, command_line, events }
+        Self {
+            view,
+            command_line,
+            events,
+            days: days.iter().filter(|day| day.is_known()).map(NodeDayView::from).collect(),
+        }
     }
 }
 
@@ -41,11 +91,15 @@ pub(crate) struct NodeDetailsView<'a> {
     command_line: &'a [String],
     /// The last 10 events of the node at most, oldest first.
     events: &'a [EventView],
+    /// The last 7 days of the node at most, oldest first, with a reading every hour. A day of which wnm has no reading is
+    /// left out.
+    days: &'a [NodeDayView],
 }
 
 impl<'a> From<&'a NodeDetails> for NodeDetailsView<'a> {
     fn from(details: &'a NodeDetails) -> Self {
-        Self { node: NodeJson::from(&details.view), command_line: &details.command_line, events: &details.events }
+        let NodeDetails { view, command_line, events, days } = details;
+        Self { node: NodeJson::from(view), command_line, events, days }
     }
 }
 
@@ -74,10 +128,15 @@ fn page(details: &NodeDetails) -> String {
     section("network", network(view, node));
     section("storage", storage(view, node));
     let variable = |(name, value): &(String, String)| format!("{}\n", secret::line(&[format!("{name}={value}")]));
+    let days: Vec<String> = details.days.iter().map(NodeDayView::line).collect();
     for (title, lines) in [
         ("environment", node.environment.iter().map(variable).collect::<Vec<_>>()),
+        (DAYS_TITLE, days),
         ("events", details.events.iter().map(events::line).collect()),
     ] {
+        if lines.is_empty() && title == DAYS_TITLE {
+            continue;
+        }
         text.push_str(&format!("\n{title}\n"));
         text.extend(lines.iter().map(|line| format!("  {line}")));
         if lines.is_empty() {

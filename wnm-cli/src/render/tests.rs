@@ -7,11 +7,11 @@ use textwrap::core::display_width;
 use wnm_agent::control::{DaemonInfo, FailureInfo, ListenInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Decision, Desired, Ended, EngineState, Exit,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Day, Decision, Desired, Ended, EngineState, Exit,
     ExitStatus, FAUCET, FailedAction, FailedVersion, FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope,
-    ManagerKind, Node, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent, Planned, Policy,
-    Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause, Timestamp, UnlistedFolder, Upnp,
-    Version, Volume, WeightMeans, WeightSample, evaluate,
+    ManagerKind, Node, NodeDay, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent, Planned,
+    Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause, Timestamp, UnlistedFolder,
+    Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -254,7 +254,18 @@ fn node_show() {
             &[("RUST_LOG", "info,libp2p=warn"), ("API_TOKEN", "abc")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned())),
         );
-        node_show::NodeDetails::new(view, events())
+        let day = |number: i64, records: u64| {
+            let metrics = NodeMetrics {
+                records: Some(records),
+                payment_count: Some(number.unsigned_abs()),
+                ..NodeMetrics::default()
+            };
+            let first =
+                NodeDay::after(None, Day(number).start(), Some(&NodeMetrics { records: Some(700), ..metrics.clone() }));
+            NodeDay::after(Some(&first), Day(number).start().after(Duration::from_secs(3600)), Some(&metrics))
+        };
+        let unknown = NodeDay::after(None, Day(20_000).start(), None);
+        node_show::NodeDetails::new(view, events(), &[unknown, day(20_001, 690), day(20_002, 725)])
     };
     insta::assert_snapshot!(at_each_width(|_| node_show::text(&[details()])));
 }

@@ -13,6 +13,7 @@ pub(crate) mod manager;
 pub(crate) mod max_unavailable;
 pub(crate) mod metrics;
 pub(crate) mod node;
+pub(crate) mod node_day;
 pub(crate) mod node_update;
 pub(crate) mod observation;
 pub(crate) mod pressure_stall;

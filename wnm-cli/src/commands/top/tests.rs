@@ -156,7 +156,7 @@ fn pages_of_text() {
     frames.push(frame(&mut app, PLAIN, (80, 40)));
     let mut shown = data(2);
     let lines = vec!["plain".to_owned(), "\u{1b}[31mred\u{1b}[0m\tand\u{7} loud".to_owned()];
-    let node = NodeDetails::new(views().remove(0), Vec::new());
+    let node = NodeDetails::new(views().remove(0), Vec::new(), &[]);
     shown.details = Some(Ok(Details { node, log: Ok(("/logs/antnode.log".to_owned(), lines)) }));
     let settings = ProbeSettings {
         on: false,
