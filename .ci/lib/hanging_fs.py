@@ -1,10 +1,13 @@
 """A FUSE file system over a folder that stops answering or fails: hanging_fs.py FOLDER MOUNT FLAG.
 
-While the file FLAG exists no call returns, as on NFS without its server, for a minute at most. While FLAG.dead exists each
-call fails, as on a disk without its cable; a write beyond the first megabyte of a file makes FLAG.dying into FLAG.dead.
-Needs python3-fusepy.
+While the file FLAG exists no call returns, as on NFS without its server, for two minutes at most. While FLAG.dead exists
+each call fails, as on a disk without its cable; a write beyond the first megabyte of a file makes FLAG.dying into FLAG.dead.
+FLAG.armed has a name of a call, a pattern of its path and a number: that one of these calls, counted from 1, makes FLAG,
+and hangs as all after it. FLAG.calls lists the calls while FLAG.listed exists. Nothing is cached, so that the kernel passes
+on each call. Needs python3-fusepy.
 """
 import errno
+import fnmatch
 import os
 import sys
 import time
@@ -21,9 +24,32 @@ def below(path):
 
 
 class HangingFolder(Operations):
+    armed = None
+    seen = 0
+
+    def arm(self, name, path):
+        """Makes FLAG at the chosen call."""
+        if os.path.exists(flag + ".listed"):
+            with open(flag + ".calls", "a") as calls:
+                calls.write(f"{name} {path}\n")
+        try:
+            with open(flag + ".armed") as file:
+                armed = file.read().split()
+        except FileNotFoundError:
+            self.armed = None
+            return
+        if armed != self.armed:
+            self.armed, self.seen = armed, 0
+        if name == armed[0] and fnmatch.fnmatch(path, armed[1]):
+            self.seen += 1
+            if self.seen == int(armed[2]):
+                os.remove(flag + ".armed")
+                open(flag, "w").close()
+
     def __call__(self, name, *arguments):
+        self.arm(name, str(arguments[0]) if arguments else "")
         # No signal ends a program that waits here, so that an endless wait would outlast the test.
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while os.path.exists(flag) and time.monotonic() < until:
             time.sleep(0.05)
         if name == "write" and arguments[2] > 1 << 20 and os.path.exists(flag + ".dying"):
@@ -91,4 +117,4 @@ class HangingFolder(Operations):
         os.close(fh)
 
 
-FUSE(HangingFolder(), mount, foreground=True)
+FUSE(HangingFolder(), mount, foreground=True, attr_timeout=0, entry_timeout=0, negative_timeout=0)

@@ -35,7 +35,7 @@ use error::{CliError, Exit};
 use legacy::Rewritten;
 use output::Output;
 use wnm_platform::probe::fake_client;
-use wnm_platform::{fake_node, places};
+use wnm_platform::{fake_node, places, volume};
 
 fn main() -> ExitCode {
     // A copy of this executable under the name of a node program runs as a fake node.
@@ -68,5 +68,19 @@ fn main() -> ExitCode {
 
 /// Returns the exit code of a command, and writes its error.
 fn ended(result: Result<Exit, CliError>, output: &Output) -> ExitCode {
-    result.unwrap_or_else(|error| output.fail(&error)).into()
+    let exit = result.unwrap_or_else(|error| output.fail(&error)).into();
+    if volume::holds_process() {
+        leave_streams();
+    }
+    exit
+}
+
+/// Gives up the standard streams. A file system that does not answer keeps this process after its end, and the caller
+/// would wait for the end of its output.
+fn leave_streams() {
+    if let Ok(nothing) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
+        _ = rustix::stdio::dup2_stdin(&nothing);
+        _ = rustix::stdio::dup2_stdout(&nothing);
+        _ = rustix::stdio::dup2_stderr(&nothing);
+    }
 }

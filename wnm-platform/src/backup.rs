@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use wnm_core::Node;
 
 use crate::error::{FileOperation, PlatformError};
+use crate::files;
 use crate::guarded::{self, Trust};
 use crate::identity::{self, KeyFault};
 use crate::node_dir;
@@ -150,7 +151,7 @@ impl NodeBackup {
 fn set_time(key: &Path, node: &Node) -> io::Result<()> {
     let born = u64::try_from(node.born.as_millis()).unwrap_or_default();
     let born = std::time::UNIX_EPOCH + std::time::Duration::from_millis(born);
-    guarded::open(key, Trust::Owner)?.set_modified(born)
+    guarded::set_modified(key, born)
 }
 
 /// Writes a backup, with mode 0600 and completely or not at all.
@@ -158,7 +159,7 @@ fn set_time(key: &Path, node: &Node) -> io::Result<()> {
 /// # Errors
 /// A file with this name exists, or it cannot be written.
 pub fn write(path: &Path, nodes: &[NodeBackup]) -> Result<(), BackupError> {
-    if path.symlink_metadata().is_ok() {
+    if files::symlink_metadata(path).is_ok() {
         return Err(BackupError::Exists(path.to_owned()));
     }
     let text = serde_json::to_string_pretty(nodes).map_err(|error| crate::error::not_serialized(path, error))?;

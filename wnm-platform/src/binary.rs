@@ -12,6 +12,7 @@ use wnm_core::{CachedProgram, Flavor, Node, ProgramCache, Settings, Version, Ver
 
 use crate::error::PlatformError;
 use crate::exec::{Call, Environment, Exec};
+use crate::files;
 use crate::guarded;
 
 /// The time that a program has to print its version.
@@ -150,13 +151,13 @@ fn into_version(result: VersionResult, flavor: &Flavor, path: &Path) -> Result<V
 
 /// Checks that a file exists and is executable, without running it.
 fn examine(path: &Path) -> Result<Metadata, PlatformError> {
-    let file = path.metadata().map_err(|source| match source.kind() {
+    let file = files::metadata(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             PlatformError::BinaryMissing { path: path.to_owned() }
         }
         _ => PlatformError::BinaryNotExecutable { path: path.to_owned() },
     })?;
-    if file.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() {
+    if file.is_file() && files::is_accessible(path, rustix::fs::Access::EXEC_OK) {
         Ok(file)
     } else {
         Err(PlatformError::BinaryNotExecutable { path: path.to_owned() })
@@ -169,7 +170,7 @@ fn examine(path: &Path) -> Result<Metadata, PlatformError> {
 /// Another user owns or can write one of them. A missing file is left to the run.
 pub(crate) fn check_owner(path: &Path) -> Result<(), PlatformError> {
     // The file behind a link is the one that runs.
-    let Ok(real) = path.canonicalize() else { return Ok(()) };
+    let Ok(real) = files::canonicalize(path) else { return Ok(()) };
     let untrusted =
         |at: &Path, owner| PlatformError::BinaryUntrusted { path: path.to_owned(), at: at.to_owned(), owner };
     for at in [Some(real.as_path()), real.parent()].into_iter().flatten() {

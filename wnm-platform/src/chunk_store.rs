@@ -7,8 +7,10 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use wnm_core::{Bytes, Flavor};
 
+use crate::files;
 use crate::guarded::{self, Trust};
 use crate::observe::disk_use;
+use crate::volume;
 
 /// The file that a running `ant-node` locks with flock(2), below the folder of the node. Seen with 0.23.1.
 const LOCK: &str = "chunks/.lock";
@@ -25,9 +27,12 @@ pub fn held_lock(root: &Path, flavor: &Flavor) -> Option<PathBuf> {
         return None;
     }
     let path = root.join(LOCK);
-    let file = guarded::open(&path, Trust::Anyone).ok()?;
-    // Several readers may hold a shared lock, so that two checks at once do not see each other.
-    (flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)).then_some(path)
+    let is_held = volume::io(&path, |path| {
+        let file = guarded::open(path, Trust::Anyone)?;
+        // Several readers may hold a shared lock, so that two checks at once do not see each other.
+        Ok(flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
+    });
+    is_held.unwrap_or(false).then_some(path)
 }
 
 /// Returns the store of an earlier version in the folder of an `ant-node`, with its use of the disk if that can be
@@ -35,10 +40,11 @@ pub fn held_lock(root: &Path, flavor: &Flavor) -> Option<PathBuf> {
 #[must_use]
 pub fn earlier_store(root: &Path, flavor: &Flavor) -> Option<(PathBuf, Option<Bytes>)> {
     let path = root.join(EARLIER);
-    let is_there = *flavor == Flavor::AntNode && std::fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_dir());
+    let is_there = *flavor == Flavor::AntNode && files::symlink_metadata(&path).is_ok_and(|facts| facts.is_dir());
     is_there.then(|| {
-        let size = disk_use(&path, Instant::now() + MEASURED_WITHIN);
-        (path, size.map(Bytes))
+        let until = Instant::now() + MEASURED_WITHIN;
+        let size = volume::io(&path, move |path| Ok(disk_use(path, until)));
+        (path, size.ok().flatten().map(Bytes))
     })
 }
 

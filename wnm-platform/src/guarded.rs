@@ -12,9 +12,13 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
+
+use crate::volume;
 
 /// The number of symbolic links on one path after which it is refused, the same as in Linux.
 const MAX_LINKS: u32 = 40;
@@ -45,7 +49,7 @@ enum Missing {
 
 /// A folder that stays the same while it is held, whatever happens to its path.
 #[derive(Debug)]
-pub(crate) struct HeldFolder(OwnedFd);
+pub(crate) struct HeldFolder(Arc<OwnedFd>, PathBuf);
 
 impl HeldFolder {
     /// Opens a folder.
@@ -53,7 +57,7 @@ impl HeldFolder {
     /// # Errors
     /// The folder does not exist, or a link on the way was made by another user.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        walk(path, Missing::Fail).map(Self)
+        volume::io(path, |path| Self::at(path, Missing::Fail))
     }
 
     /// Opens a folder, and creates it and its parents where they are missing.
@@ -61,7 +65,11 @@ impl HeldFolder {
     /// # Errors
     /// A folder cannot be created, or a link on the way was made by another user.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
-        walk(path, Missing::Create).map(Self)
+        volume::io(path, |path| Self::at(path, Missing::Create))
+    }
+
+    fn at(path: &Path, missing: Missing) -> io::Result<Self> {
+        Ok(Self(Arc::new(walk(path, missing)?), path.to_owned()))
     }
 
     /// Returns owner, mode and kind of the folder.
@@ -69,7 +77,8 @@ impl HeldFolder {
     /// # Errors
     /// The system call fails.
     pub(crate) fn facts(&self) -> io::Result<Stat> {
-        Ok(rustix::fs::fstat(&self.0)?)
+        let folder = Arc::clone(&self.0);
+        volume::io(&self.1, move |_| Ok(rustix::fs::fstat(folder)?))
     }
 
     /// Changes the owner of the folder itself, not of its contents.
@@ -78,7 +87,8 @@ impl HeldFolder {
     /// The process is not root.
     pub(crate) fn give_to(&self, user: u32, group: u32) -> io::Result<()> {
         let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
-        Ok(rustix::fs::fchown(self.readable()?, Some(user), Some(group))?)
+        let held = Self(Arc::clone(&self.0), self.1.clone());
+        volume::io(&self.1, move |_| Ok(rustix::fs::fchown(held.readable()?, Some(user), Some(group))?))
     }
 
     /// Returns the descriptor of the folder for calls that need more than its place.
@@ -126,12 +136,14 @@ impl HeldFolder {
 /// # Errors
 /// The file is missing, a link, not a regular file, or has an owner that does not count.
 pub(crate) fn open(path: &Path, trust: Trust) -> io::Result<File> {
-    let (folder, name) = place(path, Missing::Fail)?;
-    let file = folder.file(&name, OFlags::RDONLY, 0)?;
-    if trust == Trust::Owner && !is_own(&rustix::fs::fstat(&file)?) {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user can write it"));
-    }
-    Ok(file)
+    volume::io(path, move |path| {
+        let (folder, name) = place(path, Missing::Fail)?;
+        let file = folder.file(&name, OFlags::RDONLY, 0)?;
+        if trust == Trust::Owner && !is_own(&rustix::fs::fstat(&file)?) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user can write it"));
+        }
+        Ok(file)
+    })
 }
 
 /// Opens a file for reading and writing, and creates it if it is missing.
@@ -139,8 +151,26 @@ pub(crate) fn open(path: &Path, trust: Trust) -> io::Result<File> {
 /// # Errors
 /// The file is a link or not a regular file, or cannot be created.
 pub(crate) fn open_or_create(path: &Path, mode: u32) -> io::Result<File> {
-    let (folder, name) = place(path, Missing::Fail)?;
-    folder.file(&name, OFlags::RDWR | OFlags::CREATE, mode)
+    volume::io(path, move |path| {
+        let (folder, name) = place(path, Missing::Fail)?;
+        folder.file(&name, OFlags::RDWR | OFlags::CREATE, mode)
+    })
+}
+
+/// Empties a file, and creates it if it is missing.
+///
+/// # Errors
+/// As [`open_or_create`].
+pub(crate) fn empty(path: &Path, mode: u32) -> io::Result<()> {
+    volume::io_writing(path, move |path| open_or_create(path, mode)?.set_len(0))
+}
+
+/// Sets the time of the last change of a file that no other user can write.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn set_modified(path: &Path, time: SystemTime) -> io::Result<()> {
+    volume::io_writing(path, move |path| open(path, Trust::Owner)?.set_modified(time))
 }
 
 /// Reads a whole file up to a size limit, in bytes.
@@ -148,12 +178,14 @@ pub(crate) fn open_or_create(path: &Path, mode: u32) -> io::Result<File> {
 /// # Errors
 /// As [`open`], or the file is longer.
 pub(crate) fn read(path: &Path, limit: u64, trust: Trust) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    open(path, trust)?.take(limit + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {limit} bytes")));
-    }
-    Ok(text)
+    volume::io(path, move |path| {
+        let mut text = Vec::new();
+        open(path, trust)?.take(limit + 1).read_to_end(&mut text)?;
+        if text.len() as u64 > limit {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {limit} bytes")));
+        }
+        Ok(text)
+    })
 }
 
 /// Reads the first bytes of a file.
@@ -161,9 +193,11 @@ pub(crate) fn read(path: &Path, limit: u64, trust: Trust) -> io::Result<Vec<u8>>
 /// # Errors
 /// As [`open`].
 pub(crate) fn head(path: &Path, length: u64) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    open(path, Trust::Anyone)?.take(length).read_to_end(&mut text)?;
-    Ok(text)
+    volume::io(path, move |path| {
+        let mut text = Vec::new();
+        open(path, Trust::Anyone)?.take(length).read_to_end(&mut text)?;
+        Ok(text)
+    })
 }
 
 /// Reads the last bytes of a file. Returns also the number of bytes before them.
@@ -171,12 +205,14 @@ pub(crate) fn head(path: &Path, length: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`open`].
 pub(crate) fn tail(path: &Path, length: u64) -> io::Result<(Vec<u8>, u64)> {
-    let mut file = open(path, Trust::Anyone)?;
-    let skipped = file.metadata()?.len().saturating_sub(length);
-    file.seek(SeekFrom::Start(skipped))?;
-    let mut text = Vec::new();
-    file.take(length).read_to_end(&mut text)?;
-    Ok((text, skipped))
+    volume::io(path, move |path| {
+        let mut file = open(path, Trust::Anyone)?;
+        let skipped = file.metadata()?.len().saturating_sub(length);
+        file.seek(SeekFrom::Start(skipped))?;
+        let mut text = Vec::new();
+        file.take(length).read_to_end(&mut text)?;
+        Ok((text, skipped))
+    })
 }
 
 /// Writes a file atomically: after a crash it has the old or the new content.
@@ -184,30 +220,37 @@ pub(crate) fn tail(path: &Path, length: u64) -> io::Result<(Vec<u8>, u64)> {
 /// # Errors
 /// The folder is missing or not writable.
 pub(crate) fn write(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
-    replace(path, mode, |file| file.write_all(text))
+    let text = text.to_vec();
+    replace(path, mode, move |file| file.write_all(&text))
 }
 
 /// Fills a new file and puts it in the place of another one. After a crash the path has the old or the new file.
 ///
 /// # Errors
 /// The folder is missing or not writable, or `fill` fails; the half-written file is then removed.
-pub(crate) fn replace<T>(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
-    let (folder, name) = place(path, Missing::Fail)?;
-    let half = half(&name);
-    let filled = folder.new_file(&half, mode).and_then(|mut file| {
-        let filled = fill(&mut file)?;
-        // The mode of a new file is reduced by the umask.
-        rustix::fs::fchmod(&file, mode_of(mode))?;
-        file.sync_all()?;
-        folder.rename(&half, &name)?;
-        folder.sync()?;
-        Ok(filled)
-    });
-    if filled.is_err() {
-        // On a full disk a partial file would stay and keep it full.
-        let _ = folder.remove(&half);
-    }
-    filled
+pub(crate) fn replace<T: Send + 'static>(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut File) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    volume::io_writing(path, move |path| {
+        let (folder, name) = place(path, Missing::Fail)?;
+        let half = half(&name);
+        let filled = folder.new_file(&half, mode).and_then(|mut file| {
+            let filled = fill(&mut file)?;
+            // The mode of a new file is reduced by the umask.
+            rustix::fs::fchmod(&file, mode_of(mode))?;
+            file.sync_all()?;
+            folder.rename(&half, &name)?;
+            folder.sync()?;
+            Ok(filled)
+        });
+        if filled.is_err() {
+            // On a full disk a partial file would stay and keep it full.
+            let _ = folder.remove(&half);
+        }
+        filled
+    })
 }
 
 /// Gives a file a second name beside or elsewhere on the same volume, in the place of another file.
@@ -215,17 +258,20 @@ pub(crate) fn replace<T>(path: &Path, mode: u32, fill: impl FnOnce(&mut File) ->
 /// # Errors
 /// The source is missing or a link, or the file system has no hard links.
 pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
-    let (source, old) = place(from, Missing::Fail)?;
-    let (target, new) = place(to, Missing::Fail)?;
-    let half = half(&new);
-    target.remove(&half)?;
-    rustix::fs::linkat(&source.0, &*old, &target.0, &*half, AtFlags::empty())?;
-    // rename(2) of two names of one file does nothing, and the half name would stay.
-    let renamed = target.rename(&half, &new).and_then(|()| target.remove(&half)).and_then(|()| target.sync());
-    if renamed.is_err() {
-        let _ = target.remove(&half);
-    }
-    renamed
+    let from = from.to_owned();
+    volume::io_writing(to, move |to| {
+        let (source, old) = place(&from, Missing::Fail)?;
+        let (target, new) = place(to, Missing::Fail)?;
+        let half = half(&new);
+        target.remove(&half)?;
+        rustix::fs::linkat(&source.0, &*old, &target.0, &*half, AtFlags::empty())?;
+        // rename(2) of two names of one file does nothing, and the half name would stay.
+        let renamed = target.rename(&half, &new).and_then(|()| target.remove(&half)).and_then(|()| target.sync());
+        if renamed.is_err() {
+            let _ = target.remove(&half);
+        }
+        renamed
+    })
 }
 
 /// Renames a file within its folder.
@@ -233,12 +279,14 @@ pub(crate) fn link(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 /// The file is missing, or the folder is not writable.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    let (folder, old) = place(from, Missing::Fail)?;
-    let Some(new) = to.file_name().filter(|_| from.parent() == to.parent()) else {
+    let Some(new) = to.file_name().filter(|_| from.parent() == to.parent()).map(OsStr::to_owned) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    folder.rename(&old, new)?;
-    folder.sync()
+    volume::io_writing(from, move |from| {
+        let (folder, old) = place(from, Missing::Fail)?;
+        folder.rename(&old, &new)?;
+        folder.sync()
+    })
 }
 
 /// Removes a file or a link, if it exists.
@@ -246,11 +294,11 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 /// The folder is not writable.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    match place(path, Missing::Fail) {
+    volume::io_writing(path, |path| match place(path, Missing::Fail) {
         Ok((folder, name)) => folder.remove(&name),
         Err(error) if is_missing(&error) => Ok(()),
         Err(error) => Err(error),
-    }
+    })
 }
 
 /// Creates a folder and its parents, unless they exist.
@@ -258,7 +306,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 /// # Errors
 /// A folder cannot be created, or a link on the way was made by another user.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
-    HeldFolder::create(path).map(drop)
+    volume::io_writing(path, |path| HeldFolder::create(path).map(drop))
 }
 
 /// Flushes the folder of a file.
@@ -266,7 +314,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// The folder is missing, or the system call fails.
 pub(crate) fn sync_folder(file: &Path) -> io::Result<()> {
-    place(file, Missing::Fail)?.0.sync()
+    volume::io_writing(file, |file| place(file, Missing::Fail)?.0.sync())
 }
 
 /// Returns the facts of a file without following it; None when it does not exist.
@@ -274,13 +322,15 @@ pub(crate) fn sync_folder(file: &Path) -> io::Result<()> {
 /// # Errors
 /// A link on the way was made by another user.
 pub(crate) fn facts(path: &Path) -> io::Result<Option<Stat>> {
-    let found = place(path, Missing::Fail)
-        .and_then(|(folder, name)| Ok(rustix::fs::statat(&folder.0, &*name, AtFlags::SYMLINK_NOFOLLOW)?));
-    match found {
-        Ok(facts) => Ok(Some(facts)),
-        Err(error) if is_missing(&error) => Ok(None),
-        Err(error) => Err(error),
-    }
+    volume::io(path, |path| {
+        let found = place(path, Missing::Fail)
+            .and_then(|(folder, name)| Ok(rustix::fs::statat(&folder.0, &*name, AtFlags::SYMLINK_NOFOLLOW)?));
+        match found {
+            Ok(facts) => Ok(Some(facts)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    })
 }
 
 /// Tells whether no other user than root and that of wnm can write a file or folder with these facts.
@@ -301,7 +351,7 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
 fn place(path: &Path, missing: Missing) -> io::Result<(HeldFolder, OsString)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok((HeldFolder(walk(folder, missing)?), name))
+    Ok((HeldFolder::at(folder, missing)?, name))
 }
 
 /// Opens a folder step by step.

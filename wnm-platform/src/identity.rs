@@ -8,6 +8,7 @@ use ed25519_dalek::SigningKey;
 use sha2::{Digest as _, Sha256};
 use wnm_core::Flavor;
 
+use crate::files;
 use crate::guarded::{self, Trust};
 
 /// The length of an `antnode` identity: the seed of an Ed25519 key, in bytes.
@@ -71,7 +72,7 @@ pub enum KeyFault {
 #[must_use]
 pub fn key_fault(root: &Path, flavor: &Flavor) -> Option<KeyFault> {
     let path = root.join(flavor.identity_file());
-    let length = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?.len();
+    let length = files::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?.len();
     match flavor {
         Flavor::Custom(_) => None,
         Flavor::Antnode | Flavor::AntNode if length == 0 => Some(KeyFault::Empty(path)),

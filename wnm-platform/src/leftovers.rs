@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use wnm_core::{Node, NodeId};
 
 use crate::error::PlatformError;
+use crate::files;
 use crate::node_dir::{self, Owner};
 use crate::observe::process::Processes;
 use crate::platform::Platform;
@@ -43,7 +44,7 @@ impl Platform {
                     add(Leftover::Folder(folder.clone()));
                 }
             }
-            if let Some(folder) = node_dir::protected(node).filter(|folder| folder.exists()) {
+            if let Some(folder) = node_dir::protected(node).filter(|folder| files::exists(folder)) {
                 add(Leftover::Folder(folder));
             }
         }

@@ -8,6 +8,7 @@ mod error;
 pub mod exec;
 pub mod executor;
 pub mod fake_node;
+pub mod files;
 pub mod firewall;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

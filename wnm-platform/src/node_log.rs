@@ -10,6 +10,7 @@ use wnm_core::Node;
 use crate::error::PlatformError;
 use crate::exec::Call;
 use crate::exec::message::without_escapes;
+use crate::files;
 use crate::node_dir::STDERR_LOG;
 
 /// Whether a log is read once, or new lines are waited for.
@@ -46,7 +47,7 @@ impl NodeLog {
     /// The folder cannot be listed.
     pub fn of_program(node: &Node, lines: usize) -> Result<Option<Self>, PlatformError> {
         let newest = file::newest(&node.log_dir)?;
-        let errors = || Some(node.log_dir.join(STDERR_LOG)).filter(|path| path.is_file());
+        let errors = || Some(node.log_dir.join(STDERR_LOG)).filter(|path| files::is_file(path));
         Ok(newest.or_else(errors).map(|path| Self(Source::File(file::LogFile::new(path, lines)))))
     }
 

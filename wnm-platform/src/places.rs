@@ -5,11 +5,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Access, access};
+use rustix::fs::Access;
 use wnm_core::{HostDefaults, ManagerKind, Program, Scope, Settings, VolumeFault};
 
 use crate::error::PlatformError;
 use crate::exec::{Call, Exec};
+use crate::files;
 use crate::guarded;
 use crate::node_dir;
 use crate::volume;
@@ -136,6 +137,7 @@ fn service_manager() -> Program {
 /// A folder is `/`, inside the folder of a node, in the trash, or another user can write it; or it cannot be created or is
 /// not writable, or its file system does not answer.
 pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
+    volume::know(storage.iter().map(PathBuf::as_path));
     let silent = volume::unanswering(storage.iter().map(PathBuf::as_path));
     storage.iter().try_for_each(|folder| {
         if silent.contains(folder) {
@@ -143,7 +145,7 @@ pub fn check_storage(storage: &[PathBuf]) -> Result<(), PlatformError> {
         }
         node_dir::check_storage_place(folder)?;
         let unusable = |source| PlatformError::StorageUnusable { path: folder.clone(), source };
-        std::fs::create_dir_all(folder).map_err(unusable)?;
+        files::create_dir_all(folder).map_err(unusable)?;
         try_program(folder)
     })
 }
@@ -157,7 +159,7 @@ pub fn try_program(folder: &Path) -> Result<(), PlatformError> {
     let unusable = |source| PlatformError::StorageUnusable { path: folder.to_owned(), source };
     guarded::write(&trial, b"#!/bin/sh\nexit 0\n", 0o755).map_err(unusable)?;
     let ran = Exec::real().run(&Call::new(&trial).within(TRIAL));
-    std::fs::remove_file(&trial).map_err(unusable)?;
+    files::remove_file(&trial).map_err(unusable)?;
     match ran {
         Ok(output) if output.is_success() => Ok(()),
         Err(PlatformError::NotStarted { source, .. }) => {
@@ -176,8 +178,9 @@ const TRIAL: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn unwritable(folders: &[PathBuf]) -> Option<&Path> {
     let is_usable = |folder: &Path| {
-        let existing = folder.ancestors().find(|path| path.symlink_metadata().is_ok());
-        existing.is_some_and(|path| path.is_dir() && access(path, Access::WRITE_OK | Access::EXEC_OK).is_ok())
+        let existing = folder.ancestors().find(|path| files::symlink_metadata(path).is_ok());
+        existing
+            .is_some_and(|path| files::is_dir(path) && files::is_accessible(path, Access::WRITE_OK | Access::EXEC_OK))
     };
     folders.iter().map(PathBuf::as_path).find(|folder| !is_usable(folder))
 }
@@ -202,12 +205,12 @@ pub fn closed_to<T: Send + 'static>(user: u32, folders: Vec<(T, PathBuf)>) -> Ve
 }
 
 fn is_closed_to(user: u32, folder: &Path) -> bool {
-    let Ok(facts) = folder.metadata() else { return false };
+    let Ok(facts) = files::metadata(folder) else { return false };
     if !facts.is_dir() {
         return true;
     }
     if user == self::user() {
-        return access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err();
+        return !files::is_accessible(folder, Access::WRITE_OK | Access::EXEC_OK);
     }
     // The bits of the group can be those of an access control list, and which groups the user has is not known here.
     const WRITE_AND_ENTER: [u32; 3] = [0o300, 0o030, 0o003];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use wnm_core::{
@@ -20,6 +20,7 @@ use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
 use crate::transfer::Movers;
+use crate::volume;
 use crate::weight::{ColonyWeight, RunningNode};
 
 /// The time in a cycle for the conversion of nodes that an earlier release made.
@@ -29,7 +30,7 @@ const PROTECT_BUDGET: Duration = Duration::from_secs(2);
 pub struct Platform {
     pub(crate) exec: Exec,
     pub(crate) host: Host,
-    pub(crate) manager: Box<dyn ProcessManager>,
+    pub(crate) manager: Arc<dyn ProcessManager>,
     pub(crate) firewall: Box<dyn Firewall>,
     pub(crate) probe_limits: Limits,
     cpu_limit: CpuLimit,
@@ -43,6 +44,8 @@ pub struct Platform {
     movers: Movers,
     /// The failure of the process manager in the last observation.
     failed_manager: Mutex<Option<ManagerFailure>>,
+    /// The nodes whose state the process manager could not tell in the last observation, while it answered.
+    in_transition: Mutex<BTreeSet<NodeId>>,
 }
 
 /// A process manager that did not answer, so that the state of its nodes is unknown.
@@ -64,10 +67,11 @@ impl Platform {
     /// # Errors
     /// The process manager is not available on this host, or wnm lacks the rights it needs.
     pub fn new(settings: &Settings) -> Result<Self, PlatformError> {
+        volume::know(settings.storage.iter().map(PathBuf::as_path));
         Ok(Self {
             exec: Exec::real(),
             host: Host::real(),
-            manager: manager::open(settings.manager, &Options::of(settings))?,
+            manager: manager::open(settings.manager, &Options::of(settings))?.into(),
             firewall: firewall::open(settings.firewall),
             probe_limits: Limits::default(),
             cpu_limit: CpuLimit::of(settings),
@@ -77,6 +81,7 @@ impl Platform {
             unprotected: Mutex::default(),
             movers: Movers::default(),
             failed_manager: Mutex::default(),
+            in_transition: Mutex::default(),
         })
     }
 
@@ -192,11 +197,21 @@ impl Platform {
         let is_silent = !services.is_empty() && services.values().all(|it| matches!(it, Service::Unknown(_)));
         // Each node can have a reason of its own, so the manager is asked by itself.
         let error = is_silent.then(|| self.manager.check().err()).flatten();
+        let unknown = services.iter().filter(|(_, service)| matches!(service, Service::Unknown(_)));
+        let in_transition = unknown.map(|(id, _)| *id).filter(|_| error.is_none());
+        *self.in_transition.lock().unwrap_or_else(PoisonError::into_inner) = in_transition.collect();
         *self.failed_manager() =
             error.filter(|error| !matches!(error, PlatformError::ImageAbsent { .. })).map(|error| {
                 let (manager, nodes) = (self.manager.kind(), services.keys().copied().collect());
                 ManagerFailure { manager, nodes, message: error.to_string(), hint: error.hint() }
             });
+    }
+
+    /// Returns those of these nodes whose process started or ended at the moment of the last observation.
+    #[must_use]
+    pub fn in_transition(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let known = self.in_transition.lock().unwrap_or_else(PoisonError::into_inner);
+        nodes.iter().copied().filter(|node| known.contains(node)).collect()
     }
 
     fn failed_manager(&self) -> MutexGuard<'_, Option<ManagerFailure>> {
@@ -208,18 +223,20 @@ impl Platform {
     /// could not be converted, each once, with the reason.
     pub fn protect<'a>(&self, nodes: impl IntoIterator<Item = &'a Node>) -> Vec<(NodeId, PlatformError)> {
         let deadline = Instant::now() + PROTECT_BUDGET;
+        let kind = self.manager.kind();
+        let nodes: Vec<&Node> = nodes.into_iter().filter(|node| node.manager == kind).collect();
         let mut failed = Vec::new();
-        let mut known = self.unprotected.lock().unwrap_or_else(PoisonError::into_inner);
-        for node in nodes.into_iter().filter(|node| node.manager == self.manager.kind()) {
-            if Instant::now() >= deadline {
-                break;
-            }
-            if let Err(error) = self.manager.protect(node)
-                && known.insert(node.id)
-            {
-                failed.push((node.id, error));
-            }
+        for (folder, nodes) in volume::by_volume(&nodes) {
+            let manager = Arc::clone(&self.manager);
+            let protect = move || {
+                let in_time = nodes.iter().take_while(|_| Instant::now() < deadline);
+                in_time.filter_map(|node| Some((node.id, manager.protect(node).err()?))).collect::<Vec<_>>()
+            };
+            // The next observation tells of a file system that does not answer.
+            failed.extend(volume::within(&folder, volume::WRITE, protect).unwrap_or_default());
         }
+        let mut known = self.unprotected.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|(node, _)| known.insert(*node));
         failed
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use wnm_core::{Node, NodeId};
 use wnm_platform::node_dir::RemovedNode;
-use wnm_platform::{Platform, PlatformError};
+use wnm_platform::{Platform, PlatformError, files};
 
 /// A node that the database does not contain.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(crate) fn find(
                 node: described.map(|node| Node { id: marker.id, uuid: marker.uuid.clone(), ..node }),
                 uuid: marker.uuid,
                 id: Some(marker.id),
-                folder: found.folder.path.canonicalize().unwrap_or(found.folder.path),
+                folder: files::canonicalize(&found.folder.path).unwrap_or(found.folder.path),
                 removed: None,
                 size: None,
                 identity: found.folder.flavor,

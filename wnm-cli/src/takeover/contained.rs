@@ -2,15 +2,13 @@
 //! changes.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Flavor, Folders, ManagerKind, Node, Timestamp, Version};
-use wnm_platform::PlatformError;
-use wnm_platform::identity;
 use wnm_platform::manager::{self, Activity, Described, Found, OtherContainer, ProcessManager};
 use wnm_platform::node_dir::Folder;
+use wnm_platform::{PlatformError, files, identity};
 
 use super::found::{self, Survey};
 use super::registry::Refused;
@@ -193,10 +191,10 @@ fn identified(
     if !one.folder.is_absolute() {
         return Ok(Err(format!("the folder {} is not an absolute path", one.folder.display())));
     }
-    if path.exists() {
+    if files::exists(&path) {
         return Ok(Err("another node has the same name".to_owned()));
     }
-    fs::create_dir(&path).map_err(fail(&path))?;
+    files::create_dir(&path).map_err(fail(&path))?;
     let mut flavor = None;
     for candidate in Flavor::ALL {
         let file = candidate.identity_file();
@@ -213,7 +211,7 @@ fn identified(
         Some(digest) => Some(digest) == identity::digest(&path, &flavor),
         None => false,
     };
-    if place.symlink_metadata().is_ok() && !is_copied {
+    if files::symlink_metadata(&place).is_ok() && !is_copied {
         return Ok(Err(format!("the folder {} exists already", place.display())));
     }
     let node = (one.node)(flavor.clone(), manager).map(|node| Node {
@@ -269,7 +267,7 @@ impl Copies {
         if self.copies.is_empty() {
             return Ok(());
         }
-        fs::create_dir_all(&self.storage).map_err(fail(&self.storage))?;
+        files::create_dir_all(&self.storage).map_err(fail(&self.storage))?;
         // On the volume of the storage folder, and private until it is complete.
         let draft = tempfile::Builder::new().prefix(".from-container-").tempdir_in(&self.storage);
         let draft = draft.map_err(fail(&self.storage))?;
@@ -295,7 +293,7 @@ impl Copies {
         // The database must not name a folder whose key a loss of power takes.
         rustix::fs::sync();
         for (copy, to) in complete {
-            fs::rename(&copy, to).map_err(fail(to))?;
+            files::rename(&copy, to).map_err(fail(to))?;
         }
         Ok(())
     }

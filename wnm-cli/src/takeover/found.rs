@@ -8,9 +8,8 @@ use wnm_core::{
     Flavor, Folders, Node, NodeId, NodeState, Ports, Preset, Program, RawSettings, StopCause, Thousands, Timestamp,
     Upnp, Words, free_ids,
 };
-use wnm_platform::PlatformError;
-use wnm_platform::identity;
 use wnm_platform::manager::{Described, Found, Listed, ProcessManager};
+use wnm_platform::{PlatformError, files, identity};
 
 use super::obstacle::Obstacle;
 use super::{ImportedNode, NO_IDENTITY, Skipped, Takeover};
@@ -56,7 +55,7 @@ pub(crate) fn survey(manager: &dyn ProcessManager, storage: &[PathBuf], reach: R
     }
     let mut found = manager.discover(&roots)?;
     // A symbolic link gives one storage folder two names.
-    let real = |found: &Found| found.folder.path.canonicalize().unwrap_or_else(|_| found.folder.path.clone());
+    let real = |found: &Found| files::canonicalize(&found.folder.path).unwrap_or_else(|_| found.folder.path.clone());
     found.sort_by_cached_key(real);
     found.dedup_by_key(|found| real(found));
     Ok(Survey { found, services, highest: manager.highest_number()? })
@@ -211,10 +210,10 @@ fn without_folder(service: &Listed, found: &[Found]) -> Option<Skipped> {
     }
     let obstacle = match &service.folder {
         Some(folder) if found.iter().any(|found| is_same(&found.folder.path, folder)) => return None,
-        Some(folder) if folder.is_symlink() => {
-            Obstacle::Link { folder: folder.clone(), target: std::fs::read_link(folder).unwrap_or_default() }
+        Some(folder) if files::read_link(folder).is_ok() => {
+            Obstacle::Link { folder: folder.clone(), target: files::read_link(folder).unwrap_or_default() }
         }
-        Some(folder) if folder.is_dir() => Obstacle::NoIdentity(folder.clone()),
+        Some(folder) if files::is_dir(folder) => Obstacle::NoIdentity(folder.clone()),
         Some(folder) => Obstacle::MissingFolder(folder.clone()),
         // The folder of that name is a candidate of its own.
         None if found.iter().any(|found| found.folder.path.ends_with(&service.name)) => return None,
@@ -224,7 +223,8 @@ fn without_folder(service: &Listed, found: &[Found]) -> Option<Skipped> {
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    one == other
+        || matches!((files::canonicalize(one), files::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Returns the settings that all nodes have in common. The node cap is their count, so that the import itself causes no

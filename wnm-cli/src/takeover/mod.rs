@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wnm_core::{Node, NodeId, NodeState, RawSettings, Settings, Timestamp};
+use wnm_platform::files;
 use wnm_platform::identity::{self, IdentityDigest};
 use wnm_platform::node_dir::Marker;
 use wnm_store::python_db::PythonColony;
@@ -155,7 +156,7 @@ fn check_paths(node: &Node) -> Result<(), Obstacle> {
 /// Checks that a folder is not a symbolic link: wnm deletes and moves folders, and the owner of a link could exchange its
 /// target meanwhile.
 fn check_link(folder: &Path) -> Result<(), Obstacle> {
-    match std::fs::read_link(folder) {
+    match files::read_link(folder) {
         Ok(target) => Err(Obstacle::Link { folder: folder.to_owned(), target }),
         // Not a link.
         Err(_) => Ok(()),
@@ -226,7 +227,7 @@ pub(crate) fn unused_settings(unused: &BTreeMap<String, String>) -> impl Iterato
 pub(crate) fn read_folder(path: &Path) -> Folder {
     let marker = Marker::read(path).ok().flatten();
     let identities = wnm_core::Flavor::ALL.map(|flavor| path.join(flavor.identity_file()));
-    let changed = identities.iter().find_map(|file| file.symlink_metadata().ok()?.modified().ok());
+    let changed = identities.iter().find_map(|file| files::symlink_metadata(file).ok()?.modified().ok());
     let since_epoch = changed.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    Folder { exists: path.is_dir(), marker, identity: since_epoch.map(|span| Timestamp::default().after(span)) }
+    Folder { exists: files::is_dir(path), marker, identity: since_epoch.map(|span| Timestamp::default().after(span)) }
 }

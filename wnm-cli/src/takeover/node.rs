@@ -33,7 +33,7 @@ pub(super) fn import(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> 
     if !settings.storage.iter().any(|storage| root_dir.starts_with(storage)) {
         notes.push(OUTSIDE_STORAGE.to_owned());
     }
-    let flavor = if root_dir.join(Flavor::AntNode.identity_file()).is_file() {
+    let flavor = if wnm_platform::files::is_file(root_dir.join(Flavor::AntNode.identity_file())) {
         Flavor::AntNode
     } else {
         settings.flavor.clone()

@@ -106,6 +106,7 @@ impl PlatformError {
 fn of_volume(path: &Path, error: &io::Error) -> Option<String> {
     Some(match error.kind() {
         ErrorKind::ReadOnlyFilesystem => crate::volume::hint(path, VolumeFault::ReadOnly),
+        ErrorKind::TimedOut => crate::volume::hint(path, VolumeFault::Hung),
         ErrorKind::StaleNetworkFileHandle => crate::volume::hint(path, VolumeFault::Failing),
         ErrorKind::StorageFull => format!("free disk space on the volume of {}", path.display()),
         ErrorKind::QuotaExceeded => {

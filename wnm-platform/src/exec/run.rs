@@ -3,7 +3,9 @@
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,9 +16,14 @@ use wnm_core::Bytes;
 
 use super::{Call, Output};
 use crate::error::PlatformError;
+use crate::volume;
 
 /// The wait for output after the exit: a daemon that the program started may keep the streams open for ever.
 const GRACE: Duration = Duration::from_millis(100);
+/// The wait for the end of a killed program.
+const KILLED: Duration = Duration::from_secs(1);
+/// The killed programs that have not ended.
+static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 /// The time for new attempts after ETXTBSY.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -34,8 +41,7 @@ pub(super) fn run(call: &Call) -> Result<Output, PlatformError> {
         return Ok(Output { code: status.code(), signal: status.signal(), stdout: out.kept, stderr: err.kept });
     }
     drop(group);
-    // The group was killed, so this returns at once and removes the zombie.
-    let _ = child.wait();
+    leave(child);
     if followed == Followed::Flooded {
         return Err(PlatformError::Flooded { command: call.summary(), limit: Bytes(call.output_limit as u64) });
     }
@@ -62,17 +68,42 @@ impl Drop for Group {
     }
 }
 
+/// Removes the zombie of a killed program. A program in a call on a file system that does not answer ends with that call
+/// only, and is removed by a later call.
+fn leave(mut child: Child) {
+    let begun = Instant::now();
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    left.retain_mut(|earlier| matches!(earlier.try_wait(), Ok(None)));
+    while matches!(child.try_wait(), Ok(None)) {
+        if begun.elapsed() > KILLED {
+            left.push(child);
+            return;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
 /// Starts the program, with new attempts after ETXTBSY: a file that was just written is still open for writing in a
 /// process that another thread is forking, until its exec.
 fn spawn(call: &Call, begun: Instant) -> io::Result<Child> {
     loop {
-        match call.command().spawn() {
+        match spawn_once(call) {
             Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && begun.elapsed() < BUSY => {
                 thread::sleep(Duration::from_millis(5));
             }
             result => return result,
         }
     }
+}
+
+/// Starts the program. The kernel reads it before this returns, which takes for ever on a volume that hangs.
+fn spawn_once(call: &Call) -> io::Result<Child> {
+    let program = Path::new(&call.program);
+    if !program.is_absolute() {
+        return call.command().spawn();
+    }
+    let call = call.clone();
+    volume::io(program, move |_| call.command().spawn())
 }
 
 /// Collects output until the program exits, the deadline passes, or a stream exceeds its limit.

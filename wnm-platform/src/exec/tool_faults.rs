@@ -203,7 +203,7 @@ impl Stand {
         let firewall = firewall::ufw_with_tools(self.exec.clone());
         let mut platform = Platform::new(&self.colony.settings).unwrap();
         platform.exec = self.exec.clone();
-        platform.manager = manager();
+        platform.manager = manager().into();
         let (observation, _) = platform.observe(&self.colony, &Clock::start(read_clock().unwrap()), false);
         assert_eq!(observation.nodes.len(), NODES as usize);
         for (id, sample) in observation.nodes.iter() {

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::fs::StatVfsMountFlags;
 use wnm_core::steps::ActionRecord;
 use wnm_core::{FirewallKind, Node, Timestamp};
 
 use super::{DONE, HostExecutor, Performed, check_owner};
 use crate::error::PlatformError;
+use crate::files;
 use crate::node_dir::{self, Owner, check_free_space};
 
 /// The inodes of a new node at its start: its folders, program, logs and first records. The policy has its own, larger
@@ -62,7 +63,7 @@ impl HostExecutor<'_> {
     /// Checks that the node program is one of its flavor for this machine and accepts the arguments of a node, and returns
     /// its size in bytes; where new nodes get the program of another node, the size of that.
     fn check_program(&self, node: &Node) -> Result<u64, PlatformError> {
-        let size = |program: &Path| program.symlink_metadata().map_or(0, |file| file.len());
+        let size = |program: &Path| files::symlink_metadata(program).map_or(0, |file| file.len());
         if let Some(largest) =
             self.donors().and_then(|(_, donors)| donors.iter().map(|donor| size(&donor.binary)).max())
         {
@@ -72,7 +73,7 @@ impl HostExecutor<'_> {
             platform.program_version(self.settings)?;
             platform.check_arguments(self.settings, node)?;
         }
-        Ok(self.settings.binary.metadata().map_or(0, |file| file.len()))
+        Ok(files::metadata(&self.settings.binary).map_or(0, |file| file.len()))
     }
 }
 
@@ -89,12 +90,12 @@ fn check_volume(node: &Node, crisis: u64, program: Option<u64>) -> Result<(), Pl
 
 /// Returns the closest folder on the way to a path that exists.
 fn existing(path: &Path) -> &Path {
-    path.ancestors().find(|folder| folder.exists()).unwrap_or(path)
+    path.ancestors().find(|folder| files::exists(folder)).unwrap_or(path)
 }
 
 /// Checks that a volume has inodes for more files. A file system without a fixed number of inodes has none to count.
 fn check_inodes(folder: &Path, needed: u64) -> Result<(), PlatformError> {
-    let Ok(volume) = statvfs(folder) else { return Ok(()) };
+    let Ok(volume) = files::statvfs(folder) else { return Ok(()) };
     if volume.f_files == 0 || volume.f_favail >= needed {
         return Ok(());
     }
@@ -103,7 +104,7 @@ fn check_inodes(folder: &Path, needed: u64) -> Result<(), PlatformError> {
 
 /// Checks that programs can run from a volume.
 fn check_executable(folder: &Path) -> Result<(), PlatformError> {
-    statvfs(folder).map_or(Ok(()), |volume| refuse_noexec(folder, volume.f_flag))
+    files::statvfs(folder).map_or(Ok(()), |volume| refuse_noexec(folder, volume.f_flag))
 }
 
 fn refuse_noexec(folder: &Path, flags: StatVfsMountFlags) -> Result<(), PlatformError> {
@@ -347,7 +348,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         check_executable(existing(&folder.path().join("a/b"))).unwrap();
         check_inodes(folder.path(), 1).unwrap();
-        let files = statvfs(folder.path()).unwrap().f_files;
+        let files = files::statvfs(folder.path()).unwrap().f_files;
         assert_eq!(check_inodes(folder.path(), u64::MAX).is_err(), files > 0);
     }
 }

@@ -8,10 +8,10 @@ mod start;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence, Executor, Step};
-use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp, VolumeFault};
+use wnm_core::{Action, BoundPort, Node, NodeId, Settings, Timestamp};
 
 use crate::Platform;
 use crate::error::PlatformError;
@@ -21,10 +21,6 @@ use crate::node_dir::{self, Owner};
 use crate::observe::process::Processes;
 use crate::transfer::Movers;
 use crate::volume;
-
-/// The time for the changes of one step on a volume. The program of a node, 100 MB, takes half a minute on a slow disk
-/// that others use as well.
-const STEP_DEADLINE: Duration = Duration::from_secs(120);
 
 /// The executor of steps on this host.
 pub struct HostExecutor<'a> {
@@ -94,8 +90,7 @@ impl<'a> HostExecutor<'a> {
     fn on_volume(&self, node: &Node, change: impl FnOnce(&Node) -> Performed + Send + 'static) -> Performed {
         let root = self.storage_of(node).unwrap_or(&node.root_dir);
         let node = node.clone();
-        volume::within(root, STEP_DEADLINE, move || change(&node))
-            .unwrap_or_else(|_| Err(PlatformError::Volume { path: root.clone(), fault: VolumeFault::Hung }))
+        volume::try_within(root, volume::WRITE, move || change(&node))
     }
 
     fn service(&self, node: &Node) -> Service {

@@ -9,6 +9,7 @@ use super::{DONE, HostExecutor, Performed, evidence};
 use crate::Platform;
 use crate::binary::{check_owner, version_call};
 use crate::error::PlatformError;
+use crate::files;
 use crate::manager::Service;
 use crate::node_dir::{self, SwapProgress};
 
@@ -153,7 +154,7 @@ fn copy_peers(program: &Path, node: &Node) -> Result<(), PlatformError> {
     let source = program.with_file_name(PEERS);
     match node.flavor {
         Flavor::Antnode | Flavor::Custom(_) => Ok(()),
-        Flavor::AntNode => match std::fs::read(&source) {
+        Flavor::AntNode => match files::read(source) {
             Ok(peers) => node_dir::write(&node.binary.with_file_name(PEERS), &peers, 0o644),
             Err(_) => Ok(()),
         },

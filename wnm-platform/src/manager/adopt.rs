@@ -1,7 +1,6 @@
 //! Nodes of other tools, read from the definitions of their services.
 
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -10,6 +9,7 @@ use wnm_core::{CommandLine, Flavor, ManagerKind, Node, NodeId, NotANodeCommand, 
 
 use super::{Described, FoundProcess};
 use crate::error::PlatformError;
+use crate::files;
 use crate::identity;
 use crate::node_dir::Folder;
 use crate::observe::{ports, process};
@@ -139,7 +139,7 @@ fn number_in(name: &str) -> Option<NodeId> {
 
 /// Returns the time of the identity file. A node's age has value, so an adopted node keeps it.
 pub(super) fn born(folder: &Path, flavor: &Flavor) -> Timestamp {
-    let facts = fs::symlink_metadata(folder.join(flavor.identity_file()));
+    let facts = files::symlink_metadata(folder.join(flavor.identity_file()));
     let since = facts.ok().filter(|facts| facts.size() > 0).and_then(|facts| facts.modified().ok());
     let since = since.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     Timestamp::default().after(since)

@@ -6,10 +6,12 @@ use wnm_core::{ManagerKind, Node};
 
 use super::FoundProcess;
 use crate::error::{FileOperation, PlatformError, not_serialized};
+use crate::files;
 pub(super) use crate::guarded::is_missing;
 use crate::guarded::{self, Trust};
 use crate::node_dir::{self, Folder};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
+use crate::volume;
 
 /// The file of the definition, in the protected folder of a node or else in the node's folder.
 const DEFINITION: &str = ".wnm-definition";
@@ -25,7 +27,7 @@ fn folder(node: &Node) -> PathBuf {
 
 /// Tells whether a node has its definition where its own process cannot write it.
 pub(super) fn is_protected(node: &Node) -> bool {
-    node_dir::protected(node).is_none_or(|folder| folder.join(DEFINITION).exists())
+    node_dir::protected(node).is_none_or(|folder| files::exists(folder.join(DEFINITION)))
 }
 
 /// Writes the definition of a node.
@@ -43,7 +45,7 @@ pub(super) fn write(node: &Node) -> Result<(), PlatformError> {
 pub(super) fn keep(service: &Path, node: &Node) -> Result<(), PlatformError> {
     node_dir::ensure_protected(node)?;
     let path = folder(node).join(SERVICE_BACKUP);
-    if path.exists() {
+    if files::exists(&path) {
         return Ok(());
     }
     let text = guarded::read(service, LIMIT, Trust::Anyone);
@@ -87,10 +89,14 @@ pub(super) fn is_of(node: &Node, folder: &Folder) -> bool {
 
 /// Returns the newest process with this `--root-dir`.
 pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Processes) -> Option<FoundProcess> {
-    let on_it = |facts: &&ProcessInfo| {
-        facts.life == Liveness::Alive && facts.root_dir().is_some_and(|given| is_same(Path::new(&given), &folder.path))
-    };
-    let newest = all.iter().filter(on_it).max_by_key(|facts| (facts.start, facts.pid))?;
+    let alive = all.iter().enumerate().filter(|(_, facts)| facts.life == Liveness::Alive);
+    let given: Vec<(usize, PathBuf)> = alive.filter_map(|(at, facts)| Some((at, facts.root_dir()?.into()))).collect();
+    // One call for all comparisons: most are of other folders on the same volume.
+    let on_it = volume::io(&folder.path, move |path| {
+        Ok(given.into_iter().filter(|(_, given)| is_same(given, path)).map(|(at, _)| at).collect::<Vec<_>>())
+    });
+    let on_it = on_it.unwrap_or_default();
+    let newest = on_it.iter().filter_map(|at| all.get(*at)).max_by_key(|facts| (facts.start, facts.pid))?;
     Some(FoundProcess {
         identity: processes.identity(newest),
         executable: newest.program().map(Path::to_owned),
@@ -101,5 +107,6 @@ pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Proce
 
 /// Tells whether two paths name the same folder, also through links.
 pub(super) fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    one == other
+        || matches!((files::canonicalize(one), files::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }

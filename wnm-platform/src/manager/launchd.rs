@@ -310,8 +310,7 @@ impl ProcessManager for Launchd {
             None => {}
         }
         // launchd appends. Emptying the file is a convenience, so a failure is ignored.
-        let log = guarded::open_or_create(&node.log_dir.join(STDERR_LOG), 0o644);
-        let _ = log.and_then(|log| log.set_len(0));
+        let _ = guarded::empty(&node.log_dir.join(STDERR_LOG), 0o644);
         self.boot(node)
     }
 

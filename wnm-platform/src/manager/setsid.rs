@@ -4,7 +4,6 @@
 //! that a node starts as its successor, so that there is no window between fork and record. The PID file only saves the
 //! search for the process.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs::File;
@@ -12,7 +11,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -32,6 +31,7 @@ use crate::guarded::{self, Trust};
 use crate::node_dir::{self, Folder, Marker, STDERR_LOG};
 use crate::observe::isolation::Namespace;
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
+use crate::volume;
 use crate::weight::ColonyWeight;
 
 /// The lock file of the node's process. It is never replaced: a lock belongs to an inode, not to a name.
@@ -40,13 +40,18 @@ const LOCK: &str = ".wnm-lock";
 pub(super) const PID_FILE: &str = "wnm.pid";
 /// The maximum size of the PID file, in bytes.
 const LIMIT: u64 = 256 * 1024;
+/// The time for the calls on the volume of a node without progress: a loaded host takes seconds to start a process.
+const DEADLINE: Duration = Duration::from_secs(10);
 /// The number of attempts for an operation that a forked process can disturb: between fork and exec it holds every open
 /// file of its parent, so that a lock stays held and an executable stays busy.
 const TRIES: u32 = 20;
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
-pub(super) struct Setsid {
+#[derive(Clone)]
+pub(super) struct Setsid(Arc<Own>);
+
+struct Own {
     kind: ManagerKind,
     processes: Processes,
     /// The CPU limit that the nodes enter at their start.
@@ -62,10 +67,23 @@ impl Setsid {
         let cpu_limit = options.group.clone().map(|group| CpuLimit::new(kind, group));
         let weight = options.group.clone().zip(options.weights);
         let weight = weight.map(|(group, weights)| ColonyWeight::new(kind, group, weights, options));
-        Self { kind, processes: Processes::of_host(), cpu_limit, weight, exits: Mutex::default() }
+        let processes = Processes::of_host();
+        Self(Arc::new(Own { kind, processes, cpu_limit, weight, exits: Mutex::default() }))
     }
 
-    fn look(&self, node: &Node, all: &OnceCell<Vec<ProcessInfo>>) -> Service {
+    /// Runs calls on the files of a node in the helper thread of its volume.
+    fn on_volume<T: Send + 'static>(
+        &self,
+        node: &Node,
+        call: impl FnOnce(&Own, &Node) -> Result<T, PlatformError> + Send + 'static,
+    ) -> Result<T, PlatformError> {
+        let (own, of_node) = (Arc::clone(&self.0), node.clone());
+        volume::try_within(&node.root_dir, volume::WRITE, move || call(&own, &of_node))
+    }
+}
+
+impl Own {
+    fn look(&self, node: &Node, all: &OnceLock<Vec<ProcessInfo>>) -> Service {
         let noted = read_pid_file(node);
         if let Some(identity) = &noted {
             match self.processes.look_up(identity) {
@@ -179,28 +197,34 @@ impl Setsid {
 
 impl ProcessManager for Setsid {
     fn kind(&self) -> ManagerKind {
-        self.kind
+        self.0.kind
     }
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
-        let path = node.root_dir.join(LOCK);
-        open_lock(&path).map_err(|source| PlatformError::File { operation: FileOperation::Create, path, source })?;
-        definition::write(node)
+        self.on_volume(node, |_, node| {
+            let path = node.root_dir.join(LOCK);
+            open_lock(&path).map_err(|source| PlatformError::File {
+                operation: FileOperation::Create,
+                path,
+                source,
+            })?;
+            definition::write(node)
+        })
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
-        match self.look(node, &OnceCell::new()) {
+        self.on_volume(node, |own, node| match own.look(node, &OnceLock::new()) {
             Service::Running(_) => Ok(()),
-            Service::Stopped | Service::Unknown(_) => self.spawn(node),
-        }
+            Service::Stopped | Service::Unknown(_) => own.spawn(node),
+        })
     }
 
     fn stop(&self, node: &Node, stop_signal: StopSignal) -> Result<(), PlatformError> {
-        signal::all_but(None, &self.processes, node, stop_signal)
+        signal::all_but(None, &self.0.processes, node, stop_signal)
     }
 
     fn exits(&self, nodes: &[&Node]) -> BTreeMap<NodeId, ExitStatus> {
-        let known = self.known_exits();
+        let known = self.0.known_exits();
         nodes.iter().filter_map(|node| Some((node.id, *known.get(&node.id)?))).collect()
     }
 
@@ -210,16 +234,23 @@ impl ProcessManager for Setsid {
     }
 
     fn survey(&self, nodes: &[&Node]) -> BTreeMap<NodeId, Service> {
-        let all = OnceCell::new();
-        nodes.iter().map(|node| (node.id, self.look(node, &all))).collect()
+        let all = Arc::new(OnceLock::new());
+        let look = |(folder, nodes): (PathBuf, Vec<Node>)| {
+            let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
+            let (own, all) = (Arc::clone(&self.0), Arc::clone(&all));
+            let look_all = move || Ok(nodes.iter().map(|node| (node.id, own.look(node, &all))).collect());
+            volume::try_within(&folder, DEADLINE, look_all)
+                .unwrap_or_else(|error| ids.into_iter().map(|id| (id, Service::from(&error))).collect::<Vec<_>>())
+        };
+        volume::by_volume(nodes).into_iter().flat_map(look).collect()
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
-        let all = self.processes.all();
+        let all = self.0.processes.all();
         let found = |folder| {
-            let process = definition::process_on(&folder, &all, &self.processes);
-            let node = definition::read(&folder, self.kind)
-                .map_or_else(|| self.adoptable(&folder, process.as_ref()), |node| Ok(node.into()));
+            let process = definition::process_on(&folder, &all, &self.0.processes);
+            let node = definition::read(&folder, self.0.kind)
+                .map_or_else(|| self.0.adoptable(&folder, process.as_ref()), |node| Ok(node.into()));
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
@@ -234,7 +265,7 @@ impl ProcessManager for Setsid {
             let is_free = folder.is_absolute() && matches!(Marker::read(&folder), Ok(None));
             is_free.then(|| Listed { name: format!("process {}", facts.pid), folder: Some(folder), fault: None })
         };
-        Ok(self.processes.all().into_iter().filter_map(listed).collect())
+        Ok(self.0.processes.all().into_iter().filter_map(listed).collect())
     }
 }
 

@@ -300,8 +300,7 @@ impl ProcessManager for Systemd {
         self.reload()?;
         if self.version().standard_error() == StandardError::Append {
             // A convenience, so a failure is ignored.
-            let log = guarded::open_or_create(&node_dir::errors_log(node), 0o644);
-            let _ = log.and_then(|log| log.set_len(0));
+            let _ = guarded::empty(&node_dir::errors_log(node), 0o644);
         }
         self.bus.link(&self.path(node), &self.wanted(node))?;
         match self.start_once(node) {

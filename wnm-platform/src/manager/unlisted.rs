@@ -1,7 +1,6 @@
 //! Folders of nodes that the colony does not contain: proof of the node by its definition, and remnants without a node.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Flavor, Node, ProcessIdentity, Program, UnlistedFolder};
@@ -9,6 +8,7 @@ use wnm_core::{Flavor, Node, ProcessIdentity, Program, UnlistedFolder};
 use super::setsid::PID_FILE;
 use super::{ProcessManager, Service, definition};
 use crate::error::PlatformError;
+use crate::files;
 use crate::node_dir::{self, Folder, Marker, holds_identity};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
 
@@ -65,8 +65,8 @@ fn is_untouched(folder: &Path, flavors: &[&Flavor]) -> bool {
         let is_program = |flavor: &&Flavor| name == flavor.program().as_bytes();
         name.starts_with(b".wnm-") || name == PID_FILE.as_bytes() || flavors.iter().any(is_program)
     };
-    let entries = fs::read_dir(folder);
-    entries.is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| is_of_wnm(&entry.file_name()))))
+    let entries = files::read_dir(folder);
+    entries.is_ok_and(|entries| entries.iter().all(|entry| is_of_wnm(&entry.file_name())))
 }
 
 /// Moves a folder without an identity into the trash, unless a process uses it: that may be about to write one.
@@ -77,7 +77,7 @@ fn remove_remnant(
     roots: &[PathBuf],
 ) -> Result<(), PlatformError> {
     // The path of a process is compared and not followed: it may be on a volume that hangs.
-    let paths = [Some(folder.path.clone()), folder.path.canonicalize().ok()];
+    let paths = [Some(folder.path.clone()), files::canonicalize(&folder.path).ok()];
     let uses_it = |process: &ProcessInfo| {
         let given = process.root_dir().filter(|_| process.life == Liveness::Alive).map(PathBuf::from);
         given.is_some() && paths.contains(&given)
@@ -98,6 +98,8 @@ fn remove_remnant(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -9,7 +9,6 @@ mod trash;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use wnm_core::{Flavor, Node, NodeId};
 
 use crate::error::{FileOperation, ParsedFile, PlatformError, Refusal, json_fault};
+use crate::files::{self, Entry};
 use crate::guarded::{self, Trust};
 use place::CheckedPath;
 
@@ -107,7 +107,7 @@ pub fn owner(node: &Node) -> Result<Owner, PlatformError> {
 }
 
 pub(crate) fn owner_of(folder: &Path, node: &Node) -> Result<Owner, PlatformError> {
-    match fs::symlink_metadata(folder) {
+    match files::symlink_metadata(folder) {
         Ok(_) => {}
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(Owner::Absent);
@@ -149,11 +149,11 @@ pub fn create(node: &Node, roots: &[PathBuf]) -> Result<(), PlatformError> {
         Owner::Other(marker) => return Err(not_of_this(&node.root_dir, marker)),
     }
     // Created now, because a removal must work on a full disk. A failure is reported by the removal.
-    let _ = fs::create_dir(place.root.join(TRASH));
+    let _ = files::create_dir(place.root.join(TRASH));
     let made = create_logs(node);
     if made.is_err() && owner != Owner::This {
         // The folder is still empty, and a leftover would block the next node with this number.
-        let _ = guarded::remove(&place.path.join(MARKER)).and_then(|()| fs::remove_dir(&place.path));
+        let _ = guarded::remove(&place.path.join(MARKER)).and_then(|()| files::remove_dir(&place.path));
     }
     made
 }
@@ -210,10 +210,10 @@ impl Folder {
 
 /// Returns the folders directly in a storage folder that have a marker, besides those with these names. Links are skipped.
 pub(crate) fn marked_besides(root: &Path, known: &BTreeSet<OsString>) -> Vec<Folder> {
-    let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    let is_new = |entry: &DirEntry| {
+    let entries = files::read_dir(root).into_iter().flatten();
+    let is_new = |entry: &Entry| {
         let name = entry.file_name();
-        name != TRASH && !known.contains(&name) && entry.file_type().is_ok_and(|kind| kind.is_dir())
+        name != TRASH && !known.contains(&name) && entry.is_dir()
     };
     let folders = entries.filter(is_new).map(|entry| Folder::at(entry.path()));
     let mut marked: Vec<Folder> = folders.filter(|folder| folder.marker.is_some()).collect();
@@ -229,14 +229,13 @@ pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
     let mut found = Vec::new();
     for root in roots {
         let fail = |source| PlatformError::File { operation: FileOperation::List, path: root.clone(), source };
-        let entries = match fs::read_dir(root) {
+        let entries = match files::read_dir(root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(fail(error)),
         };
         for entry in entries {
-            let entry = entry.map_err(fail)?;
-            if entry.file_name() == TRASH || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            if entry.file_name() == TRASH || !entry.is_dir() {
                 continue;
             }
             let folder = Folder::at(entry.path());
@@ -252,7 +251,7 @@ pub fn find(roots: &[PathBuf]) -> Result<Vec<Folder>, PlatformError> {
 
 /// Tells whether a folder contains the identity file of a flavor, as a file and not as a link.
 pub(crate) fn holds_identity(folder: &Path, flavor: &Flavor) -> bool {
-    fs::symlink_metadata(folder.join(flavor.identity_file())).is_ok_and(|facts| facts.is_file())
+    files::symlink_metadata(folder.join(flavor.identity_file())).is_ok_and(|facts| facts.is_file())
 }
 
 /// Tells whether a folder exists for this node only: it has the marker of the node, is empty, or is inside another
@@ -295,7 +294,7 @@ fn mark(folder: &Path, node: &Node) -> Result<(), PlatformError> {
 /// Tells whether a folder is empty except for the temporary file of an interrupted [`mark`].
 fn is_bare(folder: &Path) -> bool {
     let left = temporary(&folder.join(MARKER));
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| entry.path() == left)))
+    files::read_dir(folder).is_ok_and(|entries| entries.iter().all(|entry| entry.path() == left))
 }
 
 /// Returns the name of a file while it is written.

@@ -1,6 +1,5 @@
 //! Checks that a path is below a storage folder and contains no links.
 
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -8,6 +7,7 @@ use wnm_core::Flavor;
 
 use super::{MARKER, TRASH, holds_identity, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
+use crate::files;
 use crate::guarded;
 
 /// Checks that a folder, which need not exist, is a place for the folders of nodes.
@@ -21,7 +21,7 @@ pub(crate) fn check_storage_place(folder: &Path) -> Result<(), PlatformError> {
         return refused(Refusal::NotAbsolute);
     }
     // Links on the way may lead into the folder of a node.
-    let existing = folder.ancestors().find_map(|path| Some((path, path.canonicalize().ok()?)));
+    let existing = folder.ancestors().find_map(|path| Some((path, files::canonicalize(path).ok()?)));
     let resolved = match existing {
         Some((path, real)) if path == folder => real,
         Some((path, real)) => folder.strip_prefix(path).map_or_else(|_| real.clone(), |rest| real.join(rest)),
@@ -34,7 +34,8 @@ pub(crate) fn check_storage_place(folder: &Path) -> Result<(), PlatformError> {
         return refused(Refusal::InTrash);
     }
     let is_node = |path: &&Path| {
-        path.join(MARKER).symlink_metadata().is_ok() || Flavor::ALL.iter().any(|flavor| holds_identity(path, flavor))
+        files::symlink_metadata(path.join(MARKER)).is_ok()
+            || Flavor::ALL.iter().any(|flavor| holds_identity(path, flavor))
     };
     if let Some(node) = resolved.ancestors().find(is_node) {
         return refused(Refusal::InsideNode(node.to_owned()));
@@ -71,7 +72,7 @@ impl CheckedPath {
         let mut candidates: Vec<Self> = Vec::new();
         let mut real_roots = Vec::new();
         for root in roots.iter().filter(|root| root.is_absolute()) {
-            let Ok(real) = root.canonicalize() else { continue };
+            let Ok(real) = files::canonicalize(root) else { continue };
             let rest = path.strip_prefix(root).or_else(|_| path.strip_prefix(&real));
             if let Ok(rest) = rest {
                 candidates.push(Self { path: real.join(rest), root: real.clone() });
@@ -96,7 +97,7 @@ impl CheckedPath {
         let mut step = self.root.clone();
         for part in rest {
             step.push(part);
-            match fs::symlink_metadata(&step) {
+            match files::symlink_metadata(&step) {
                 Ok(facts) if facts.is_dir() => {}
                 Ok(facts) if facts.is_symlink() => {
                     return Err(refused(path, Refusal::Link(step)));

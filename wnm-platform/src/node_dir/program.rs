@@ -3,25 +3,32 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use wnm_core::Bytes;
 
 use super::temporary;
 use crate::error::{FileOperation, PlatformError};
+use crate::files;
 use crate::guarded::{self, Trust, remove as remove_file, sync_folder};
+use crate::volume;
 
 /// The space that must stay free after the copy, in bytes.
 const RESERVE: u64 = 16 * 1024 * 1024;
 /// The maximum size of a program, in bytes: `antnode` 0.4 has 40 MB, a debug build 600 MB.
 const PROGRAM_LIMIT: u64 = 2 << 30;
+/// The part of a file that is read at once, in bytes.
+const PART: usize = 128 * 1024;
+/// The part of a copy that is flushed at once, in bytes.
+const FLUSHED: usize = 32 << 20;
 
 /// Returns the SHA-256 of a file in lower-case hexadecimal; None when the file does not exist.
 ///
 /// # Errors
 /// The file is unreadable.
 pub fn digest(path: &Path) -> Result<Option<String>, PlatformError> {
-    match guarded::open(path, Trust::Anyone).and_then(|file| hash(file, &mut io::sink())) {
+    match volume::io(path, |path| hash(guarded::open(path, Trust::Anyone)?, path, &mut io::sink())) {
         Ok(digest) => Ok(Some(digest)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(PlatformError::File { operation: FileOperation::Read, path: path.to_owned(), source }),
@@ -166,7 +173,7 @@ pub fn drop_staged(binary: &Path) -> Result<(), PlatformError> {
 /// # Errors
 /// Too little space is free.
 pub(crate) fn check_free_space(folder: &Path, bytes: u64) -> Result<(), PlatformError> {
-    let Ok(volume) = rustix::fs::statvfs(folder) else { return Ok(()) };
+    let Ok(volume) = files::statvfs(folder) else { return Ok(()) };
     let available = volume.f_bavail.saturating_mul(volume.f_frsize);
     let needed = bytes.saturating_add(RESERVE);
     if available >= needed {
@@ -187,7 +194,8 @@ pub(super) fn share(from: &Path, to: &Path) -> io::Result<()> {
     match guarded::link(from, to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             let source = guarded::open(from, Trust::Anyone)?;
-            guarded::replace(to, 0o755, |file| hash(source, file)).map(drop)
+            let from = from.to_owned();
+            guarded::replace(to, 0o755, move |file| hash(source, &from, file)).map(drop)
         }
         other => other,
     }
@@ -195,6 +203,11 @@ pub(super) fn share(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Copies a program and returns its digest.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
+    let (source, target) = (from.to_owned(), to.to_owned());
+    volume::try_within(to, volume::WRITE, move || copy_here(&source, &target))
+}
+
+fn copy_here(from: &Path, to: &Path) -> Result<String, PlatformError> {
     let fail = |path: &Path, source| PlatformError::File {
         operation: FileOperation::CopyProgramTo,
         path: path.to_owned(),
@@ -212,33 +225,64 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<String, PlatformError> {
     };
     let length = source.metadata().map_err(|error| fail(to, error))?.len();
     check_free_space(to.parent().unwrap_or(to), length)?;
-    guarded::replace(to, 0o755, |file| hash(source, file)).map_err(|error| fail(to, error))
+    let from = from.to_owned();
+    guarded::replace(to, 0o755, move |file| hash(source, &from, &mut Flushed { file, unflushed: 0 }))
+        .map_err(|error| fail(to, error))
 }
 
 /// Returns the file of the configured program, which may be a link. The program of a node may not: the node could make
 /// wnm copy a file of root.
 #[must_use]
 pub fn resolved(configured: &Path) -> PathBuf {
-    configured.canonicalize().unwrap_or_else(|_| configured.to_owned())
+    files::canonicalize(configured).unwrap_or_else(|_| configured.to_owned())
 }
 
-/// Copies a file to a writer and returns its SHA-256.
-fn hash(file: File, on: &mut dyn io::Write) -> io::Result<String> {
-    let mut file = file.take(PROGRAM_LIMIT + 1);
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        let read = match file.read(&mut buffer) {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
-        hasher.update(chunk);
-        on.write_all(chunk)?;
+/// A file that is flushed part by part: a flush of the whole could take longer on a slow disk than a disk has to answer.
+struct Flushed<'a> {
+    file: &'a mut File,
+    /// The number of bytes since the last flush.
+    unflushed: usize,
+}
+
+impl io::Write for Flushed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.unflushed += written;
+        if self.unflushed >= FLUSHED {
+            self.file.sync_data()?;
+            self.unflushed = 0;
+        }
+        Ok(written)
     }
-    if file.limit() == 0 {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {PROGRAM_LIMIT} bytes")));
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Copies a file to a writer and returns its SHA-256. The file is read in the helper thread of its own volume: a hang of
+/// that one must not hold the helper of the target.
+fn hash(file: File, path: &Path, on: &mut dyn io::Write) -> io::Result<String> {
+    let file = Arc::new(file);
+    let mut hasher = Sha256::new();
+    let mut length = 0;
+    loop {
+        let source = Arc::clone(&file);
+        let part = volume::io(path, move |_| {
+            let mut part = Vec::with_capacity(PART);
+            (&*source).take(PART as u64).read_to_end(&mut part)?;
+            Ok(part)
+        })?;
+        if part.is_empty() {
+            break;
+        }
+        length += part.len() as u64;
+        if length > PROGRAM_LIMIT {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than {PROGRAM_LIMIT} bytes")));
+        }
+        hasher.update(&part);
+        on.write_all(&part)?;
+        volume::progress();
     }
     on.flush()?;
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

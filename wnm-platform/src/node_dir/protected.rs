@@ -14,6 +14,7 @@ use wnm_core::{ManagerKind, Node, Program, Scope};
 use super::program::share;
 use super::{STDERR_LOG, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
+use crate::files;
 use crate::guarded::{self, HeldFolder};
 
 /// The folder in a storage folder for the protected folders of its nodes.
@@ -84,17 +85,17 @@ pub(crate) fn ensure(node: &Node) -> Result<(), PlatformError> {
 pub(crate) fn remove(node: &Node) -> Result<(), PlatformError> {
     let Some(folder) = protected(node) else { return Ok(()) };
     let fail = |source| PlatformError::File { operation: FileOperation::Remove, path: folder.clone(), source };
-    let entries = match fs::read_dir(&folder) {
+    let entries = match files::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if guarded::is_missing(&error) => return Ok(()),
         Err(error) => return Err(fail(error)),
     };
     for entry in entries {
-        guarded::remove(&entry.map_err(fail)?.path()).map_err(fail)?;
+        guarded::remove(&entry.path()).map_err(fail)?;
     }
-    fs::remove_dir(&folder).map_err(fail)?;
+    files::remove_dir(&folder).map_err(fail)?;
     // The folder of all nodes stays while another node uses it.
-    let _ = folder.parent().map(fs::remove_dir);
+    let _ = folder.parent().map(files::remove_dir);
     Ok(())
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn remove(node: &Node) -> Result<(), PlatformError> {
 /// Another user can write the storage folder, or a file cannot be copied.
 pub(crate) fn carry(from: &Node, to: &Node) -> Result<(), PlatformError> {
     let (Some(source), Some(target)) = (protected(from), protected(to)) else { return Ok(()) };
-    let entries = match fs::read_dir(&source) {
+    let entries = match files::read_dir(source) {
         Ok(entries) => entries,
         // A node of an earlier release, whose files are in its own folder.
         Err(error) if guarded::is_missing(&error) => return Ok(()),
@@ -113,15 +114,15 @@ pub(crate) fn carry(from: &Node, to: &Node) -> Result<(), PlatformError> {
     ensure(to)?;
     for entry in entries {
         let fail = |source| PlatformError::File { operation: FileOperation::Read, path: target.clone(), source };
-        let path = entry.map_err(fail)?.path();
-        let Some(name) = path.file_name().filter(|_| path.is_file()) else { continue };
+        let path = entry.path();
+        let Some(name) = path.file_name().filter(|_| files::is_file(&path)) else { continue };
         let to = target.join(name);
         if name == STDERR_LOG {
             continue;
         }
-        let mode = fs::metadata(&path).map(|facts| facts.permissions().mode()).unwrap_or(0o600) & 0o777;
+        let mode = files::metadata(&path).map(|facts| facts.permissions().mode()).unwrap_or(0o600) & 0o777;
         super::program::copy(&path, &to)?;
-        fs::set_permissions(&to, fs::Permissions::from_mode(mode)).map_err(fail)?;
+        files::set_permissions(&to, fs::Permissions::from_mode(mode)).map_err(fail)?;
     }
     Ok(())
 }

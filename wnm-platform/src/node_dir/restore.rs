@@ -1,6 +1,5 @@
 //! The way out of the trash: the removed nodes in it, and the return of their folders to the storage folders.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use super::place::CheckedPath;
 use super::trash::{LOGS, check, end_age, has_begun, is_folder, list, since};
 use super::{MARKER, Marker, TRASH, create, holds_identity, mark, refused, write};
 use crate::error::{FileOperation, PlatformError, Refusal, not_serialized};
+use crate::files;
 use crate::guarded::{self, Trust, sync_folder};
 use crate::observe::disk_use;
 use crate::transfer::is_moved_away;
@@ -67,7 +67,7 @@ pub fn list_trash(roots: &[PathBuf]) -> Vec<RemovedNode> {
 #[must_use]
 pub fn interrupted_restores(roots: &[PathBuf]) -> Vec<RemovedNode> {
     let entries = real(roots).into_iter().flat_map(|root| list(&root));
-    let is_described = |path: &PathBuf| is_folder(path) && path.join(DESCRIPTION).is_file();
+    let is_described = |path: &PathBuf| is_folder(path) && files::is_file(path.join(DESCRIPTION));
     entries.filter(is_described).map(read).filter(|node| node.node.is_some()).collect()
 }
 
@@ -92,7 +92,7 @@ fn move_back(removed: &RemovedNode, node: &Node, roots: &[PathBuf]) -> Result<()
     let place = CheckedPath::of(&node.root_dir, roots)?;
     if removed.folder != place.path {
         // rename(2) would replace an empty folder.
-        if fs::symlink_metadata(&place.path).is_ok() {
+        if files::symlink_metadata(&place.path).is_ok() {
             return Err(refused(&node.root_dir, Refusal::Occupied));
         }
         let fail = |source| PlatformError::File {
@@ -100,7 +100,7 @@ fn move_back(removed: &RemovedNode, node: &Node, roots: &[PathBuf]) -> Result<()
             path: removed.folder.clone(),
             source,
         };
-        fs::rename(&removed.folder, &place.path).map_err(fail)?;
+        files::rename(&removed.folder, &place.path).map_err(fail)?;
         sync_folder(&place.path).and_then(|()| sync_folder(&removed.folder)).map_err(fail)?;
         restore_logs(removed, node);
     }
@@ -123,11 +123,11 @@ fn restore_logs(removed: &RemovedNode, node: &Node) {
     let mut name = removed.uuid.clone();
     name.push_str(LOGS);
     let logs = removed.folder.with_file_name(name);
-    if node.log_dir.starts_with(&node.root_dir) || !is_folder(&logs) || fs::symlink_metadata(&node.log_dir).is_ok() {
+    if node.log_dir.starts_with(&node.root_dir) || !is_folder(&logs) || files::symlink_metadata(&node.log_dir).is_ok() {
         return;
     }
     let parent = node.log_dir.parent().map_or(Ok(()), guarded::make_folder);
-    let moved = parent.and_then(|()| fs::rename(&logs, &node.log_dir)).and_then(|()| sync_folder(&node.log_dir));
+    let moved = parent.and_then(|()| files::rename(&logs, &node.log_dir)).and_then(|()| sync_folder(&node.log_dir));
     if let Err(error) = moved {
         tracing::warn!(node = %node.id, %error, "the old logs of a restored node stay in the trash");
     } else if let Err(error) = mark(&node.log_dir, node) {
@@ -137,7 +137,7 @@ fn restore_logs(removed: &RemovedNode, node: &Node) {
 
 /// Returns the storage folders that exist, each once and without links.
 fn real(roots: &[PathBuf]) -> Vec<PathBuf> {
-    let mut real: Vec<PathBuf> = roots.iter().filter_map(|root| root.canonicalize().ok()).collect();
+    let mut real: Vec<PathBuf> = roots.iter().filter_map(|root| files::canonicalize(root).ok()).collect();
     real.sort();
     real.dedup();
     real
@@ -165,7 +165,7 @@ fn read(folder: PathBuf) -> RemovedNode {
 
 /// Returns the time of the rename into the trash by the wall clock, for a folder that no sweep has seen yet.
 fn ctime(folder: &Path) -> Option<Timestamp> {
-    fs::symlink_metadata(folder).ok().map(|facts| Timestamp::from_secs(facts.ctime()))
+    files::symlink_metadata(folder).ok().map(|facts| Timestamp::from_secs(facts.ctime()))
 }
 
 fn description(folder: &Path) -> Option<Node> {
@@ -177,5 +177,5 @@ fn description(folder: &Path) -> Option<Node> {
 /// Tells whether an entry of the trash contains the logs of a node.
 fn is_logs(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or_default().ends_with(LOGS) && path.join(MARKER).exists()
+    name.split('.').next().unwrap_or_default().ends_with(LOGS) && files::exists(path.join(MARKER))
 }

@@ -1,7 +1,6 @@
 //! The trash: a removed node's folder is renamed into the trash of its storage folder, and deleted there later.
 
 use std::ffi::CString;
-use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use super::place::CheckedPath;
 use super::restore::describe;
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
+use crate::files;
 use crate::guarded::{self, Trust, sync_folder};
 use crate::observe::disk_use;
 use crate::volume;
@@ -82,8 +82,8 @@ fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(),
         Owner::Unmarked | Owner::Absent | Owner::Other(_) => return Ok(()),
     }
     let fail = |source| PlatformError::File { operation: FileOperation::Remove, path: logs.clone(), source };
-    let real = logs.canonicalize().map_err(fail)?;
-    let holds = |path: &Path| path.canonicalize().is_ok_and(|path| path.starts_with(&real));
+    let real = files::canonicalize(logs).map_err(fail)?;
+    let holds = |path: &Path| files::canonicalize(path).is_ok_and(|path| path.starts_with(&real));
     if place.path.starts_with(&real) || roots.iter().any(|root| holds(root)) {
         return Err(refused(logs, Refusal::ContainsNodes));
     }
@@ -140,7 +140,7 @@ pub(crate) fn delete_below(parent: &Path, name: &CString, deadline: Instant) -> 
 
 /// Creates the trash for a folder unless it exists.
 fn ensure_bin(bin: &Path, folder: &Path) -> Result<(), PlatformError> {
-    match fs::create_dir(bin) {
+    match files::create_dir(bin) {
         Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
             Err(PlatformError::File { operation: FileOperation::MoveToTrash, path: folder.to_owned(), source })
         }
@@ -154,9 +154,9 @@ fn rename_into(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, Platfor
     let fail = |source| PlatformError::File { operation: FileOperation::MoveToTrash, path: folder.to_owned(), source };
     ensure_bin(bin, folder)?;
     let names = (0..ATTEMPTS).map(|n| if n == 0 { name.to_owned() } else { format!("{name}.{n}") });
-    let free = names.map(|name| bin.join(name)).find(|path| fs::symlink_metadata(path).is_err());
+    let free = names.map(|name| bin.join(name)).find(|path| files::symlink_metadata(path).is_err());
     let target = free.ok_or_else(|| fail(io::ErrorKind::AlreadyExists.into()))?;
-    fs::rename(folder, &target).map_err(fail)?;
+    files::rename(folder, &target).map_err(fail)?;
     sync_folder(folder).and_then(|()| sync_folder(&target)).map_err(fail)?;
     Ok(target)
 }
@@ -167,7 +167,7 @@ pub fn trash_size(roots: &[PathBuf], until: Instant) -> u64 {
     let size = |root: &PathBuf| {
         let bin = root.join(TRASH);
         let folders = move || {
-            let entries = fs::read_dir(bin).into_iter().flatten().flatten();
+            let entries = files::read_dir(bin).into_iter().flatten();
             entries.filter_map(|entry| disk_use(&entry.path(), until)).sum::<u64>()
         };
         volume::within(root, ONE_DELETION, folders).unwrap_or(0)
@@ -207,7 +207,7 @@ pub fn sweep_trash(roots: &[PathBuf], budget: Duration, older_than: Duration, no
 fn sweep_one(root: &Path, deadline: Instant, older_than: Duration, now: Timestamp) -> Swept {
     let mut swept = Swept::default();
     let mut due = Vec::new();
-    for path in root.canonicalize().iter().flat_map(|root| list(&root.join(TRASH))) {
+    for path in files::canonicalize(root).iter().flat_map(|root| list(&root.join(TRASH))) {
         if let Err(found) = check(&path) {
             swept.refused.push((path, found));
             continue;
@@ -260,7 +260,7 @@ pub(crate) fn delete_trashed_of(uuid: &str, root: &Path, budget: Duration) -> bo
         name.split('.').next() == Some(uuid) && check(path).is_ok()
     };
     let mut is_left = false;
-    for path in root.canonicalize().iter().flat_map(|root| list(&root.join(TRASH))).filter(is_of_it) {
+    for path in files::canonicalize(root).iter().flat_map(|root| list(&root.join(TRASH))).filter(is_of_it) {
         match begin(&path).and_then(|path| delete_folder(&path, deadline)) {
             Ok(Progress::Complete) => {}
             Ok(Progress::OutOfTime) => is_left = true,
@@ -279,10 +279,10 @@ fn begin(path: &Path) -> io::Result<PathBuf> {
     let mut begun = path.as_os_str().to_owned();
     begun.push(BEGUN);
     let begun = PathBuf::from(begun);
-    if fs::symlink_metadata(&begun).is_ok() {
+    if files::symlink_metadata(&begun).is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    fs::rename(path, &begun)?;
+    files::rename(path, &begun)?;
     Ok(begun)
 }
 
@@ -295,7 +295,7 @@ pub(super) fn list(bin: &Path) -> Vec<PathBuf> {
     if !is_folder(bin) {
         return Vec::new();
     }
-    fs::read_dir(bin).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    files::read_dir(bin).into_iter().flatten().map(|entry| entry.path()).collect()
 }
 
 /// Checks that an entry of the trash is the folder or the logs of a node; the error is the reason to keep it.
@@ -312,7 +312,7 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
         Ok(None) if !is_uuid(uuid) => Err("it has no marker, and its name is not a UUID".to_owned()),
         Ok(None) if Flavor::ALL.into_iter().any(|flavor| holds_identity(path, &flavor)) => Ok(()),
         // An interrupted deletion has already deleted the marker, which is the last file.
-        Ok(None) if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) => Ok(()),
+        Ok(None) if files::read_dir(path).is_ok_and(|entries| entries.is_empty()) => Ok(()),
         Ok(None) => Err("it has neither a marker nor an identity file".to_owned()),
         Err(error) => Err(error.to_string()),
     }
@@ -354,7 +354,7 @@ pub(super) fn end_age(path: &Path) {
 
 /// Tells whether a path is a folder and not a link.
 pub(super) fn is_folder(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
+    files::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
 }
 
 /// Tells whether a UUID is usable as a file name in the trash.

@@ -11,11 +11,13 @@ use crate::FileOperation;
 use crate::error::PlatformError;
 use crate::guarded::{self, Trust};
 use crate::node_dir::STDERR_LOG;
+use crate::volume;
 
 /// The part of a file that one reading returns at most, and that is searched for its last lines, in bytes.
 const MOST: u64 = 4 * 1024 * 1024;
 
 /// A log file with the position of the next reading.
+#[derive(Clone)]
 pub(super) struct LogFile {
     path: PathBuf,
     /// The lines that the first reading returns.
@@ -37,6 +39,17 @@ impl LogFile {
 
     /// Returns the complete lines since the last reading; at first the last lines.
     pub(super) fn read(&mut self) -> Result<Vec<String>, PlatformError> {
+        let mut file = self.clone();
+        let (file, lines) = volume::io(&self.path, move |_| {
+            let lines = file.read_now();
+            Ok((file, lines))
+        })
+        .map_err(failed(FileOperation::Read, &self.path))?;
+        *self = file;
+        lines
+    }
+
+    fn read_now(&mut self) -> Result<Vec<String>, PlatformError> {
         let Some(lines) = self.first.take() else { return self.read_new() };
         let (mut file, length) = self.open()?;
         self.position = length.saturating_sub(MOST);
@@ -104,11 +117,14 @@ impl LogFile {
 /// # Errors
 /// The folder cannot be listed. An absent folder is no error.
 pub(super) fn newest(folder: &Path) -> Result<Option<PathBuf>, PlatformError> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        entries => entries.map_err(failed(FileOperation::List, folder))?,
-    };
-    let logs = entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_log));
+    match volume::io(folder, newest_in) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map_err(failed(FileOperation::List, folder)),
+    }
+}
+
+fn newest_in(folder: &Path) -> io::Result<Option<PathBuf>> {
+    let logs = fs::read_dir(folder)?.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_log));
     let dated = logs.filter_map(|entry| {
         let metadata = entry.metadata().ok().filter(fs::Metadata::is_file)?;
         Some((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), entry.path()))

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use wnm_core::{Flavor, Node, ProcessIdentity, resolved_below};
 
 use super::isolation::{Isolation, Namespace};
+use crate::files;
 use crate::node_dir;
 
 /// The data of one process.
@@ -98,7 +99,7 @@ impl ProcessInfo {
             let rest = program.strip_prefix(stem.as_os_str().as_bytes());
             rest.is_some_and(|rest| matches!(rest, b"" | b".old" | b".backup"))
         };
-        named(binary) || named(&resolved(binary)) || is_end_of(binary) && !program.exists()
+        named(binary) || named(&resolved(binary)) || is_end_of(binary) && !files::exists(program)
     }
 }
 
@@ -120,7 +121,7 @@ pub(crate) fn root_dir_in(words: &[OsString]) -> Option<OsString> {
 /// Resolves the links in the existing part of a path.
 fn resolved(path: &Path) -> PathBuf {
     for ancestor in path.ancestors().skip(1) {
-        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
+        if let (Ok(real), Ok(rest)) = (files::canonicalize(ancestor), path.strip_prefix(ancestor)) {
             return real.join(rest);
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::ProcessIdentity;
 
+use crate::files;
 use crate::guarded;
 
 /// The part of a log that is searched, from its beginning, in bytes: the identity is logged at the start.
@@ -25,7 +26,8 @@ pub(super) fn peer_id(logs: &Path) -> Option<String> {
         let name = path.file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with("ant-node.") && name.ends_with(".log"))
     };
-    let mut paths: Vec<PathBuf> = fs::read_dir(logs).ok()?.flatten().map(|entry| entry.path()).filter(is_log).collect();
+    let mut paths: Vec<PathBuf> =
+        files::read_dir(logs).ok()?.into_iter().map(|entry| entry.path()).filter(is_log).collect();
     // The name contains the date as YYYY-MM-DD, so that it sorts by time.
     paths.sort_unstable_by(|one, other| other.cmp(one));
     paths.iter().take(MOST_LOGS).find_map(|path| {

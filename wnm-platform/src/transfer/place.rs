@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use wnm_core::Node;
 
 use crate::error::{FileOperation, PlatformError, Refusal};
+use crate::files;
 use crate::guarded::{self, sync_folder};
 use crate::node_dir::{self, Owner};
 
@@ -42,7 +43,7 @@ pub(crate) fn holds_copy(to: &Node) -> bool {
 /// away.
 #[must_use]
 pub fn interrupted_copies(roots: &[PathBuf]) -> Vec<PathBuf> {
-    let entries = roots.iter().filter_map(|root| fs::read_dir(root.join(MOVING)).ok()).flatten().flatten();
+    let entries = roots.iter().filter_map(|root| files::read_dir(root.join(MOVING)).ok()).flatten();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| is_folder(path)).collect();
     found.sort();
     found
@@ -51,7 +52,7 @@ pub fn interrupted_copies(roots: &[PathBuf]) -> Vec<PathBuf> {
 /// Tells whether a folder of the trash belongs to a node that lives on at another place, so that a restore would make a
 /// second node of its identity.
 pub(crate) fn is_moved_away(folder: &Path) -> bool {
-    fs::symlink_metadata(folder.join(MOVED)).is_ok()
+    files::symlink_metadata(folder.join(MOVED)).is_ok()
 }
 
 /// Checks the places of a move, and creates the folder for the copy.
@@ -68,7 +69,7 @@ pub(crate) fn prepare(from: &Node, to: &Node, roots: &[PathBuf]) -> Result<(), P
         Owner::Absent => return Err(refused(&from.root_dir, Refusal::Missing)),
         Owner::Other(marker) => return Err(node_dir::not_of_this(&from.root_dir, &marker)),
     }
-    if fs::symlink_metadata(&to.root_dir).is_ok() {
+    if files::symlink_metadata(&to.root_dir).is_ok() {
         return Err(refused(&to.root_dir, Refusal::Occupied));
     }
     let fail =
@@ -76,7 +77,7 @@ pub(crate) fn prepare(from: &Node, to: &Node, roots: &[PathBuf]) -> Result<(), P
     for path in [moving(to), staging(to)] {
         guarded::make_folder(&path).map_err(|error| fail(&path, error))?;
         // The node must not change its copy.
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        files::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
             .map_err(|error| fail(&path, error))?;
     }
     Ok(())
@@ -87,9 +88,9 @@ pub(crate) fn prepare(from: &Node, to: &Node, roots: &[PathBuf]) -> Result<(), P
 pub(crate) fn can_rename(from: &Node, to: &Node) -> bool {
     let trial = from.root_dir.join(".wnm-trial");
     let landed = moving(to).join(format!("{}.trial", to.uuid));
-    let is_possible = guarded::write(&trial, b"", 0o600).is_ok() && fs::rename(&trial, &landed).is_ok();
-    let _ = fs::remove_file(&trial);
-    let _ = fs::remove_file(&landed);
+    let is_possible = guarded::write(&trial, b"", 0o600).is_ok() && files::rename(&trial, &landed).is_ok();
+    let _ = files::remove_file(&trial);
+    let _ = files::remove_file(&landed);
     is_possible
 }
 
@@ -198,14 +199,14 @@ pub(crate) fn delete_source(from: &Node) -> Remaining {
 /// Removes the lock file, and the folder of unfinished copies when it is empty.
 fn tidy(to: &Node) {
     let _ = guarded::remove(&lock_file(to));
-    let _ = fs::remove_dir(staging(to));
-    let _ = fs::remove_dir(moving(to));
+    let _ = files::remove_dir(staging(to));
+    let _ = files::remove_dir(moving(to));
 }
 
 /// Gives the folder of a complete copy the owner and the mode of its source.
 fn copy_owner(from: &Path, to: &Path) -> Result<(), PlatformError> {
     let give = || {
-        let facts = fs::symlink_metadata(from)?;
+        let facts = files::symlink_metadata(from)?;
         let copy = super::tree::open(to)?;
         if rustix::process::geteuid().is_root() {
             use std::os::unix::fs::MetadataExt as _;
@@ -217,7 +218,7 @@ fn copy_owner(from: &Path, to: &Path) -> Result<(), PlatformError> {
 }
 
 fn rename(from: &Path, to: &Path) -> Result<(), PlatformError> {
-    let renamed = fs::rename(from, to).and_then(|()| sync_folder(to)).and_then(|()| sync_folder(from));
+    let renamed = files::rename(from, to).and_then(|()| sync_folder(to)).and_then(|()| sync_folder(from));
     renamed.map_err(|source| PlatformError::File {
         operation: FileOperation::MoveFolder,
         path: from.to_owned(),
@@ -226,7 +227,7 @@ fn rename(from: &Path, to: &Path) -> Result<(), PlatformError> {
 }
 
 fn is_folder(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
+    files::symlink_metadata(path).is_ok_and(|facts| facts.is_dir())
 }
 
 fn refused(path: &Path, reason: Refusal) -> PlatformError {

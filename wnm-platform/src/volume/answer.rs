@@ -13,6 +13,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::deadline;
+
 /// The time that all file systems together have to answer, and again each one alone. A disk that spins up takes some
 /// seconds, and a loaded host a second to start a process.
 const DEADLINE: Duration = Duration::from_secs(4);
@@ -29,7 +31,8 @@ static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 /// Returns the paths whose file system does not answer. A path that does not exist counts as answering.
 pub(crate) fn unanswering<'a>(paths: impl IntoIterator<Item = &'a Path>) -> BTreeSet<PathBuf> {
     let paths: BTreeSet<&Path> = paths.into_iter().collect();
-    let mut silent: BTreeSet<PathBuf> = paths.iter().filter(|path| is_stuck(path)).map(|path| path.into()).collect();
+    let is_hung = |path: &&&Path| is_stuck(path) || deadline::is_hung(path);
+    let mut silent: BTreeSet<PathBuf> = paths.iter().filter(is_hung).map(|path| path.into()).collect();
     silent.extend(stuck_earlier(Path::new("/proc"), &paths));
     let rest: Vec<&Path> = paths.into_iter().filter(|path| !silent.contains(*path)).collect();
     if rest.is_empty() || together(&rest) == Ended::Yes {

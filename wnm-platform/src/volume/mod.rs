@@ -24,7 +24,8 @@ use mounts::Mounts;
 pub(crate) use mounts::fuzz as fuzz_mounts;
 
 pub(crate) use answer::unanswering;
-pub(crate) use deadline::within;
+use deadline::know_real;
+pub(crate) use deadline::{WRITE, io, io_writing, know, progress, within};
 pub use identity::MARKER;
 
 /// The time for all calls of one observation on one volume. A thousand folders take 20 ms.
@@ -70,6 +71,7 @@ impl Storage {
             let root = volume_of(&node.root_dir, roots).map_or_else(|| node.root_dir.clone(), |i| roots[i].clone());
             on_root.entry(root).or_default().push(node.clone());
         }
+        know(on_root.keys().map(PathBuf::as_path));
         let silent = unanswering(on_root.keys().map(PathBuf::as_path));
         let mut views: BTreeMap<PathBuf, View> = BTreeMap::new();
         let mut storage = Self::default();
@@ -117,6 +119,31 @@ impl Storage {
     }
 }
 
+/// Returns these nodes by the volume of their folders, each with a folder on it.
+pub(crate) fn by_volume(nodes: &[&Node]) -> Vec<(PathBuf, Vec<Node>)> {
+    let mut found: BTreeMap<PathBuf, Vec<Node>> = BTreeMap::new();
+    for node in nodes {
+        let volume = deadline::volume_around(&node.root_dir).unwrap_or_else(|| node.root_dir.clone());
+        found.entry(volume).or_default().push((*node).clone());
+    }
+    found.into_iter().collect()
+}
+
+/// As [`within`], with a missing answer as an error.
+///
+/// # Errors
+/// That of the call, or the file system does not answer.
+pub(crate) fn try_within<T: Send + 'static>(
+    path: &Path,
+    deadline: Duration,
+    call: impl FnOnce() -> Result<T, PlatformError> + Send + 'static,
+) -> Result<T, PlatformError> {
+    within(path, deadline, call).unwrap_or_else(|_| {
+        let path = deadline::volume_around(path).unwrap_or_else(|| path.to_owned());
+        Err(PlatformError::Volume { path, fault: VolumeFault::Hung })
+    })
+}
+
 /// Returns the index of the storage folder around a folder: the innermost one.
 #[must_use]
 pub fn volume_of(folder: &Path, roots: &[PathBuf]) -> Option<usize> {
@@ -131,9 +158,16 @@ pub(crate) fn pool_of(path: &Path) -> String {
     mounts.of(path).map_or_else(|| path.display().to_string(), |mount| mounts.pool(mount))
 }
 
+/// Tells whether a file system holds a thread of this process, so that the kernel keeps the process after its end.
+#[must_use]
+pub fn holds_process() -> bool {
+    deadline::is_any_hung()
+}
+
 /// Returns the storage folders whose file systems answer.
 #[must_use]
 pub fn answering(roots: &[PathBuf]) -> Vec<PathBuf> {
+    know(roots.iter().map(PathBuf::as_path));
     let silent = unanswering(roots.iter().map(PathBuf::as_path));
     roots.iter().filter(|root| !silent.contains(*root)).cloned().collect()
 }
@@ -234,7 +268,10 @@ struct View {
 impl View {
     fn read(root: &Path, nodes: &[Node]) -> Self {
         let (access, existing) = match identity::existing(root) {
-            Ok(existing) => (Access::Present, Some(existing)),
+            Ok(existing) => {
+                know_real(&existing.real, root);
+                (Access::Present, Some(existing))
+            }
             Err(error) if is_missing(&error) => (Access::Missing, nearest(root)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (Access::Present, None),
             Err(_) => (Access::Failing, None),

@@ -5,9 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use wnm_core::{Flavor, Node, NodeId, Settings};
-use wnm_platform::manager;
 use wnm_platform::observe::isolation::{Isolation, Namespace};
 use wnm_platform::observe::process::{Liveness, ProcessInfo, Processes};
+use wnm_platform::{files, manager};
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few};
@@ -103,9 +103,9 @@ fn of_processes(settings: &Settings, snapshot: &Snapshot, all: &[ProcessInfo]) -
 
 /// Returns the node whose folder a path leads to through a symbolic link.
 fn node_at(root: &OsStr, snapshot: &Snapshot) -> Option<NodeId> {
-    let real = Path::new(root).canonicalize().ok()?;
+    let real = files::canonicalize(root).ok()?;
     let mut alike = snapshot.nodes.values().filter(|node| node.root_dir.file_name() == real.file_name());
-    alike.find(|node| node.root_dir.canonicalize().is_ok_and(|folder| folder == real)).map(|node| node.id)
+    alike.find(|node| files::canonicalize(&node.root_dir).is_ok_and(|folder| folder == real)).map(|node| node.id)
 }
 
 /// Returns the node of each port: of the nodes of the colony, and of those that the node cap still allows.

@@ -1,11 +1,10 @@
 //! Traces of moves that did not end: unfinished copies of nodes, and folders that nodes do not use any more.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Action, Node};
 use wnm_platform::volume::Storage;
-use wnm_platform::{interrupted_copies, node_dir};
+use wnm_platform::{files, interrupted_copies, node_dir};
 use wnm_store::Snapshot;
 
 use super::Check;
@@ -42,13 +41,14 @@ fn is_moving(snapshot: &Snapshot, node: &Node) -> bool {
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
-    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+    one == other
+        || matches!((files::canonicalize(one), files::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn unfinished(copy: &Path, node: Option<&Node>) -> Check {
     let owner = node.map_or_else(|| "a node that no longer exists".to_owned(), |node| node.id.name());
     let message = format!("an unfinished copy of {owner} takes space: {}", copy.display());
-    match node.filter(|node| !fs::symlink_metadata(&node.root_dir).is_ok_and(|facts| facts.is_dir())) {
+    match node.filter(|node| !files::symlink_metadata(&node.root_dir).is_ok_and(|facts| facts.is_dir())) {
         Some(node) => {
             let hint =
                 format!("mount the drive of {}: until then the copy may be all that is left", node.root_dir.display());
@@ -70,6 +70,8 @@ fn deletion(folder: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use wnm_core::{NewNodeInputs, NodeId, Timestamp, new_node};
     use wnm_platform::node_dir::Marker;
 

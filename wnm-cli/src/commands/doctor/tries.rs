@@ -11,7 +11,7 @@ use wnm_platform::manager::Service;
 use wnm_platform::observe::probe::{self, AskIdentity, Limits, Priority, Target};
 use wnm_platform::observe::process::Processes;
 use wnm_platform::volume::volume_of;
-use wnm_platform::{Platform, firewall, places};
+use wnm_platform::{Platform, files, firewall, places};
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few, names};
@@ -42,7 +42,7 @@ pub(super) fn storage(settings: &Settings, usable: &[PathBuf], snapshot: Option<
             let message = format!("{} is not writable{}", folder.display(), of_nodes(folder));
             return Some(Check::error(CHECK, message, HINT));
         }
-        let error = places::try_program(folder).err().filter(|_| folder.is_dir())?;
+        let error = places::try_program(folder).err().filter(|_| files::is_dir(folder))?;
         let hint = error.hint().unwrap_or_else(|| HINT.to_owned());
         Some(Check::error(CHECK, format!("{error}{}", of_nodes(folder)), hint))
     };

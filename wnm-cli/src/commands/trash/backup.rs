@@ -6,6 +6,7 @@ use wnm_agent::Mode;
 use wnm_core::{Node, NodeState, Program, RawSettings, StopCause};
 use wnm_platform::backup::{self, NodeBackup};
 use wnm_platform::binary::version_of;
+use wnm_platform::files;
 use wnm_platform::node_dir::{self, RemovedNode};
 use wnm_platform::observe::process::Processes;
 use wnm_store::Store;
@@ -143,7 +144,7 @@ fn places(
             return Err(TrashError::LivesHere { name, folder: twin.node.root_dir.clone() }.into());
         }
         let node = at_home(&backup.node, &surroundings);
-        let is_taken = surroundings.nodes.contains_key(&node.id) || node.root_dir.symlink_metadata().is_ok();
+        let is_taken = surroundings.nodes.contains_key(&node.id) || files::symlink_metadata(&node.root_dir).is_ok();
         let number = args.number.or_else(|| is_taken.then(|| surroundings.free()));
         let removed = RemovedNode {
             uuid: node.uuid.clone(),

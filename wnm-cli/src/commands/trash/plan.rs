@@ -1,10 +1,10 @@
 //! The node that a restore makes of a removed one.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{AllocationError, NewNodeInputs, Node, NodeId, Settings, Timestamp, free_ids, new_node};
+use wnm_platform::files;
 use wnm_platform::node_dir::{RemovedNode, TRASH};
 
 use super::{Storage, no_answer};
@@ -129,7 +129,7 @@ impl Surroundings<'_> {
     /// Returns the lowest number without a node and without a folder.
     pub(super) fn free(&self) -> NodeId {
         let name = |id: NodeId| self.settings.manager.folder_name(id);
-        let has_folder = |id: &NodeId| self.storage.answering.iter().any(|root| root.join(name(*id)).exists());
+        let has_folder = |id: &NodeId| self.storage.answering.iter().any(|root| files::exists(root.join(name(*id))));
         free_ids(self.nodes.keys().copied(), None).find(|id| !has_folder(id)).unwrap_or(NodeId::FIRST)
     }
 
@@ -197,17 +197,17 @@ fn renumber(node: &mut Node, id: NodeId) {
 
 /// Tells whether something else is at the place of a node.
 fn is_occupied(place: &Path, removed: &RemovedNode) -> bool {
-    fs::symlink_metadata(place).is_ok() && !is_same(place, &removed.folder)
+    files::symlink_metadata(place).is_ok() && !is_same(place, &removed.folder)
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
-    one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
+    files::canonicalize(one).is_ok_and(|one| files::canonicalize(other).is_ok_and(|other| one == other))
 }
 
 /// Returns the time when the identity file was written, which is the creation of the node.
 fn created(removed: &RemovedNode) -> Option<Timestamp> {
     let identity = removed.folder.join(removed.identity.as_ref()?.identity_file());
-    let written = fs::symlink_metadata(identity).ok()?.modified().ok()?;
+    let written = files::symlink_metadata(identity).ok()?.modified().ok()?;
     let seconds = written.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
     Some(Timestamp::from_secs(i64::try_from(seconds).ok()?))
 }

@@ -1,7 +1,6 @@
 //! The arguments of `docker container create`.
 
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -11,6 +10,7 @@ use wnm_core::Node;
 use super::super::adopt;
 use crate::error::{FileOperation, PlatformError, not_serialized};
 use crate::exec::{Call, Environment};
+use crate::files;
 
 /// The arguments of every container: restart after an exit, because nodes exit to upgrade themselves; no capabilities;
 /// at most 30 MB of logs.
@@ -62,7 +62,7 @@ const OF_THE_CLIENT: [&str; 10] =
 pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Vec<String>, PlatformError> {
     let root = adopt::text(&node.root_dir)?;
     // The node runs as the owner of its folder, so that it can write there without capabilities.
-    let owner = fs::metadata(&node.root_dir).map_err(|source| PlatformError::File {
+    let owner = files::metadata(&node.root_dir).map_err(|source| PlatformError::File {
         operation: FileOperation::Inspect,
         path: node.root_dir.clone(),
         source,
@@ -126,7 +126,7 @@ pub(super) fn call(call: Call, node: &Node, words: Vec<String>) -> Result<Call, 
 /// a path that is no text.
 pub(super) fn version_words(node: &Node, image: &str, call: &Call) -> Option<Vec<OsString>> {
     let program = Path::new(&call.program).to_str()?;
-    let owner = fs::symlink_metadata(&node.root_dir).ok()?;
+    let owner = files::symlink_metadata(&node.root_dir).ok()?;
     let mut words: Vec<OsString> = CONFINED.iter().map(OsString::from).collect();
     words.push(format!("--user={}:{}", owner.uid(), owner.gid()).into());
     words.push(format!("--mount={},readonly", mount(program)).into());

@@ -8,6 +8,7 @@ use wnm_core::{Node, Scope};
 use super::unit::Unit;
 use super::{Systemd, render, root_of, unit_name};
 use crate::error::{NameHolder, PlatformError};
+use crate::files;
 
 /// Folders of other system units: wnm never writes there, but a unit there has its name.
 const ELSEWHERE: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
@@ -28,7 +29,7 @@ impl Systemd {
     /// Tells whether there is no unit to stop. A query needs no root, so that stopping a node that was never created
     /// succeeds without `sudo`.
     pub(super) fn is_unknown(&self, node: &Node) -> bool {
-        let is_made = [self.path(node), self.wanted(node)].iter().any(|path| fs::symlink_metadata(path).is_ok());
+        let is_made = [self.path(node), self.wanted(node)].iter().any(|path| files::symlink_metadata(path).is_ok());
         !is_made && self.show_one(node).is_ok_and(|shown| matches!(shown.active.as_str(), "inactive" | "failed"))
     }
 
@@ -47,7 +48,7 @@ impl Systemd {
         if let Some(unit) = Unit::read(&path)? {
             match unit.value("Unit", render::UUID) {
                 Some(uuid) if uuid == node.uuid => {}
-                Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && root.exists()) => {
+                Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && files::exists(root)) => {
                     return taken(path.clone(), NameHolder::OtherNode { uuid: uuid.to_owned() });
                 }
                 Some(_) => {}
@@ -55,7 +56,7 @@ impl Systemd {
             }
         }
         let elsewhere = ELSEWHERE.map(|folder| Path::new(folder).join(unit_name(node)));
-        match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| path.exists()) {
+        match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| files::exists(path)) {
             Some(path) => taken(path, NameHolder::ExternalUnit),
             None => Ok(()),
         }

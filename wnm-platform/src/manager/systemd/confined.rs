@@ -6,6 +6,7 @@ use std::path::Path;
 use super::render::USER;
 use super::rights::{Access, Bus};
 use crate::exec::{Call, Environment};
+use crate::files;
 
 /// The scope of such a call: no privileges, no network, nothing to write, and an end.
 const CONFINED: [&str; 13] = [
@@ -27,7 +28,7 @@ const CONFINED: [&str; 13] = [
 /// Returns the call as the user who owns the folder of a node, in a transient unit without privileges. A folder of root
 /// is that of a node that has not started yet, whose user will be `ant`.
 pub(super) fn call(bus: &Bus, root_dir: &Path, call: Call) -> Call {
-    let owner = root_dir.symlink_metadata().map(|facts| facts.uid()).ok().filter(|owner| *owner != 0);
+    let owner = files::symlink_metadata(root_dir).map(|facts| facts.uid()).ok().filter(|owner| *owner != 0);
     let user = owner.map_or_else(|| USER.to_owned(), |owner| owner.to_string());
     let variables = match call.environment {
         Environment::Inherited(variables) | Environment::Only(variables) => variables,

@@ -1,6 +1,5 @@
 //! The user of system-level nodes, and the ownership of their folders.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use super::Systemd;
 use super::render::{Group, USER};
 use super::rights::{Access, Rights};
 use crate::error::{FileOperation, PlatformError, Refusal};
+use crate::files;
 use crate::guarded::HeldFolder;
 use crate::node_dir;
 
@@ -104,7 +104,7 @@ impl Systemd {
 /// Fails when the owner may not enter a folder on the path. systemd would report only "permission denied".
 fn check_reach(folder: &Path, owner: u32) -> Result<(), PlatformError> {
     let is_closed =
-        |path: &&Path| fs::metadata(path).is_ok_and(|facts| facts.uid() != owner && facts.mode() & 0o001 == 0);
+        |path: &&Path| files::metadata(path).is_ok_and(|facts| facts.uid() != owner && facts.mode() & 0o001 == 0);
     match folder.ancestors().skip(1).find(is_closed) {
         None => Ok(()),
         Some(closed) => Err(PlatformError::Refused {
