@@ -229,8 +229,11 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file releases the lock. Without its content, the next reader sees no holder that has ended.
+        // Without its content, the next reader sees no holder that has ended.
         let _ = self.file.set_len(0);
+        // Closing the file is not enough: a process that hangs between fork and exec, because its program is on a file
+        // system that does not answer, has the file open too.
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
