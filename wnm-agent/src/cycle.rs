@@ -1,5 +1,7 @@
 //! The one management cycle: load, observe, decide, begin, execute, apply, finish.
 
+use std::time::{Duration, Instant};
+
 use wnm_core::steps::carry_out;
 use wnm_core::{
     Action, ChangeRequest, Clock, Colony, Counters, Decision, NodeId, Observation, Outcome, Planned, Reason,
@@ -14,6 +16,12 @@ use crate::report::Report;
 use crate::store::{Begin, Finish, Store};
 use crate::trigger::{Mode, Trigger};
 use crate::{cpu_limit, trash, unlisted, volumes, weight};
+
+/// The time for which a request waits for nodes whose state is between two others. A node whose program ends with code 0
+/// starts again after 5 s.
+const TRANSITION: Duration = Duration::from_secs(12);
+/// The pause between two observations of such nodes.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// A colony and one reading of its host.
 struct Observed {
@@ -38,6 +46,12 @@ impl<S: Store, P: Platform> Agent<S, P> {
         observer: &mut impl Observer,
     ) -> Result<Report, AgentError<S::Error, P::Error>> {
         let mut observed = self.load_and_observe()?;
+        let until = Instant::now() + TRANSITION;
+        // A refusal because of a state that ends in a moment would be repeated by hand.
+        while !self.platform.in_transition(trigger.named()).is_empty() && Instant::now() < until {
+            std::thread::sleep(PAUSE);
+            observed = self.load_and_observe()?;
+        }
         let mut taken_in = Vec::new();
         if mode == Mode::Act && *trigger == Trigger::Scheduled {
             taken_in = unlisted::take_in(self, &observed.colony, &observed.observation);

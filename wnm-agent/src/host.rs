@@ -117,6 +117,10 @@ impl Platform for wnm_platform::Platform {
         wnm_platform::Platform::observe(self, colony, clock, boot == Boot::New)
     }
 
+    fn in_transition(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        wnm_platform::Platform::in_transition(self, nodes)
+    }
+
     fn new_identity(&mut self) -> Result<NewNodeIdentity, HostError> {
         Ok(NewNodeIdentity { uuid: uuid::Uuid::new_v4().to_string(), roll: getrandom::u64()? })
     }

@@ -68,6 +68,13 @@ pub trait Platform {
     /// The counters are the base of the rates of the next observation.
     fn observe(&mut self, colony: &Colony, clock: &Clock, boot: Boot) -> (Observation, Counters);
 
+    /// Returns those of these nodes whose process started or ended at the moment of the last observation, so that the next
+    /// one shows their state. The default is for platforms that always know the state.
+    fn in_transition(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let _ = nodes;
+        Vec::new()
+    }
+
     /// Returns the random facts of a new node.
     ///
     /// # Errors

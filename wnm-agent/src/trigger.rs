@@ -17,6 +17,20 @@ pub enum Trigger {
     Resumed,
 }
 
+impl Trigger {
+    /// Returns the nodes that a request names.
+    pub(crate) fn named(&self) -> &[NodeId] {
+        match self {
+            Self::Requested(_, Selection::Named(nodes)) => nodes,
+            Self::Requested(_, Selection::Count(_) | Selection::All)
+            | Self::Scheduled
+            | Self::Changed(_)
+            | Self::Restored(_)
+            | Self::Resumed => &[],
+        }
+    }
+}
+
 /// Whether a cycle acts on its decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {

@@ -141,8 +141,12 @@ pub(crate) struct MemoryPlatform {
     pub(crate) metrics: Option<NodeMetrics>,
     /// The step that is not yet complete, if any.
     pub(crate) stuck: Option<Step>,
+    /// The number of further observations in which the state of stopped nodes is between two others.
+    pub(crate) passing: u32,
     /// Whether the host refuses the weight of the nodes.
     pub(crate) refuses_weight: bool,
+    /// Whether those states were so in the last observation.
+    are_passing: bool,
     identities: u32,
 }
 
@@ -158,7 +162,9 @@ impl MemoryPlatform {
             running: BTreeMap::new(),
             metrics: None,
             stuck: None,
+            passing: 0,
             refuses_weight: false,
+            are_passing: false,
             identities: 0,
         }
     }
@@ -175,10 +181,17 @@ impl Platform for MemoryPlatform {
 
     fn observe(&mut self, colony: &Colony, clock: &Clock, boot: Boot) -> (Observation, Counters) {
         self.calls.add("observe");
+        let is_passing = self.passing > 0;
+        self.passing = self.passing.saturating_sub(1);
+        self.are_passing = is_passing;
         let load = Load::clamped(0.5).unwrap_or_default();
         let volume = |root: &PathBuf| Volume { root: root.clone(), used: Percent::clamped(20.0), ..Volume::default() };
         let sample = |node: &Node| NodeSample {
-            presence: if self.running.contains_key(&node.id) { Presence::Answering } else { Presence::Gone },
+            presence: match self.running.contains_key(&node.id) {
+                true => Presence::Answering,
+                false if is_passing => Presence::Unreachable,
+                false => Presence::Gone,
+            },
             born: node.born,
             process: self.running.get(&node.id).map(|pid| process(*pid)),
             volume: Some(0),
@@ -198,6 +211,10 @@ impl Platform for MemoryPlatform {
         let observation =
             Observation { now: clock.now(), rebooted: boot == Boot::New, host, nodes, ..Observation::default() };
         (observation, Counters::default())
+    }
+
+    fn in_transition(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        if self.are_passing { nodes.to_vec() } else { Vec::new() }
     }
 
     fn new_identity(&mut self) -> Result<NewNodeIdentity, Refused> {

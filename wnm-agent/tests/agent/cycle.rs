@@ -42,6 +42,24 @@ fn dry_run_changes_neither_store_nor_host() {
 }
 
 #[test]
+fn request_awaits_a_state_between_two_others() {
+    let (mut agent, calls) = agent(&[]);
+    run(&mut agent, &Trigger::Scheduled).unwrap();
+    run(&mut agent, &Trigger::Scheduled).unwrap();
+    run(&mut agent, &Trigger::Requested(Verb::Stop, Selection::Named(vec![first()]))).unwrap();
+    for (trigger, observations, refused) in
+        [(Trigger::Scheduled, 1, 0), (Trigger::Requested(Verb::Start, Selection::Named(vec![first()])), 3, 0)]
+    {
+        calls.take();
+        agent.platform.passing = 2;
+        let report = run(&mut agent, &trigger).unwrap();
+        let observed = calls.take().iter().filter(|call| *call == "observe").count();
+        assert_eq!((observed, report.refused.len()), (observations, refused), "{trigger:?}: {:?}", report.refused);
+    }
+    assert!(agent.platform.running.contains_key(&first()));
+}
+
+#[test]
 fn failed_begin_leaves_the_host_unchanged() {
     let (mut agent, calls) = agent(&[("preset", "steady"), ("cpu_limit", "true")]);
     // A limit that the decision removes, so that applying it would call the platform.

@@ -53,6 +53,54 @@ fn init_refuses_a_manager_that_does_not_work() {
     }
 }
 
+/// Runs `wnm init` as a user in a namespace with its own /run, where systemd seems to run or not.
+fn init_beside_systemd(host: &Host, user: &str, manager: &str, booted: &str) -> Ran {
+    let words: Vec<String> = init_under(host, manager).iter().map(|word| format!("'{word}'")).collect();
+    let (wnm, path, home) = (env!("CARGO_BIN_EXE_wnm"), host.path("bin"), host.path(""));
+    let run = format!(
+        "mount -t tmpfs t /run && {booted} && cp '{wnm}' /run/wnm && chmod 755 /run /run/wnm && \
+         exec setpriv --reuid {user} --regid {user} --clear-groups env -u XDG_RUNTIME_DIR PATH='{}':/usr/bin:/bin HOME='{}' \
+         /run/wnm --db '{}' {}",
+        path.display(),
+        home.display(),
+        host.path("wnm.db").display(),
+        words.join(" ")
+    );
+    let output = {
+        let _turn = turn();
+        std::process::Command::new("unshare").args(["--mount", "--propagation", "private", "sh", "-ec", &run]).output()
+    };
+    let output = output.unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+}
+
+#[test]
+#[ignore = "needs root; .ci/root-tests runs it"]
+fn init_refuses_a_systemd_that_it_cannot_use_as_root() {
+    const BOOTED: &str = "mkdir -p /run/systemd/system";
+    const SESSION: &str = "mkdir -p /run/systemd/system /run/user/65534/systemd/private && chmod -R 755 /run/user";
+    const SUDO: &str = "echo 'sudo: a password is required' >&2; exit 1";
+    const SILENT: &str = "echo 'Failed to connect to bus: Connection refused' >&2; exit 1";
+    const WORKS: &str = "echo Version=255";
+    for (user, manager, booted, systemctl, error, hint) in [
+        ("65534", "systemd+user", "true", WORKS, "systemd", "setsid+user"),
+        ("65534", "systemd+user", BOOTED, WORKS, "no systemd instance of user 65534", "enable-linger"),
+        ("65534", "systemd+user", SESSION, SILENT, "systemd instance of user 65534", "enable-linger"),
+        ("65534", "systemd+sudo", BOOTED, WORKS, "sudo", "sudo"),
+        ("0", "systemd+sudo", BOOTED, SILENT, "Failed to connect to bus", ""),
+    ] {
+        let host = Host::new();
+        put(&host, "systemctl", systemctl);
+        put(&host, "sudo", SUDO);
+        fs::set_permissions(host.path(""), fs::Permissions::from_mode(0o777)).unwrap();
+        let ran = init_beside_systemd(&host, user, manager, booted);
+        assert!(!matches!(ran.code(), 0 | 101), "{manager}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains(error) && ran.err.contains(hint), "{user} {manager}: {}", ran.err);
+        assert!(!host.path("wnm.db").exists(), "{manager}");
+    }
+}
+
 #[test]
 fn doctor_tries_antctl() {
     let host = Host::new();
