@@ -298,6 +298,7 @@ fn smaller_ranges_are_asked_of_a_server_that_refuses_large_ones() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table: a case for each answer")]
 fn answers_that_lie_count_nothing_and_are_told() {
     let with = |change: fn(&mut Value)| {
         let mut log = transfer(1000);
