@@ -11,11 +11,13 @@ pub mod process;
 mod quick_check;
 mod sample;
 mod silent;
+pub(crate) mod slices;
 mod unlisted;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -73,7 +75,7 @@ impl Platform {
         reading: &Reading,
         Surveyed { services, storage }: Surveyed<'_>,
     ) -> (Observation, Counters) {
-        let mut answers = probe::probe(targets(colony, services), &self.probe_limits(colony));
+        let mut answers = self.ask(colony, services, reading.uptime);
         let mut wrong_answers = answers::take_wrong(colony, services, &mut answers);
         let mut processes = processes(colony, services, &reading.boot);
         let usage = self.host.usage(processes.values().copied());
@@ -128,6 +130,22 @@ impl Platform {
         let observation = Observation { now: reading.at, rebooted, host, nodes, target, ..Observation::default() };
         self.know_newest(newest_program(&colony.settings, &colony.nodes, &colony.state, &observation));
         (observation, counters)
+    }
+
+    /// Asks the metrics servers whose turn it is; the answers of the others are those of their last turn.
+    fn ask(&self, colony: &Colony, services: &BTreeMap<NodeId, Service>, uptime: u64) -> BTreeMap<NodeId, Answer> {
+        let limits = self.probe_limits(colony);
+        let mut slices = self.slices.lock().unwrap_or_else(PoisonError::into_inner);
+        let (targets, kept) = slices.divide(colony, services, targets(colony, services), uptime);
+        let asked: Vec<NodeId> = targets.iter().map(|target| target.node).collect();
+        let mut answers = probe::probe(targets, &limits);
+        if kept.is_empty() || !slices::is_newly_silent(colony, services, &asked, &answers) {
+            answers.extend(kept.into_iter().map(|(node, (_, answer))| (node, answer)));
+        } else {
+            slices.asked(kept.keys().copied(), uptime);
+            answers.extend(probe::probe(kept.into_values().map(|(target, _)| target).collect(), &limits));
+        }
+        answers
     }
 
     /// Reads the counters. Returns the earlier counters, from which rates start, and the new reading.

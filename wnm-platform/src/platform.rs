@@ -19,6 +19,7 @@ use crate::manager::{self, Found, Options, ProcessManager, ProvenNode, Service};
 use crate::node_dir;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
+use crate::observe::slices::Slices;
 use crate::transfer::Movers;
 use crate::volume;
 use crate::weight::{ColonyWeight, RunningNode};
@@ -33,6 +34,8 @@ pub struct Platform {
     pub(crate) manager: Arc<dyn ProcessManager>,
     pub(crate) firewall: Box<dyn Firewall>,
     pub(crate) probe_limits: Limits,
+    /// The nodes that were asked for their metrics.
+    pub(crate) slices: Mutex<Slices>,
     cpu_limit: CpuLimit,
     binaries: Mutex<BinaryCache>,
     /// The identities of the volumes, by storage folder.
@@ -74,6 +77,7 @@ impl Platform {
             manager: manager::open(settings.manager, &Options::of(settings))?.into(),
             firewall: firewall::open(settings.firewall),
             probe_limits: Limits::default(),
+            slices: Mutex::default(),
             cpu_limit: CpuLimit::of(settings),
             binaries: Mutex::default(),
             volumes: Mutex::default(),

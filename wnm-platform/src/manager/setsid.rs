@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use command_fds::CommandFdExt as _;
 use process_wrap::std::{CommandWrap, ProcessSession};
@@ -45,6 +45,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// The number of attempts for an operation that a forked process can disturb: between fork and exec it holds every open
 /// file of its parent, so that a lock stays held and an executable stays busy.
 const TRIES: u32 = 20;
+/// The time for which a process counts as that of its node while it is alive. A process keeps its identity when it executes
+/// another program.
+const VERIFIED: Duration = Duration::from_secs(60);
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -60,6 +63,16 @@ struct Own {
     weight: Option<ColonyWeight>,
     /// The ends of the processes that this wnm started. The kernel tells them to the parent of a process only.
     exits: Mutex<BTreeMap<NodeId, ExitStatus>>,
+    /// The processes that were seen to run their nodes within the last minute.
+    verified: Mutex<BTreeMap<NodeId, Verified>>,
+}
+
+/// A process that ran a node. That it is still alive is one small file, and that it runs the node are seven.
+struct Verified {
+    process: ProcessIdentity,
+    root_dir: PathBuf,
+    binary: PathBuf,
+    at: Instant,
 }
 
 impl Setsid {
@@ -68,7 +81,8 @@ impl Setsid {
         let weight = options.group.clone().zip(options.weights);
         let weight = weight.map(|(group, weights)| ColonyWeight::new(kind, group, weights, options));
         let processes = Processes::of_host();
-        Self(Arc::new(Own { kind, processes, cpu_limit, weight, exits: Mutex::default() }))
+        let (exits, verified) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Own { kind, processes, cpu_limit, weight, exits, verified }))
     }
 
     /// Runs calls on the files of a node in the helper thread of its volume.
@@ -84,10 +98,16 @@ impl Setsid {
 
 impl Own {
     fn look(&self, node: &Node, all: &OnceLock<Vec<ProcessInfo>>) -> Service {
+        if let Some(process) = self.verified(node) {
+            return Service::Running(process);
+        }
         let noted = read_pid_file(node);
         if let Some(identity) = &noted {
             match self.processes.look_up(identity) {
-                Some(facts) if facts.runs(node) => return Service::Running(identity.clone()),
+                Some(facts) if facts.runs(node) => {
+                    self.keep_verified(node, identity);
+                    return Service::Running(identity.clone());
+                }
                 Some(facts) => self.reap(node, &facts),
                 None => {}
             }
@@ -113,6 +133,20 @@ impl Own {
                 Service::Stopped
             }
         }
+    }
+
+    /// Returns the process of a node that was seen to run it within the last minute, and is alive.
+    fn verified(&self, node: &Node) -> Option<ProcessIdentity> {
+        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = verified.get(&node.id).filter(|known| known.at.elapsed() < VERIFIED)?;
+        let is_same = known.root_dir == node.root_dir && known.binary == node.binary;
+        (is_same && self.processes.is_alive(&known.process)).then(|| known.process.clone())
+    }
+
+    fn keep_verified(&self, node: &Node, process: &ProcessIdentity) {
+        let (root_dir, binary) = (node.root_dir.clone(), node.binary.clone());
+        let known = Verified { process: process.clone(), root_dir, binary, at: Instant::now() };
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(node.id, known);
     }
 
     /// Waits for an ended child of wnm, so that the kernel removes the zombie, and keeps its exit status.

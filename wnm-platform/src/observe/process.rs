@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -251,6 +252,22 @@ impl Processes {
         self.facts(identity.pid).filter(|facts| facts.start == identity.start)
     }
 
+    /// Tells whether exactly this process is alive.
+    pub(crate) fn is_alive(&self, identity: &ProcessIdentity) -> bool {
+        match &self.source {
+            Source::Proc(proc) => {
+                let mut stat = [0; 1024];
+                let path = proc.join(format!("{}/stat", identity.pid));
+                let length = fs::File::open(path).and_then(|mut file| file.read(&mut stat)).unwrap_or_default();
+                let facts = parse_stat(&stat[..length]);
+                let is_same = identity.boot == self.boot && facts.is_some_and(|(_, _, start)| start == identity.start);
+                is_same && facts.is_some_and(|(life, _, _)| life == Liveness::Alive)
+            }
+            #[cfg(target_os = "macos")]
+            Source::System => self.look_up(identity).is_some_and(|facts| facts.life == Liveness::Alive),
+        }
+    }
+
     /// Tells whether exactly this process is alive and runs this node.
     #[must_use]
     pub fn matches(&self, identity: &ProcessIdentity, node: &Node) -> bool {
@@ -472,12 +489,13 @@ mod tests {
         let processes = Processes::below(proc.path());
         let identity = processes.identify(7).unwrap();
         assert!(processes.matches(&identity, &node));
+        assert!(processes.is_alive(&identity));
         for other in [
             ProcessIdentity { boot: "other".into(), ..identity.clone() },
             ProcessIdentity { start: 4712, ..identity.clone() },
             ProcessIdentity { pid: 8, ..identity },
         ] {
-            assert!(!processes.matches(&other, &node), "{other:?}");
+            assert!(!processes.matches(&other, &node) && !processes.is_alive(&other), "{other:?}");
         }
         assert_eq!(processes.running(&node).len(), 1);
     }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wnm_core::steps::{ActionId, ActionRecord};
 use wnm_core::{
-    Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NewNodeInputs, NodeMap, Planned,
-    ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, WrongAnswer, new_node,
+    Bytes, ClockReading, Cores, EngineState, Flavor, HostDefaults, ManagerKind, NewNodeInputs, NodeMap, NodeMetrics,
+    Planned, ProcessIdentity, Program, RawSettings, Reason, Scope, Settings, Timestamp, Version, WrongAnswer, new_node,
 };
 
 use super::*;
@@ -375,4 +375,79 @@ fn disk_use_is_measured_and_kept() {
     assert_eq!((held(&samples, one), held(&samples, two)), (Some(3), Some(0)));
     fs::remove_dir_all(&root).unwrap();
     assert_eq!(held(&host.look(70_000), one), Some(3), "it cannot be seen now");
+}
+
+#[test]
+fn nodes_of_a_large_colony_are_asked_in_turns() {
+    let mut host = TestHost::new();
+    host.platform.slices.get_mut().unwrap().all_at_once = 2;
+    let nodes: Vec<NodeId> = (1..=12).map(|number| host.add(number, Flavor::Antnode)).collect();
+    let servers: Vec<_> = nodes.iter().map(|_| serve_counted()).collect();
+    for (id, (port, _)) in nodes.iter().zip(&servers) {
+        let process = host.run(*id, 100 + id.get(), 0, 1);
+        host.colony.nodes.get_mut(id).unwrap().ports.metrics = Some(*port);
+        let since = Timestamp::default();
+        host.colony.state.nodes.insert(*id, NodeState::Running { since });
+        // Version and peer ID are known, and not asked for.
+        let sample = NodeSample {
+            presence: Presence::Answering,
+            born: host.colony.nodes[id].born,
+            process: Some(process),
+            peer_id: Some(format!("12D3{id}")),
+            version: Some(Version::new(0, 4, 17)),
+            metrics: Some(Box::new(NodeMetrics { uptime: Some(50), ..NodeMetrics::default() })),
+            ..NodeSample::default()
+        };
+        host.colony.samples.insert(*id, sample);
+    }
+    let asked = || servers.iter().map(|(_, count)| count.load(Ordering::Relaxed)).collect::<Vec<_>>();
+    let first = host.look(1_000_000);
+    assert_eq!(asked(), [1; 12], "a process that has asked none asks all");
+    for cycle in 1..6_u64 {
+        let seen = host.look(1_000_000 + cycle * 5000);
+        for id in &nodes {
+            assert_eq!((seen[id].presence, &seen[id].metrics), (Presence::Answering, &first[id].metrics));
+        }
+    }
+    let counts = asked();
+    assert!(
+        counts.iter().all(|count| (1..=2).contains(count)) && counts.contains(&1) && counts.contains(&2),
+        "{counts:?}"
+    );
+    host.look(1_035_000);
+    assert!(asked().iter().all(|count| (2..=3).contains(count)), "{:?}", asked());
+    // The end of a node is seen at once, without its turn.
+    let before = asked();
+    host.services.insert(nodes[3], Service::Stopped);
+    host.colony.nodes.get_mut(&nodes[3]).unwrap().ports.metrics = Some(unused_port());
+    assert_eq!(host.look(1_035_100)[&nodes[3]].presence, Presence::Gone);
+    assert_eq!(asked(), before);
+    // Another process is asked at once; that it does not answer lets all be asked.
+    host.run(nodes[4], 999, 0, 1);
+    host.colony.nodes.get_mut(&nodes[4]).unwrap().ports.metrics = Some(unused_port());
+    assert_eq!(host.look(1_035_200)[&nodes[4]].presence, Presence::Silent);
+    let now = asked();
+    assert!(now.iter().zip(&before).enumerate().all(|(at, (now, before))| [3, 4].contains(&at) || *now == before + 1));
+}
+
+fn unused_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Serves a node's figures; returns the port, and the number of requests.
+fn serve_counted() -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            while let Ok(1..) = stream.read(&mut [0; 512]) {
+                count.fetch_add(1, Ordering::Relaxed);
+                let body = "ant_node_uptime 100\n";
+                let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            }
+        }
+    });
+    (port, asked)
 }
