@@ -15,6 +15,7 @@ mod colony;
 mod figures;
 
 use std::fs;
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::thread;
@@ -39,6 +40,10 @@ fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.first().is_some_and(|arg| arg == "serve") {
         return serve(NODES[1]);
+    }
+    if args.first().is_some_and(|arg| arg == "--root-dir") {
+        std::io::stdin().read_to_end(&mut Vec::new())?;
+        return Ok(());
     }
     let seconds = args.iter().position(|arg| arg == "--seconds").and_then(|at| args.get(at + 1)?.parse().ok());
     let wnm = built()?;

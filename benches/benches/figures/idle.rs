@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::daemon::{Daemon, await_cycle};
+use super::processes::Processes;
 use crate::colony::{Result, colony};
 
 /// Time between the start of the daemons and the measurement: the first cycles fill caches.
@@ -19,13 +20,15 @@ const REQUESTS: usize = 15;
 /// An idle colony with its daemon.
 pub(crate) struct Colony {
     pub(crate) daemon: Daemon,
+    _processes: Processes,
     _home: TempDir,
 }
 
 impl Colony {
     pub(crate) fn start(wnm: &Path, nodes: u32, address: SocketAddr) -> Result<Self> {
         let home = colony(nodes, &[("listen", &address.to_string())])?;
-        Ok(Self { daemon: Daemon::start(wnm, home.path(), address)?, _home: home })
+        let processes = Processes::start(home.path())?;
+        Ok(Self { daemon: Daemon::start(wnm, home.path(), address)?, _processes: processes, _home: home })
     }
 }
 

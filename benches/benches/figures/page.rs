@@ -12,9 +12,9 @@ use crate::colony::Result;
 
 const HEAD: &str = "# Figures of the daemon
 
-`just figures` measures and writes this page. The nodes of the first two tables are endpoints of one process that serves
-the metrics of a real node; those of the last are processes of fake nodes, on a third daemon that is measured at the same
-time as the first table.
+`just figures` measures and writes this page. Each node of the first two tables is a process that waits, and an endpoint of
+one process that serves the metrics of a real node; those of the last are processes of fake nodes, on a third daemon that is
+measured at the same time as the first table.
 
 ";
 
