@@ -22,11 +22,11 @@ fn same_seed_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     20
-    cycles   4075, with 37 nodes on average
-    actions  add 68 disable 1 move 17 remove 295 restart 1 start 413 stop 56 update 4 upgrade 8; 816 done, 39 failed, 8 cancelled
+    cycles   4087, with 38 nodes on average
+    actions  add 69 disable 1 move 8 remove 297 restart 1 start 417 stop 99 update 4 upgrade 7; 857 done, 38 failed, 8 cancelled
     crashes  14 at 4 points; 20 reboots
-    fleet    2919 turns of hosts, 1850 texts refused; the host held in 236 cycles; 6 leases, 0 lapsed; 0 upgrades in a rollout, 9 of other hosts
-    digest   73efd1b4ebf488c4
+    fleet    2927 turns of hosts, 2835 texts refused; the host held in 469 cycles; 7 leases, 0 lapsed; 0 upgrades in a rollout, 9 of other hosts
+    digest   7d34071730a76c24
     no violation
     "#);
 }
@@ -40,11 +40,11 @@ fn host_of_a_fleet_gives_the_same_run() {
     assert!(output.status.success(), "{printed}");
     insta::assert_snapshot!(printed, @r#"
     runs     12
-    cycles   6032, with 37 nodes on average
-    actions  add 65 disable 1 move 12 remove 169 restart 2 start 544 stop 119 update 2 upgrade 27; 873 done, 58 failed, 10 cancelled
+    cycles   6033, with 40 nodes on average
+    actions  add 71 disable 2 move 11 remove 171 restart 3 start 481 stop 158 update 3 upgrade 8; 847 done, 53 failed, 8 cancelled
     crashes  28 at 5 points; 28 reboots
-    fleet    15748 turns of hosts, 12112 texts refused; the host held in 2196 cycles; 48 leases, 5 lapsed; 1 upgrades in a rollout, 45 of other hosts
-    digest   d0581d768919f379
+    fleet    15759 turns of hosts, 13524 texts refused; the host held in 2233 cycles; 74 leases, 4 lapsed; 0 upgrades in a rollout, 40 of other hosts
+    digest   3403471321d5d868
     no violation
     "#);
 }

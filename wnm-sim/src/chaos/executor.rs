@@ -134,6 +134,7 @@ impl ChaosModel {
                 _ => failed("the folder is missing"),
             },
             Step::Verify if node.copy.is_none() => failed("the copy is missing"),
+            Step::Verify => done(),
             Step::Switch if !is_mounted => failed("the target is not mounted"),
             Step::Switch => {
                 if node.copy.take().is_some()
