@@ -151,7 +151,9 @@ fn ports(settings: &Settings) -> String {
     let raw = settings.to_raw();
     let range = |key: &str, name: &str| {
         let start: u32 = raw.get(key)?.parse().ok()?;
-        Some(format!("{}-{} ({name})", start * 1000 + 1, start * 1000 + settings.policy.node_cap))
+        let (first, last) = (start * 1000 + 1, start * 1000 + settings.policy.node_cap);
+        let numbers = if last < first { format!("from {first}") } else { format!("{first}-{last}") };
+        Some(format!("{numbers} ({name})"))
     };
     let ranges = [range("port_start", "node"), range("metrics_port_start", "metrics"), range("rpc_port_start", "rpc")];
     ranges.into_iter().flatten().collect::<Vec<_>>().join(", ")
