@@ -10,10 +10,10 @@ use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 use wnm_core::fleet::command::one_line;
-pub use wnm_core::fleet::host_state::{Damaged, HostRollout, HostState, SignalState};
+pub use wnm_core::fleet::host_state::{Damaged, HostRollout, HostState, HostWindow, LastAction, SignalState};
 use wnm_core::fleet::host_state::{MOST_SIGNALS, MOST_VERSIONS, parse};
 pub use wnm_core::fleet::session::Session;
-use wnm_core::{NodeId, NodeState, Timestamp, Upgrades};
+use wnm_core::{NodeId, NodeState, Timestamp, Upgrades, WindowState};
 
 use crate::live::{DaemonStatus, LoggedEvent, Snapshot};
 
@@ -91,6 +91,8 @@ pub fn state(snapshot: &Snapshot, status: &DaemonStatus, wnm: &str) -> HostState
         versions: versions(snapshot),
         signals: measures.map(SignalState::of).collect(),
         holds: snapshot.report.observation.valves.holds.clone(),
+        window: window(snapshot),
+        last_action: None,
         failure: status.failure.as_ref().map(|failure| one_line(&failure.error)),
         generation: 0,
         limits: 0,
@@ -98,6 +100,14 @@ pub fn state(snapshot: &Snapshot, status: &DaemonStatus, wnm: &str) -> HostState
         problem: None,
         rollout: rollout(snapshot),
     }
+}
+
+fn window(snapshot: &Snapshot) -> Option<HostWindow> {
+    let (observation, valves) = (&snapshot.report.observation, &snapshot.report.colony.settings.policy.valves);
+    let windows: Vec<String> = valves.windows.as_slice().iter().map(ToString::to_string).collect();
+    let state = valves.window_state(&observation.valves, observation.now).ok();
+    let open = state.map(|state| matches!(state, WindowState::Open { .. }));
+    (!windows.is_empty()).then(|| HostWindow { setting: windows.join(", "), open })
 }
 
 /// Returns the part of a host after a cycle. The publisher adds the program and the documents that it has read.
@@ -195,6 +205,13 @@ impl HostEvent {
         let event = logged.event.kind().to_owned();
         Self { number: logged.number, at: logged.at, event, text: one_line(text), node: logged.event.node() }
     }
+
+    /// Returns the action that ended last.
+    #[must_use]
+    pub fn last_action(events: &[Self]) -> Option<LastAction> {
+        let ended = events.iter().rev().find(|event| event.event == "action_ended")?;
+        Some(LastAction { at: ended.at, text: ended.text.clone() })
+    }
 }
 
 impl HostEvents {
@@ -219,6 +236,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn last_action_is_the_one_that_ended_last() {
+        let event = |number, event: &str, text: &str| HostEvent {
+            number,
+            at: Timestamp::from_millis(1_000 * number as i64),
+            event: event.to_owned(),
+            text: text.to_owned(),
+            node: NodeId::new(3),
+        };
+        let events = [
+            event(1, "action_ended", "stop antnode0003: done"),
+            event(2, "action_ended", "start antnode0003: done"),
+            event(3, "action_begun", "upgrade antnode0003"),
+        ];
+        let last = LastAction { at: Timestamp::from_millis(2_000), text: "start antnode0003: done".to_owned() };
+        assert_eq!(HostEvent::last_action(&events), Some(last));
+        assert_eq!(HostEvent::last_action(&events[2..]), None);
+    }
 
     fn row(id: u32) -> NodeRow {
         NodeRow {

@@ -8,7 +8,7 @@ use wnm_core::{EngineUrl, Timestamp};
 
 use super::command::{LONGEST_COMMAND, Target};
 use super::control::{Control, Reader, Slot};
-use super::document::{HostEvents, HostRollout, HostState, Session};
+use super::document::{HostEvent, HostEvents, HostRollout, HostState, Session};
 use super::engine::{self, Engine, EngineError, Fault};
 use super::keys::{Keys, LONGEST_VALUE};
 use super::membership::Membership;
@@ -204,7 +204,8 @@ impl Publisher {
         let (rollout, lease) = (control.leases.rollout(), control.leases.lease());
         let rollout = HostRollout { generation: rollout, lease, ..state.rollout.clone() };
         let (limits, stops) = (control.limits.generation(), control.stops(wall));
-        let state = HostState { session, sequence, generation, limits, stops, at: wall, rollout, ..state };
+        let last_action = HostEvent::last_action(&documents.events);
+        let state = HostState { session, sequence, generation, limits, stops, at: wall, rollout, last_action, ..state };
         let host = self.membership.host.clone();
         let mut commands = redis::pipe();
         set(&mut commands, self.keys.state(&host), json(&state), STATE_LIFETIME).arg("GET");

@@ -42,6 +42,12 @@ pub struct HostState {
     pub signals: Vec<SignalState>,
     /// The holds in effect on the host, of any source.
     pub holds: Vec<Hold>,
+    /// The windows in which voluntary actions may begin; None for a host without windows.
+    #[serde(default)]
+    pub window: Option<HostWindow>,
+    /// The action that ended last since the start of the daemon.
+    #[serde(default)]
+    pub last_action: Option<LastAction>,
     /// The failure of the last cycle; None after a complete one.
     pub failure: Option<String>,
     /// The highest generation of a command that the host has obeyed.
@@ -57,6 +63,24 @@ pub struct HostState {
     /// The part of the host in rollouts.
     #[serde(default)]
     pub rollout: HostRollout,
+}
+
+/// The windows of a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostWindow {
+    /// The windows as in the setting `window`.
+    pub setting: String,
+    /// Whether they are open; None while the host does not know a time zone of theirs.
+    pub open: Option<bool>,
+}
+
+/// An action that ended on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastAction {
+    /// The time of the cycle, by the host's clock.
+    pub at: Timestamp,
+    /// The action with its outcome, in a sentence.
+    pub text: String,
 }
 
 /// The part of a host in rollouts.
@@ -112,7 +136,9 @@ impl HostState {
         for text in [&mut state.wnm, &mut state.phase, &mut state.session.id] {
             *text = one_line(text);
         }
-        for text in state.failure.iter_mut().chain(state.problem.iter_mut()) {
+        let texts = state.failure.iter_mut().chain(&mut state.problem);
+        let texts = texts.chain(state.window.as_mut().map(|window| &mut window.setting));
+        for text in texts.chain(state.last_action.as_mut().map(|action| &mut action.text)) {
             *text = one_line(text);
         }
         state.nodes = clean_counts(state.nodes);
@@ -163,11 +189,14 @@ mod tests {
         let text = serde_json::json!({
             "session": {"since": 1, "id": "a\u{1b}[2J"}, "sequence": 1, "at": 1, "wnm": "0.1\n0", "phase": "running",
             "nodes": {"RUNNING": 3, "STOP\u{7}": 1}, "desired": 4, "versions": {}, "signals": [], "holds": [],
-            "failure": "x\u{1b}y", "generation": 0, "problem": null, "later": "ignored"
+            "failure": "x\u{1b}y", "generation": 0, "problem": null, "later": "ignored",
+            "window": {"setting": "daily\n22:00-06:00", "open": true}, "last_action": {"at": 1, "text": "a\u{7}b"}
         });
         let state = HostState::read(text.to_string().as_bytes()).unwrap();
         assert_eq!((state.wnm.as_str(), state.failure.as_deref(), state.up()), ("0.1 0", Some("xy"), 3));
         assert!(state.nodes.contains_key("STOP"));
+        assert_eq!(state.window.unwrap().setting, "daily 22:00-06:00");
+        assert_eq!(state.last_action.unwrap().text, "ab");
     }
 
     proptest! {

@@ -120,6 +120,8 @@ impl ModelHost {
             versions: BTreeMap::new(),
             signals: Vec::new(),
             holds: if self.way == Way::Held { serde_json::from_value(held).unwrap() } else { Vec::new() },
+            window: None,
+            last_action: None,
             failure: None,
             generation: 0,
             limits: 0,

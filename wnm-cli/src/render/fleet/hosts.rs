@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use wnm_agent::fleet::document::{HostState, SignalState};
+use wnm_agent::fleet::document::{HostState, HostWindow, LastAction, SignalState};
 use wnm_agent::fleet::operator::HostRecord;
 use wnm_core::Timestamp;
 
@@ -67,12 +67,48 @@ pub(crate) struct HostView {
     signals: Vec<FleetSignalView>,
     /// The reason of the hold in effect; null without one.
     hold: Option<String>,
+    /// The windows in which voluntary actions may begin; null for a host without windows.
+    window: Option<FleetWindowView>,
+    /// The action that ended last since the start of the daemon; null without one.
+    last_action: Option<LastActionView>,
     /// The highest generation of a command that the host has obeyed.
     generation: Option<u64>,
     /// The problem of the host: a failed cycle, a refused command, or a document of another form; null without one.
     problem: Option<String>,
     #[serde(skip)]
     age: Option<std::time::Duration>,
+}
+
+/// The windows of a host.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct FleetWindowView {
+    /// The windows as in the setting.
+    setting: String,
+    /// Whether they are open; null while the host does not know a time zone of theirs.
+    open: Option<bool>,
+}
+
+impl From<&HostWindow> for FleetWindowView {
+    fn from(window: &HostWindow) -> Self {
+        Self { setting: window.setting.clone(), open: window.open }
+    }
+}
+
+/// An action that ended on a host.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct LastActionView {
+    /// The time of the cycle, by the host's clock.
+    at: Time,
+    /// The action with its outcome.
+    text: String,
+}
+
+impl From<&LastAction> for LastActionView {
+    fn from(action: &LastAction) -> Self {
+        Self { at: action.at.into(), text: action.text.clone() }
+    }
 }
 
 /// A signal of a host.
@@ -126,6 +162,8 @@ impl HostView {
             versions: state.map(|state| state.versions.clone()).unwrap_or_default(),
             signals: state.map(|state| state.signals.iter().map(Into::into).collect()).unwrap_or_default(),
             hold: held.map(|hold| hold.reason.clone()),
+            window: state.and_then(|state| state.window.as_ref()).map(Into::into),
+            last_action: state.and_then(|state| state.last_action.as_ref()).map(Into::into),
             generation: state.map(|state| state.generation),
             problem: damaged.or(problem),
             age: state.map(|state| now.since(state.at)),

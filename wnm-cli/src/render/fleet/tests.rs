@@ -45,7 +45,9 @@ fn state(change: serde_json::Value) -> HostState {
         "phase": "running", "nodes": {"RUNNING": 38, "STOPPED": 2}, "desired": 40,
         "versions": {"0.4.16": 8, "0.4.17": 32},
         "signals": [{"signal": "cpu", "value": 71.0, "low": 49.0, "high": 70.0, "exceeded": true}],
-        "holds": [], "failure": null, "generation": 5, "problem": null
+        "holds": [], "failure": null, "generation": 5, "problem": null,
+        "window": {"setting": "daily 22:00-06:00", "open": false},
+        "last_action": {"at": NOW.as_millis() - 9_000, "text": "start antnode0003: done"}
     });
     state.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     serde_json::from_value(state).unwrap()

@@ -162,6 +162,8 @@ impl FleetHost {
             versions: BTreeMap::new(),
             signals: Vec::new(),
             holds,
+            window: None,
+            last_action: None,
             failure: None,
             generation: self.control.generation(),
             limits: self.control.limits.generation(),
