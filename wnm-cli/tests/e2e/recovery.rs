@@ -85,7 +85,10 @@ impl Host {
 
 /// Returns the number and the total size of all files and folders below a folder.
 fn contents(folder: &Path) -> (usize, u64) {
-    fs::read_dir(folder).into_iter().flatten().flatten().fold((0, 0), |(count, bytes), entry| {
+    // A node writes its PID file some time after its start.
+    let entries =
+        fs::read_dir(folder).into_iter().flatten().flatten().filter(|entry| entry.file_name() != "antnode.pid");
+    entries.fold((0, 0), |(count, bytes), entry| {
         let facts = entry.metadata().unwrap();
         let (more, size) = if facts.is_dir() { contents(&entry.path()) } else { (0, facts.len()) };
         (count + 1 + more, bytes + size)
