@@ -1,6 +1,6 @@
 //! Alerts with real requests and stepped time, to receivers that misbehave.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,8 @@ use wnm_agent::alerts::{AlertService, stored};
 use wnm_agent::live::{CycleFailure, Live};
 use wnm_core::probe::{ContentCheck, ProbeKind, ProbeOutcome, ProbeRun, SizeClass};
 use wnm_core::{Bytes, Timestamp};
+
+use crate::common::request_body;
 
 /// Seconds from cycle to cycle.
 const STEP: u64 = 5;
@@ -73,19 +75,7 @@ impl Server {
 
 /// Reads a request; returns its body, as a text where it is no JSON.
 fn body(stream: &TcpStream) -> Value {
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
-            break;
-        }
-        if let Some(number) = line.to_lowercase().strip_prefix("content-length:") {
-            length = number.trim().parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
+    let body = request_body(stream);
     serde_json::from_slice(&body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&body).into_owned()))
 }
 

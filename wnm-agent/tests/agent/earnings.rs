@@ -1,6 +1,6 @@
 //! The earnings with real requests and stepped time, from a JSON-RPC server that answers, lies, refuses or hangs.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use wnm_agent::earnings::{ANT, EarningsService, Record, Span, stored};
 use wnm_agent::live::Live;
 use wnm_core::Timestamp;
 
-use crate::common::agent;
+use crate::common::{agent, request_body};
 use crate::daemon::{Control, run};
 
 const MINE: &str = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
@@ -76,19 +76,7 @@ impl Server {
         std::thread::spawn(move || {
             let mut open = Vec::new();
             for mut stream in listener.incoming().map_while(Result::ok) {
-                let mut reader = BufReader::new(&stream);
-                let mut length = 0;
-                loop {
-                    let mut line = String::new();
-                    if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
-                        break;
-                    }
-                    if let Some(number) = line.to_lowercase().strip_prefix("content-length:") {
-                        length = number.trim().parse().unwrap();
-                    }
-                }
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).unwrap();
+                let body = request_body(&stream);
                 let question: Value = serde_json::from_slice(&body).unwrap();
                 let mut chain = shared.lock().unwrap();
                 match chain.answer(&question) {

@@ -1,6 +1,6 @@
 //! Lines for InfluxDB, to a server that is away, slow or refuses, and to a file.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use wnm_agent::influx::{Destination, InfluxWriter, Spool, Target, Written};
+
+use crate::common::request_body;
 
 /// Answers each request with the next answer, and the last one for ever; records the bodies that were accepted.
 struct Server {
@@ -23,19 +25,7 @@ impl Server {
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
                 let mut stream = stream.unwrap();
-                let mut reader = BufReader::new(&stream);
-                let mut length = 0;
-                loop {
-                    let mut line = String::new();
-                    if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
-                        break;
-                    }
-                    if let Some(number) = line.to_lowercase().strip_prefix("content-length:") {
-                        length = number.trim().parse().unwrap();
-                    }
-                }
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).unwrap();
+                let body = request_body(&stream);
                 let answer = answers[number.min(answers.len() - 1)];
                 if answer.contains(" 204 ") {
                     recorded.lock().unwrap().push(String::from_utf8(body).unwrap());
