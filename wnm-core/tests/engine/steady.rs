@@ -528,45 +528,6 @@ fn pending_action_is_not_begun_again() {
     assert_ne!(after.nodes.get(&id(10)), Some(&NodeState::Stopped { since: Some(look.now), cause }));
 }
 
-/// A host restarts, and other programs take more memory than before: as many nodes come back as memory has room for, and
-/// none starts that a relief would stop.
-#[test]
-fn nodes_without_room_in_memory_wait_after_a_restart() {
-    for (preset, most) in [("steady", 66.0), ("classic", 70.0)] {
-        let settings = [
-            ("preset", preset),
-            ("node_cap", "60"),
-            ("mem_less_than", "50"),
-            ("mem_remove", "70"),
-            ("cpu_remove", "99"),
-        ];
-        let mut host = Host::new(0, &settings);
-        (host.background, host.each) = (1.0, 0.01);
-        for number in 1..=60 {
-            let down = NodeState::Stopped { since: Some(ago(60)), cause: StopCause::Found };
-            host.colony = host.colony.node(number, down, Presence::Gone);
-        }
-        let (mut peak, mut verbs) = (0.0_f64, std::collections::BTreeMap::<_, u32>::new());
-        let mut used = 0.0;
-        for _ in 0..600 {
-            let is_up = |state: &NodeState| !matches!(state, NodeState::Stopped { .. });
-            let up: Vec<_> = host.colony.state.nodes.iter().map(|(id, state)| (*id, is_up(state))).collect();
-            for (id, is_up) in &up {
-                let sample = host.colony.look.nodes.get_mut(id).expect("each node has a sample");
-                sample.memory = is_up.then_some(Bytes(1_000_000_000));
-            }
-            used = 20.0 + up.iter().filter(|(_, is_up)| *is_up).count() as f64;
-            peak = peak.max(used);
-            host.colony.look.host.memory = percent(used);
-            for planned in &host.minute().actions {
-                *verbs.entry(planned.action.verb()).or_default() += 1;
-            }
-        }
-        assert_eq!((peak, used), (most, most), "{preset}");
-        assert_eq!(verbs, [("start", most as u32 - 20)].into(), "{preset}");
-    }
-}
-
 /// Memory that other programs use holds back no node that was killed: no rule would stop it.
 #[test]
 fn killed_node_comes_back_beside_programs_that_use_the_memory() {

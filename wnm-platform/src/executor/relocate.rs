@@ -24,6 +24,10 @@ impl HostExecutor<'_> {
             Step::Copy | Step::CopyRest | Step::Verify => self.copy(record, step, old, &new),
             Step::Switch if is_move => {
                 self.check_places(old, &new)?;
+                // A node that was observed as gone may run all the same, or run again.
+                if let Some(wait) = self.wait_while_running(old) {
+                    return Ok(wait);
+                }
                 if let wait @ Effect::NotYet(_) = self.wait_for_store(old)? {
                     return Ok(wait);
                 }

@@ -136,15 +136,11 @@ impl ChaosModel {
             Step::Verify if node.copy.is_none() => failed("the copy is missing"),
             Step::Verify => done(),
             Step::Switch if !is_mounted => failed("the target is not mounted"),
+            Step::Switch if node.process.is_some() => not_yet("the process is still running"),
             Step::Switch => {
                 if node.copy.take().is_some()
                     && let Some(folder) = node.folder.clone()
                 {
-                    if node.process.is_some() {
-                        let text = format!("{id} is switched to another folder while it runs");
-                        self.violation = Some(Violation::new(Property::Tombstone, text));
-                        return done();
-                    }
                     node.source = node.folder.replace(Folder { volume: target, ..folder });
                 }
                 done()

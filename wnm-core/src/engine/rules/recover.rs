@@ -2,14 +2,12 @@
 
 use crate::action::decision::{Action, Reason};
 use crate::action::verdict::{Blocker, Comparison, SkipReason, Verdict};
-use crate::engine::forecast::Usage;
 use crate::engine::node_status::NodeStatus;
 use crate::engine::recovery::Recovery;
 use crate::engine::rules::{First, Plan, choose};
 use crate::engine::situation::Situation;
 use crate::model::node::{NodeId, NodeState};
 use crate::model::observation::Presence;
-use crate::model::units::Percent;
 use crate::policy::pressure::{Signal, measures};
 
 pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
@@ -36,11 +34,6 @@ pub(crate) fn evaluate(situation: &Situation<'_>, plan: &mut Plan) -> Verdict {
     let in_progress = census.operations() - settled(situation);
     let allowance = policy.limits.starts.saturating_sub(starting);
     let allowance = allowance.min(policy.limits.operations.saturating_sub(in_progress)) as usize;
-    let allowance = match room(situation) {
-        Room::None(blocker) => return Verdict::blocked(blocker),
-        Room::For(nodes) => allowance.min(nodes),
-        Room::Unknown => allowance,
-    };
     for seen in choose(situation, First::Oldest, allowance, is_due) {
         let recovery = state.recoveries.get(&seen.id);
         let exit = seen.sample.exit.clone().or_else(|| recovery?.exit.clone().map(Box::new));
@@ -74,39 +67,6 @@ fn settled(situation: &Situation<'_>) -> u32 {
         is_starting && !seen.acting && seen.sample.presence == Presence::Answering
     };
     situation.nodes.iter().filter(is_up).count() as u32
-}
-
-/// The nodes that memory has room for.
-enum Room {
-    /// Not known, or no matter of the nodes.
-    Unknown,
-    /// For so many nodes, at least one.
-    For(usize),
-    /// For no node.
-    None(Blocker),
-}
-
-/// Returns the nodes that fit below the level from which a rule of relief stops nodes for memory. A colony that comes back
-/// to a host with less memory would otherwise start and stop each node that is left.
-fn room(situation: &Situation<'_>) -> Room {
-    let Situation { policy, observation, steady, .. } = situation;
-    let Some((used, total)) = observation.host.memory.zip(observation.host.memory_total) else { return Room::Unknown };
-    let level = if steady.is_some() { policy.warning_level(policy.memory) } else { policy.memory.remove.get() };
-    let usage = Usage::count(policy, observation, &situation.nodes);
-    let (Some(each), Some(held)) = (usage.mean_memory(), usage.all_memory()) else { return Room::Unknown };
-    let bytes = |percent: f64| percent / 100.0 * total.0 as f64;
-    let free = bytes(level - used.get());
-    // No rule stops nodes that hold less than is over: other programs use the memory.
-    if -free > held as f64 {
-        return Room::Unknown;
-    }
-    let fit = (free / each.max(1.0)).floor();
-    if fit >= 1.0 {
-        return Room::For(fit as usize);
-    }
-    let percent = |value| Percent::clamped(value).unwrap_or_default().into();
-    let expected = percent(used.get() + each / total.0.max(1) as f64 * 100.0);
-    Room::None(Blocker::NoHeadroom { signal: Signal::Memory, expected, ceiling: percent(level) })
 }
 
 /// Returns the condition under which a rule of relief would stop or remove a node again: a signal over its high

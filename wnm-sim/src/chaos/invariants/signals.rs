@@ -112,9 +112,8 @@ pub(super) fn bounded(trial: &Trial<'_>, _: &Facts<'_>) -> Finding {
 }
 
 /// Property 22: a node that should run and is down is started again as soon as its delay has passed, whatever the node
-/// cap says: no delay is longer than half an hour. A signal over its high threshold that a stop would lower, memory
-/// without headroom, a full volume under the node, starts in progress up to the limit, and more nodes than the cap
-/// postpone it.
+/// cap says: no delay is longer than half an hour. A signal over its high threshold that a stop would lower, a full
+/// volume under the node, starts in progress up to the limit, and more nodes than the cap postpone it.
 pub(super) fn recovers(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     const LONGEST_DELAY: Duration = Duration::from_secs(1800);
     let now = trial.observation.now;
@@ -125,8 +124,7 @@ pub(super) fn recovers(trial: &Trial<'_>, facts: &Facts<'_>) -> Finding {
     let is_busy = facts.restarting - facts.settled >= limits.starts
         || facts.under_way - facts.settled >= limits.operations
         || facts.total() > trial.policy.node_cap;
-    let is_postponed = is_restart_postponed(trial) || lacks_memory(trial);
-    if is_postponed || is_busy || !facts.may_plan(trial) || trial.recovers() {
+    if is_restart_postponed(trial) || is_busy || !facts.may_plan(trial) || trial.recovers() {
         return Ok(());
     }
     let due = facts.nodes.iter().find(|node| node.is_free() && node.is_due(now));
@@ -163,20 +161,6 @@ fn is_restart_postponed(trial: &Trial<'_>) -> bool {
         host.cpu = None;
     }
     is_exceeded(trial.policy, &host)
-}
-
-/// Tells whether another node of the mean size would raise memory to the level from which a relief stops nodes.
-fn lacks_memory(trial: &Trial<'_>) -> bool {
-    let Trial { policy, observation, .. } = trial;
-    let Some((used, total)) = observation.host.memory.zip(observation.host.memory_total) else { return false };
-    let (low, high) = (policy.memory.less_than.get(), policy.memory.remove.get());
-    let level = match policy.preset {
-        Preset::Steady => high - (high - low) * policy.tuning.warning,
-        Preset::Classic => high,
-    };
-    let held: Vec<u64> = observation.nodes.values().filter_map(|sample| Some(sample.memory?.0)).collect();
-    let largest = held.iter().max().map_or(0.0, |held| *held as f64);
-    used.get() + largest / total.0.max(1) as f64 * 100.0 > level
 }
 
 /// Tells whether a signal that a stop lowers is over its high threshold.
