@@ -184,7 +184,7 @@ impl Fleet {
             let sent = operator.drive(&mut self.engine, &self.names, now, &mut self.counts)?;
             remember(&mut self.remembered, &mut self.chance, Slot::Rollout, sent);
         }
-        let mut own = self.own.borrow_mut();
+        let own = &mut *self.own.borrow_mut();
         own.clocks = clocks;
         own.turn(&self.name, &self.key, &mut self.engine, now, &mut self.counts);
         let hold = own.control.hold(clocks.wall);

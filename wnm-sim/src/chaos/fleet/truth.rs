@@ -70,7 +70,9 @@ impl Truth {
     /// Property 31: a hold that reached the host is in effect until its end, or until a signed resume of a higher
     /// generation reaches the host. A hold without a signature ends at its end or by a signed resume that names it, and no
     /// later one shortens or weakens it.
-    pub(super) fn check_hold(&self, hold: Option<&Hold>, host: &Name, wall: Timestamp) -> Result<(), Violation> {
+    pub(super) fn check_hold(&mut self, hold: Option<&Hold>, host: &Name, wall: Timestamp) -> Result<(), Violation> {
+        // A host may forget a hold that has ended by its clock, also where the clock jumps back later.
+        self.stops.retain(|stop| stop.not_after > wall);
         let signed = self.command.iter().filter_map(|command| match command.verb {
             Verb::Hold { drain, .. } => Some((format!("generation {}", command.generation), command.not_after, drain)),
             Verb::Resume { .. } => None,
