@@ -126,9 +126,9 @@ fn plan(
     }
     let mut stored = before.database.clone();
     by(&mut stored)?;
-    let was = before.in_force()?.to_raw();
+    let was = before.effective()?.to_raw();
     let after = SourceValues { database: stored, ..before };
-    let settings = after.in_force().map_err(|error| if_removed(error, keys))?;
+    let settings = after.effective().map_err(|error| if_removed(error, keys))?;
     let is = settings.to_raw();
     let nodes: Vec<Node> = store.nodes()?.into_values().collect();
     let changed: Vec<Changed> = RawSettings::ALL

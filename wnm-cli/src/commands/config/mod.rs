@@ -149,7 +149,7 @@ impl SourceValues {
     }
 
     /// Returns the settings with those defaults that depend on the host as the last cycle saw it.
-    fn in_force(&self) -> Result<Settings, SettingsError> {
+    fn effective(&self) -> Result<Settings, SettingsError> {
         let mut settings = self.settings()?;
         if let Some(host) = &self.host {
             settings.policy = settings.policy.on(host).into_owned();
@@ -172,7 +172,7 @@ impl SourceValues {
     }
 
     fn entries(&self) -> Result<Vec<Entry>, SettingsError> {
-        let (without_host, effective) = (self.settings()?.to_raw(), self.in_force()?.to_raw());
+        let (without_host, effective) = (self.settings()?.to_raw(), self.effective()?.to_raw());
         let entry = |setting: &'static Setting| {
             let value = effective.get(setting.key);
             let depends_on_host = value != without_host.get(setting.key);
