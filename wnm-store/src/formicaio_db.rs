@@ -47,7 +47,7 @@ pub struct FormicaioNode {
 /// The file does not exist, is not such a database, is damaged, or holds an unfinished write.
 pub fn read(path: &Path) -> Result<Vec<FormicaioNode>, StoreError> {
     let db = OtherTool::Formicaio.open(path)?;
-    let found = OtherTool::Formicaio.checked(path, rows(&db, "SELECT * FROM nodes ORDER BY node_id"))?;
+    let found = OtherTool::Formicaio.checked(path, rows(&db, "nodes", "node_id"))?;
     Ok(found.iter().map(node).collect())
 }
 

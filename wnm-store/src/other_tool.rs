@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rusqlite::Connection;
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Row};
 
 use crate::error::{Content, DbError, StoreError};
 use crate::file::{self, suffixed};
@@ -91,10 +91,10 @@ impl OtherTool {
 /// A row by the names of its columns, without null values.
 pub(crate) type Columns = BTreeMap<String, Value>;
 
-/// Returns the rows of a query.
-pub(crate) fn rows(db: &Connection, select: &str) -> Result<Vec<Columns>, DbError> {
-    let mut statement = db.prepare(select)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+/// Returns the rows of a table in the order of a column.
+pub(crate) fn rows(db: &Connection, table: &str, order: &str) -> Result<Vec<Columns>, DbError> {
+    let names = column_names(db, table)?;
+    let mut statement = db.prepare(&format!("SELECT * FROM {table} ORDER BY {order}"))?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -103,7 +103,7 @@ pub(crate) fn rows(db: &Connection, select: &str) -> Result<Vec<Columns>, DbErro
             // Lossy: a text that is not UTF-8 must not make the other columns unreadable.
             let value = row.get_ref(i)?;
             let value = match value {
-                rusqlite::types::ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+                ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
                 other => other.try_into().unwrap_or(Value::Null),
             };
             if value != Value::Null {
@@ -113,6 +113,16 @@ pub(crate) fn rows(db: &Connection, select: &str) -> Result<Vec<Columns>, DbErro
         found.push(columns);
     }
     Ok(found)
+}
+
+/// Returns the names of the columns that `SELECT *` returns. `Statement::column_names` panics for a name that is not
+/// UTF-8.
+fn column_names(db: &Connection, table: &str) -> Result<Vec<String>, DbError> {
+    // 1: a column that a virtual table hides.
+    let mut statement =
+        db.prepare("SELECT CAST(name AS BLOB) FROM pragma_table_xinfo(?1) WHERE hidden <> 1 ORDER BY cid")?;
+    let name = |row: &Row<'_>| Ok(String::from_utf8_lossy(row.get_ref(0)?.as_blob().unwrap_or_default()).into_owned());
+    Ok(statement.query_map([table], name)?.collect::<Result<_, _>>()?)
 }
 
 /// Returns a column as text; None where it holds nothing.

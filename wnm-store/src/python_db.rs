@@ -83,9 +83,8 @@ pub fn read(path: &Path, home: &Path) -> Result<PythonColony, StoreError> {
 }
 
 fn colony(db: &Connection, home: &Path) -> Result<Option<PythonColony>, DbError> {
-    let machines = rows(db, "SELECT * FROM machine ORDER BY id LIMIT 1")?;
-    let Some(machine) = machines.into_iter().next() else { return Ok(None) };
-    let mut colony = PythonColony { nodes: nodes(&rows(db, "SELECT * FROM node ORDER BY id")?), ..Default::default() };
+    let Some(machine) = rows(db, "machine", "id")?.into_iter().next() else { return Ok(None) };
+    let mut colony = PythonColony { nodes: nodes(&rows(db, "node", "id")?), ..Default::default() };
     settings(&machine, home, &mut colony);
     Ok(Some(colony))
 }

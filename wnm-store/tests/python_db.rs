@@ -47,6 +47,25 @@ fn settings(raw: &RawSettings) -> String {
 }
 
 #[test]
+fn column_with_a_name_that_is_not_utf8_hides_no_other() {
+    let (folder, path) = made(
+        "CREATE TABLE machine (id, ZZZZ, node_cap); CREATE TABLE node (id, ZZZZ, port);
+         INSERT INTO machine VALUES (1, 2, 7); INSERT INTO node VALUES (3, 4, 50001);",
+    );
+    let bytes = fs::read(&path).unwrap();
+    let places: Vec<usize> = (0..bytes.len() - 3).filter(|at| bytes[*at..].starts_with(b"ZZZZ")).collect();
+    assert_eq!(places.len(), 2);
+    let mut bytes = bytes;
+    for at in places {
+        bytes[at..at + 4].copy_from_slice(b"\xff\xfeZ\xc3");
+    }
+    fs::write(&path, bytes).unwrap();
+    let colony = read_without_a_write(&folder, &path).unwrap();
+    assert_eq!(colony.settings.get("node_cap").as_deref(), Some("7"));
+    assert_eq!((colony.nodes[0].id, colony.nodes[0].port), (Some(3), Some(50001)));
+}
+
+#[test]
 fn recorded_colony_is_read() {
     let (folder, path) = recorded();
     let colony = read_without_a_write(&folder, &path).unwrap();
