@@ -173,7 +173,7 @@ fn move_survives_the_end_of_wnm() {
     let before = running(&host, 1);
     fs::write(folder(&before[0]).join("large"), vec![7; 24 << 20]).unwrap();
     host.expect(0, &format!("storage add {}", other.path().display()));
-    host.expect(0, "config set move_rate 2MB/s");
+    host.expect(0, "config set move_rate 400kB/s");
     let mut command = host.command(&["node", "move", "1", "--to", &other.path().display().to_string()]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let copy = other.path().join(".moving");
@@ -207,7 +207,7 @@ fn move_to_a_target_that_vanishes_leaves_the_node_running() {
     let full = host.expect(3, &format!("--json node move 1 --to {}", other.path().display())).data();
     assert_eq!(result(&full).0, "failed");
     assert!(result(&full).1.contains("copy folder"), "{full}");
-    host.expect(0, "config set crisis_bytes=1 move_rate=4MB/s");
+    host.expect(0, "config set crisis_bytes=1 move_rate=400kB/s");
     let mut command = host.command(&["--json", "node", "move", "1", "--to", &other.path().display().to_string()]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let copy = other.path().join(".moving");
