@@ -5,8 +5,8 @@
 
 use wnm_core::steps::Failure;
 use wnm_core::{
-    Anomaly, Blocker, Cancellation, Comparison, Ended, Exit, Measure, MoveObstacle, Outcome, Percent, Presence, Reason,
-    ReasonGone, Relief, SkipReason, Timestamp, Verdict,
+    Anomaly, Blocker, Cancellation, Comparison, Ended, Exit, Measure, MoveObstacle, Outcome, Percent, Presence,
+    Reading, Reason, ReasonGone, Relief, Signal, SkipReason, Timestamp, Verdict,
 };
 
 pub(crate) use super::action::action;
@@ -159,7 +159,10 @@ pub(crate) fn skip(reason: &SkipReason, now: Timestamp) -> String {
 /// Returns a signal with the value that a rule compared, and the time over which that value is a mean.
 fn compared(Comparison { signal, seen, mean_over, .. }: &Comparison) -> String {
     let mean = mean_over.map_or_else(String::new, |time| format!(" (mean of {})", duration(time)));
-    format!("{signal} {seen}{mean}")
+    // With the work that waits for a CPU.
+    let is_demand = *signal == Signal::Cpu && matches!(seen, Reading::Percent(percent) if percent.get() > 100.0);
+    let demand = if is_demand { " demand" } else { "" };
+    format!("{signal}{demand} {seen}{mean}")
 }
 
 /// Returns the condition that prevents a rule from acting.
@@ -212,7 +215,8 @@ pub(crate) fn blocker(blocker: &Blocker, now: Timestamp) -> String {
         }
         Blocker::Throttled { share, reserve, load } => throttled(*share, *reserve, load.as_ref()),
         Blocker::ExternalOverload { background, threshold } => format!(
-            "external overload: background load {background}, high threshold {threshold}; stopping nodes does not help"
+            "external overload: the background load asks for {background} of the CPU, high threshold {threshold}; stopping \
+             nodes does not help"
         ),
         Blocker::BackgroundStalls { share, threshold } => format!(
             "no headroom: the background load waits for a CPU {share} of the time; nodes are added below {threshold}"
@@ -306,7 +310,7 @@ pub(crate) fn failure(failure: &Failure) -> String {
 mod tests {
     use std::time::Duration;
 
-    use wnm_core::{Bytes, Load, NodeId, Signal, Version};
+    use wnm_core::{Bytes, Load, NodeId, Version};
 
     use super::*;
 
@@ -384,6 +388,7 @@ mod tests {
             Blocker::ObservationPeriod { covered: minutes(3), required: minutes(5) },
             Blocker::OverThreshold(comparison(Signal::Memory, 72.0, 66.0, None)),
             Blocker::OverThreshold(comparison(Signal::Cpu, 72.0, 66.0, Some(minutes(1)))),
+            Blocker::OverThreshold(comparison(Signal::Cpu, 109.4, 66.0, Some(minutes(1)))),
             Blocker::NoHeadroom { signal: Signal::Cpu, expected: percent(72.0).into(), ceiling: percent(60.0).into() },
             Blocker::StartSurge { expected: percent(72.0), ceiling: percent(66.0) },
             throttled(0.0, None),
