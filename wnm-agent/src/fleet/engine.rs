@@ -1,16 +1,12 @@
 //! The connection to the engine of a fleet: a server of the Redis protocol, version 7 or later.
 
-use std::time::Duration;
-
-use redis::{ClientTlsConfig, ConnectionAddr, ConnectionLike as _, Pipeline};
-use redis::{RedisConnectionInfo, TlsCertificates, Value};
+use redis::{Pipeline, Value};
 use wnm_core::{EngineUrl, Tls};
 
 use super::membership::{ClientFiles, Login, Plaintext};
+use super::wire::{self, Limits, TlsFault, Wire};
 use crate::private_file;
 
-/// Longest time of a connection, and of each answer.
-const TIMEOUT: Duration = Duration::from_secs(5);
 /// The first version whose ACL tells keys to read from keys to write.
 const LEAST_VERSION: u64 = 7;
 
@@ -102,7 +98,7 @@ impl Fault {
             "OOM" => Self::Full,
             "MISCONF" => Self::Disk,
             "LOADING" | "BUSY" | "MASTERDOWN" => Self::Loading,
-            "NOPERM" | "NOAUTH" => Self::NoRight,
+            "NOPERM" | "NOAUTH" | "WRONGPASS" => Self::NoRight,
             "WRONGTYPE" => Self::WrongType,
             _ => Self::Other(super::command::one_line(&format!("{code} {detail}"))),
         }
@@ -111,7 +107,7 @@ impl Fault {
 
 /// A connection to the engine.
 pub struct Engine {
-    connection: redis::Connection,
+    wire: Wire,
     url: String,
     version: String,
 }
@@ -135,14 +131,10 @@ impl Engine {
         if url.tls() == Tls::Off && !url.is_loopback() && login.plaintext == Plaintext::Refused {
             return Err(EngineError::Plaintext { url: text });
         }
-        let client = client(url, login)?;
-        let connection =
-            client.get_connection_with_timeout(TIMEOUT).map_err(|error| connect_error(&error, url, login))?;
-        let timeouts =
-            connection.set_read_timeout(Some(TIMEOUT)).and_then(|()| connection.set_write_timeout(Some(TIMEOUT)));
-        timeouts.map_err(|error| unreachable(&error, &text))?;
-        let mut engine = Self { connection, url: text, version: String::new() };
-        engine.version = engine.read_version(login)?;
+        let wire = Wire::connect(url.host(), url.port(), tls(url, login)?, Limits::USUAL)
+            .map_err(|error| unreachable(&error.into(), &text))?;
+        let mut engine = Self { wire, url: text, version: String::new() };
+        engine.version = engine.log_in(login)?;
         let major = engine.version.split('.').next().and_then(|major| major.parse::<u64>().ok());
         if major.is_none_or(|major| major < LEAST_VERSION) {
             return Err(EngineError::Old { url: engine.url, version: engine.version });
@@ -167,9 +159,7 @@ impl Engine {
     /// # Errors
     /// The connection ended. A command that the server refuses has its fault in the replies.
     pub fn ask(&mut self, commands: &Pipeline) -> Result<Replies, EngineError> {
-        let packed = commands.get_packed_pipeline();
-        let replies = self.connection.req_packed_commands(&packed, 0, commands.len());
-        let replies = replies.map_err(|error| unreachable(&error, &self.url))?;
+        let replies = self.wire.ask(commands).map_err(|error| unreachable(&error, &self.url))?;
         let each = |reply| match reply {
             Value::ServerError(error) => Err(Fault::of(error.code(), error.details().unwrap_or_default())),
             value => Ok(value),
@@ -186,16 +176,29 @@ impl Engine {
         replies.map_err(|fault| self.fault(fault))
     }
 
-    fn read_version(&mut self, login: &Login) -> Result<String, EngineError> {
-        let mut hello = redis::pipe();
-        hello.cmd("HELLO");
-        match self.ask(&hello)?.into_iter().next() {
-            Some(Ok(value)) => Ok(field(&value, "version").unwrap_or_else(|| "unknown".to_owned())),
-            // A server before version 6 has no such command.
-            Some(Err(Fault::Other(_))) | None => Ok("5 or earlier".to_owned()),
-            Some(Err(Fault::NoRight)) => Err(EngineError::Login { url: self.url.clone(), user: login.user.clone() }),
-            Some(Err(fault)) => Err(self.fault(fault)),
+    /// Logs in, and returns the version of the server.
+    fn log_in(&mut self, login: &Login) -> Result<String, EngineError> {
+        let mut commands = redis::pipe();
+        if let Some(password) = &login.password {
+            commands.cmd("AUTH").arg(&login.user).arg(password.reveal());
         }
+        commands.cmd("HELLO");
+        for reply in self.ask(&commands)? {
+            match reply {
+                Ok(value) => {
+                    if let Some(version) = field(&value, "version") {
+                        return Ok(version);
+                    }
+                }
+                Err(Fault::NoRight) => {
+                    return Err(EngineError::Login { url: self.url.clone(), user: login.user.clone() });
+                }
+                // A server before version 6 has no users and no such command.
+                Err(Fault::Other(_)) => return Ok("5 or earlier".to_owned()),
+                Err(fault) => return Err(self.fault(fault)),
+            }
+        }
+        Ok("unknown".to_owned())
     }
 }
 
@@ -247,60 +250,26 @@ pub fn read_certificates(path: &std::path::Path) -> Result<String, String> {
     if text.len() > LONGEST { Err("it is longer than 16 KiB".to_owned()) } else { Ok(text) }
 }
 
-fn client(url: &EngineUrl, login: &Login) -> Result<redis::Client, EngineError> {
-    let (host, port) = (url.host().to_owned(), url.port());
-    let address = match url.tls() {
-        Tls::Off => ConnectionAddr::Tcp(host, port),
-        Tls::On => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-    };
-    let mut user = RedisConnectionInfo::default().set_skip_set_lib_name();
-    if let Some(password) = &login.password {
-        user = user.set_username(&login.user).set_password(password.reveal());
+/// Returns the configuration of TLS of a login; None for an address without TLS.
+fn tls(url: &EngineUrl, login: &Login) -> Result<Option<rustls::ClientConfig>, EngineError> {
+    if url.tls() == Tls::Off {
+        return Ok(None);
     }
-    let refused = |error: redis::RedisError| EngineError::Authorities { cause: error.to_string() };
-    let info = redis::IntoConnectionInfo::into_connection_info(address).map_err(refused)?.set_redis_settings(user);
-    match url.tls() {
-        Tls::Off => redis::Client::open(info).map_err(refused),
-        Tls::On => {
-            // The provider of another library of the process serves as well.
-            _ = rustls::crypto::ring::default_provider().install_default();
-            let root_cert = login.ca.as_ref().map(|ca| ca.clone().into_bytes());
-            let client_tls = login.client.as_ref().map(client_certificate).transpose()?;
-            let refused = |error: redis::RedisError| match client_tls {
-                // The authorities were checked when they were read.
-                Some(_) => EngineError::Client { cause: error.to_string() },
-                None => refused(error),
-            };
-            redis::Client::build_with_tls(info, TlsCertificates { client_tls: client_tls.clone(), root_cert })
-                .map_err(refused)
-        }
-    }
+    let client = login.client.as_ref().map(client_certificate).transpose()?;
+    let client = client.as_ref().map(|(certificate, key)| (certificate.as_str(), key.as_str()));
+    let config = wire::tls(login.ca.as_deref(), client).map_err(|fault| match fault {
+        TlsFault::Authorities(cause) => EngineError::Authorities { cause: super::command::one_line(&cause) },
+        TlsFault::Client(cause) => EngineError::Client { cause: super::command::one_line(&cause) },
+    });
+    config.map(Some)
 }
 
 /// Reads the certificate of this client and its key, which no other user may read.
-fn client_certificate(files: &ClientFiles) -> Result<ClientTlsConfig, EngineError> {
+fn client_certificate(files: &ClientFiles) -> Result<(String, String), EngineError> {
     let unusable = |error: private_file::PrivateFileError| EngineError::Client { cause: error.to_string() };
-    let client_cert = private_file::read_public(&files.certificate).map_err(unusable)?.into_bytes();
-    let client_key = private_file::read(&files.key, |text| Ok(text.to_owned())).map_err(unusable)?.into_bytes();
-    Ok(ClientTlsConfig { client_cert, client_key })
-}
-
-fn connect_error(error: &redis::RedisError, url: &EngineUrl, login: &Login) -> EngineError {
-    let is_login = error.kind() == redis::ErrorKind::AuthenticationFailed
-        || matches!(error.code(), Some("WRONGPASS" | "NOAUTH" | "NOPERM"));
-    if is_login {
-        return EngineError::Login { url: url.to_string(), user: login.user.clone() };
-    }
-    // The key of the client is compared with its certificate when the connection begins.
-    if error.kind() == redis::ErrorKind::InvalidClientConfig && login.client.is_some() {
-        return EngineError::Client { cause: super::command::one_line(&error.to_string()) };
-    }
-    match error.code() {
-        Some(code) => {
-            EngineError::Fault { url: url.to_string(), fault: Fault::of(code, error.detail().unwrap_or_default()) }
-        }
-        None => unreachable(error, &url.to_string()),
-    }
+    let certificate = private_file::read_public(&files.certificate).map_err(unusable)?;
+    let key = private_file::read(&files.key, |text| Ok(text.to_owned())).map_err(unusable)?;
+    Ok((certificate, key))
 }
 
 fn unreachable(error: &redis::RedisError, url: &str) -> EngineError {

@@ -26,6 +26,7 @@ mod service;
 pub mod shown;
 pub mod signature;
 pub mod watched;
+mod wire;
 
 pub use wnm_core::fleet::{command, control, limits, name};
 
