@@ -166,7 +166,7 @@ pub(crate) fn hold_text(hold: &Hold, now: Timestamp) -> String {
     let Hold { source, reason, since, until, drain } = hold;
     let reason = if reason.is_empty() { "no reason given" } else { reason };
     let mut facts = vec![format!("by {source}")];
-    facts.extend(since.map(|since| format!("for {}", duration(now.since(since)))));
+    facts.extend(since.map(|since| format!("set {} ago", duration(now.since(since)))));
     facts.extend(until.map(|until| format!("until {}", time(until))));
     if *drain {
         facts.push("draining".to_owned());
