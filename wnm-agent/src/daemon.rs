@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use wnm_core::Timestamp;
+use wnm_core::{Day, Health, Timestamp};
 
 use crate::agent::Agent;
 use crate::cpu_limit;
@@ -265,7 +265,7 @@ fn run_turn<S: Store, P: Platform, C: DaemonControl<S, P>>(
     match run_locked(agent, trigger, control) {
         Ok((report, _)) => {
             let pending = Pending::after(&report);
-            publish(report, trigger, timer.elapsed().saturating_sub(started), control, live)?;
+            publish(agent, report, trigger, timer.elapsed().saturating_sub(started), control, live)?;
             Ok(pending)
         }
         Err(error) => {
@@ -306,7 +306,7 @@ fn serve<S: Store, P: Platform, C: DaemonControl<S, P>>(
             };
             let pending = Pending::after(&report);
             // The answer comes last: a requester that reads the snapshot or the events then finds the request's effects.
-            let published = publish(report, &trigger, timer.elapsed().saturating_sub(started), control, live);
+            let published = publish(agent, report, &trigger, timer.elapsed().saturating_sub(started), control, live);
             requester.answer(answer);
             published.map(|()| pending)
         }
@@ -319,6 +319,7 @@ fn serve<S: Store, P: Platform, C: DaemonControl<S, P>>(
 
 /// Publishes the report of a cycle.
 fn publish<S: Store, P: Platform, C: DaemonControl<S, P>>(
+    agent: &mut Agent<S, P>,
     report: Report,
     trigger: &Trigger,
     took: Duration,
@@ -342,11 +343,24 @@ fn publish<S: Store, P: Platform, C: DaemonControl<S, P>>(
     let scheduled = match trigger {
         Trigger::Scheduled => Some(Arc::new(report.decision.clone())),
         Trigger::Requested(..) | Trigger::Changed(_) | Trigger::Restored(_) | Trigger::Resumed => {
-            before.and_then(|before| before.scheduled.clone())
+            before.as_ref().and_then(|before| before.scheduled.clone())
         }
     };
-    live.publish(Snapshot { report, scheduled, took, published: Instant::now() }, trigger, events);
+    let health = health(&mut agent.store, before.as_deref(), Day::of(report.observation.now));
+    live.publish(Snapshot { report, scheduled, health, took, published: Instant::now() }, trigger, events);
     Ok(())
+}
+
+/// Returns the health of the nodes, which the store knows anew once a day. A store that cannot be read is asked again in the
+/// next cycle.
+fn health<S: Store>(store: &mut S, before: Option<&Snapshot>, today: Day) -> Arc<Health> {
+    match before.map(|before| &before.health) {
+        Some(known) if known.total.day == today.before(1) => known.clone(),
+        _ => store.health(today).map(Arc::new).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the metrics have no health of the nodes");
+            Arc::default()
+        }),
+    }
 }
 
 fn run_locked<S: Store, P: Platform, C: DaemonControl<S, P>>(

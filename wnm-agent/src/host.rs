@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use wnm_core::{
-    ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Node, NodeId, NodeState, Observation,
-    Outcome, ProgramCache, Settings, Timestamp, UnlistedFolder,
+    ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, Day, Health, Node, NodeId, NodeState,
+    Observation, Outcome, ProgramCache, Settings, Timestamp, UnlistedFolder,
 };
 use wnm_platform::PlatformError;
 use wnm_platform::executor::HostExecutor;
@@ -98,6 +98,10 @@ impl Store for wnm_store::Store {
 
     fn take_in(&mut self, nodes: &[(Node, NodeState)]) -> Result<(), StoreError> {
         self.insert_nodes(nodes)
+    }
+
+    fn health(&mut self, today: Day) -> Result<Health, StoreError> {
+        wnm_store::Store::health(self, today)
     }
 
     fn save_program_cache(&mut self, cache: &ProgramCache) -> Result<(), StoreError> {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use wnm_core::steps::Journal;
 use wnm_core::{
-    ActionRecord, Colony, Counters, Decision, EngineState, Node, NodeState, Observation, Outcome, ProgramCache,
-    Settings,
+    ActionRecord, Colony, Counters, Day, DayCounts, Decision, EngineState, Health, Node, NodeState, Observation,
+    Outcome, ProgramCache, Settings,
 };
 
 use crate::error::HintedError;
@@ -91,6 +91,15 @@ pub trait Store: Journal {
     fn take_in(&mut self, nodes: &[(Node, NodeState)]) -> Result<(), Self::Error> {
         let _ = nodes;
         Ok(())
+    }
+
+    /// Returns the health of the nodes on a day, for the metrics of a daemon. The default knows of no node.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn health(&mut self, today: Day) -> Result<Health, Self::Error> {
+        let total = DayCounts { day: today.before(1), ..DayCounts::default() };
+        Ok(Health { total, ..Health::default() })
     }
 
     /// Stores the platform's cache of program versions for the next process. The default stores nothing.

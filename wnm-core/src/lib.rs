@@ -75,7 +75,8 @@ pub use model::hold::{Hold, HoldSource, HoldTrouble, ValveSample};
 pub use model::manager::{ManagerKind, NotAManager, Program, Scope};
 pub use model::metrics::{NodeIdentity, NodeMetrics};
 pub use model::node::{Desired, Node, NodeId, NodeMap, NodeState, NotANode, Ports, StopCause, Upnp};
-pub use model::node_day::{Day, DayReading, NodeDay, gain_nothing};
+pub use model::node_day::{Day, DayReading, NodeDay};
+pub use model::node_health::{DayCounts, Health, NodeHealth, Trend};
 pub use model::node_update::{ChangeRequest, NodeChange, NodeUpdate};
 pub use model::observation::{
     HostSample, LoadAverages, LoadScope, NodeSample, Observation, Presence, ProcessIdentity, WrongAnswer,

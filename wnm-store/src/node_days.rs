@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use wnm_core::{Day, NodeDay, NodeId, NodeMap, Observation};
+use wnm_core::{Day, Health, NodeDay, NodeId, NodeMap, Observation};
 
 use crate::Store;
 use crate::error::{DbError, StoreError};
@@ -28,6 +28,14 @@ impl Store {
     /// The database cannot be read.
     pub fn node_days(&self, since: Day) -> Result<NodeDays, StoreError> {
         self.read(|db| find(db, since))
+    }
+
+    /// Returns the health of the nodes on a day, without the days that cannot be read.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn health(&self, today: Day) -> Result<Health, StoreError> {
+        Ok(Health::of(&self.node_days(Health::since(today))?.days, today))
     }
 }
 
@@ -131,6 +139,9 @@ mod tests {
             put(&mut store, &observation(at, records));
         }
         assert_eq!(gained(&store), [(0, Some(3)), (1, Some(4))]);
+        assert_eq!(store.health(Day(1)).unwrap().total.records_gained, Some(3));
+        assert_eq!(store.health(Day(2)).unwrap().nodes[&NodeId::FIRST].counts.records_gained, Some(4));
+        assert_eq!(store.health(Day(3)).unwrap().nodes.len(), 0);
         // A clock that jumps forward and back leaves no day of the future.
         put(&mut store, &observation(31 * DAY, 20));
         assert_eq!(gained(&store), [(1, Some(4)), (31, Some(0))]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use wnm_core::probe::Atto;
-use wnm_core::{Address, Decision, NodeId, Timestamp, Version};
+use wnm_core::{Address, Decision, Health, NodeId, Timestamp, Version};
 
 use crate::report::Report;
 
@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub report: Report,
     /// The decision of the last scheduled cycle, whatever the trigger of this one; None before the first.
     pub scheduled: Option<Arc<Decision>>,
+    /// The health of the nodes on the last complete day.
+    pub health: Arc<Health>,
     /// The time that the cycle took.
     pub took: Duration,
     /// The moment of the publication, by the monotonic clock of this process.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wnm_core::{Cores, Desired, NodeId, NodeMetrics, NodeSample, NodeState, Outcome, Presence, Recovery};
+use wnm_core::{Cores, DayCounts, Desired, NodeId, NodeMetrics, NodeSample, NodeState, Outcome, Presence, Recovery};
 
 use super::{Family, Sink, counter, gauge, single};
 use crate::live::Snapshot;
@@ -31,6 +31,7 @@ pub(super) fn write(snapshot: &Snapshot, sink: &mut dyn Sink) {
     identity(&rows, sink);
     measured(&rows, sink);
     reported(&rows, sink);
+    health(snapshot, &rows, sink);
 }
 
 fn colony(snapshot: &Snapshot, rows: &[Row<'_>], sink: &mut dyn Sink) {
@@ -162,5 +163,42 @@ const REPORTED: [Reported; 14] = [
 fn reported(rows: &[Row<'_>], sink: &mut dyn Sink) {
     for (family, value) in REPORTED {
         each(rows, sink, family, |sample| sample.metrics.as_deref().and_then(value).map(|value| value as f64));
+    }
+}
+
+/// A family of a count of the last complete day.
+type OfDay = (Family, fn(&DayCounts) -> Option<f64>);
+
+const OF_DAY: [OfDay; 4] = [
+    (
+        gauge("wnm_node_records_gained_last_day", "Growth of the records of a node on the last complete day in UTC."),
+        |day| day.records_gained.map(|records| records as f64),
+    ),
+    (gauge("wnm_node_payments_last_day", "Payments to a node on the last complete day in UTC."), |day| {
+        day.payments.map(|payments| payments as f64)
+    }),
+    (gauge("wnm_node_shunned_last_day", "Times that peers shunned a node on the last complete day in UTC."), |day| {
+        day.shunned.map(|shunned| shunned as f64)
+    }),
+    (
+        gauge("wnm_node_shunned_trend", "That count against the week before: 1 if rising, 0 if steady, -1 if falling."),
+        |day| day.shunned_trend.map(|trend| f64::from(trend.number())),
+    ),
+];
+
+fn health(snapshot: &Snapshot, rows: &[Row<'_>], sink: &mut dyn Sink) {
+    let known = || rows.iter().filter_map(|row| Some((row, snapshot.health.nodes.get(&row.id)?)));
+    for (family, value) in OF_DAY {
+        sink.family(family);
+        for (row, health) in known() {
+            if let Some(value) = value(&health.counts) {
+                sink.sample("", &[("node", &row.name)], value);
+            }
+        }
+    }
+    let help = "Whether a node gained no record on the last complete day while most of its neighbours did: 1 if so.";
+    sink.family(gauge("wnm_node_gains_nothing", help));
+    for (row, health) in known() {
+        sink.sample("", &[("node", &row.name)], f64::from(u8::from(health.gains_nothing)));
     }
 }

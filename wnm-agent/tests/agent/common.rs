@@ -11,9 +11,9 @@ use std::time::Duration;
 use wnm_agent::{Agent, Begin, Boot, CycleId, Finish, HintedError, NewNodeIdentity, Platform, Store};
 use wnm_core::steps::{Effect, Evidence, Executor, Journal, JournalError, Step, StepFailure, StepRecord};
 use wnm_core::{
-    ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, CpuLimitSample, EngineState, HostDefaults,
-    HostSample, Load, LoadAverages, ManagerKind, Node, NodeId, NodeMap, NodeMetrics, NodeSample, Observation, Outcome,
-    Percent, Presence, ProcessIdentity, RawSettings, Settings, Timestamp, Volume,
+    ActionId, ActionRecord, Clock, ClockReading, Colony, Cores, Counters, CpuLimitSample, Day, DayCounts, EngineState,
+    Health, HostDefaults, HostSample, Load, LoadAverages, ManagerKind, Node, NodeHealth, NodeId, NodeMap, NodeMetrics,
+    NodeSample, Observation, Outcome, Percent, Presence, ProcessIdentity, RawSettings, Settings, Timestamp, Volume,
 };
 
 /// The error of an operation that was told to fail.
@@ -49,6 +49,9 @@ pub(crate) struct MemoryStore {
     pub(crate) state: EngineState,
     pub(crate) unfinished: Vec<ActionRecord>,
     pub(crate) highest: u32,
+    /// The health of the nodes, and how often it was asked for.
+    pub(crate) health: BTreeMap<NodeId, NodeHealth>,
+    pub(crate) health_reads: u32,
     /// The operation that fails, if any.
     pub(crate) fails: Option<&'static str>,
     cycles: i64,
@@ -124,6 +127,15 @@ impl Store for MemoryStore {
         self.state = finish.state.clone();
         self.nodes.retain(|id, _| finish.state.nodes.contains_key(id));
         Ok(())
+    }
+
+    fn health(&mut self, today: Day) -> Result<Health, Refused> {
+        self.health_reads += 1;
+        if self.fails == Some("health") {
+            return Err(Refused("health"));
+        }
+        let total = DayCounts { day: today.before(1), ..DayCounts::default() };
+        Ok(Health { total, nodes: self.health.clone() })
     }
 }
 

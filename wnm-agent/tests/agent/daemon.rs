@@ -245,3 +245,17 @@ fn channel_timer_delivers_signals_and_ends_with_its_channel() {
     assert_eq!(timer.wait(INTERVAL), Wake::Now);
     assert_eq!(timer.wait(INTERVAL), Wake::End);
 }
+
+#[test]
+fn health_is_read_once_a_day_and_again_after_a_failure() {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    let (mut agent, calls) = agent(&[]);
+    agent.store.fails = Some("health");
+    let mut control = Control { calls, ..Control::default() };
+    control.script.extend([|_: &mut MemoryAgent| {}, |_: &mut MemoryAgent| {}]);
+    control.script.push_back(|agent| agent.store.fails = None);
+    let (_, ended) = run(&mut agent, &[(2 * DAY, Wake::End)], control);
+    assert_eq!(ended, Ok(()));
+    // Two failures, the first day, and the two midnights after it.
+    assert_eq!(agent.store.health_reads, 5);
+}

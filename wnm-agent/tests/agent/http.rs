@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wnm_agent::Wake;
 use wnm_agent::live::Live;
 use wnm_agent::metrics::{Format, render};
-use wnm_core::{ListenSettings, NodeId, NodeMetrics};
+use wnm_core::{DayCounts, ListenSettings, NodeHealth, NodeId, NodeMetrics, Trend};
 
 use crate::common::agent;
 use crate::daemon::{Control, run};
@@ -150,6 +150,15 @@ fn thousand_nodes() -> Live {
         agent.store.state.nodes.insert(id, state.clone());
         agent.platform.running.insert(id, 1000 + number);
     }
+    let counts = DayCounts {
+        records_gained: Some(-5),
+        payments: Some(3),
+        shunned: Some(2),
+        shunned_trend: Some(Trend::Falling),
+        ..DayCounts::default()
+    };
+    let health = |id: &NodeId| (*id, NodeHealth { counts, gains_nothing: id.get() == 7 });
+    agent.store.health = agent.store.nodes.keys().map(health).collect();
     let control = Control::default();
     let (control, _) = run(&mut agent, &[(1, Wake::End)], control);
     control.live
@@ -165,6 +174,16 @@ fn thousand_nodes_are_bounded_and_quick() {
     assert!(samples.len() > 18_000 && samples.len() < 25_000, "{}", samples.len());
     assert_eq!(samples.keys().filter(|name| name.starts_with("wnm_node_up{")).count(), 1000);
     assert_eq!(samples.get("wnm_nodes{state=\"running\"}"), Some(&1000.0));
+    for (name, value) in [
+        ("wnm_node_records_gained_last_day{node=\"antnode0001\"}", -5.0),
+        ("wnm_node_payments_last_day{node=\"antnode0001\"}", 3.0),
+        ("wnm_node_shunned_last_day{node=\"antnode0001\"}", 2.0),
+        ("wnm_node_shunned_trend{node=\"antnode0001\"}", -1.0),
+        ("wnm_node_gains_nothing{node=\"antnode0001\"}", 0.0),
+        ("wnm_node_gains_nothing{node=\"antnode0007\"}", 1.0),
+    ] {
+        assert_eq!(samples.get(name), Some(&value), "{name}");
+    }
     // 20 ms in a release build. This build is not optimised, and the host may be busy.
     let limit = if cfg!(debug_assertions) { Duration::from_secs(2) } else { Duration::from_millis(20) };
     println!("1000 nodes: {} samples in {took:?}", samples.len());

@@ -24,7 +24,7 @@ pub(crate) struct NodeList {
     #[arg(long, value_name = "COLUMN", value_enum, ignore_case = true, hide_possible_values = true)]
     pub(crate) sort: Option<Column>,
     /// Columns to show, separated by commas: name, state, since, reason, restarts, version, peers, records, cpu, memory,
-    /// disk, port, age, peer-id, manager
+    /// disk, port, age, peer-id, manager, and of the last complete day in UTC health, gained, payments, shunned
     #[arg(
         long,
         value_name = "COLUMN",
@@ -56,4 +56,8 @@ pub(crate) enum Column {
     #[value(alias = "peer_id", alias = "peer id")]
     PeerId,
     Manager,
+    Health,
+    Gained,
+    Payments,
+    Shunned,
 }

@@ -128,7 +128,8 @@ pub(crate) fn views(db: &Path, only: &[NodeRange]) -> Result<Vec<NodeView>, CliE
         tracing::warn!("{problem}; the states are those of that cycle");
     }
     let restarts = store.restarts(&snapshot.nodes)?;
-    Ok(render::nodes::views(snapshot, &only, now, freshness, &restarts))
+    let health = store.health(Day::of(now))?;
+    Ok(render::nodes::views(snapshot, &only, now, freshness, &restarts, &health))
 }
 
 fn selected(db: &Path, verb: Verb, which: Selected, output: &mut Output) -> Result<Exit, CliError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wnm_agent::control::Client;
 use wnm_agent::earnings;
-use wnm_core::{Clock, Desired, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
+use wnm_core::{Clock, Day, Desired, Health, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
 use wnm_store::{Snapshot, Store};
 
 use super::service;
@@ -75,6 +75,7 @@ pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     let mut status = status(&policy, snapshot, survey, now);
     status.daemon = daemon(db, now);
     status.config_file = refusal;
+    status.health = store.health(Day::of(now))?;
     status.valves = valves::read(db, settings);
     let record = reads_earnings.then(|| earnings::stored(db).unwrap_or_default());
     status.earnings = record.map(|record| EarningsNow { now: valves::now(), record });
@@ -174,6 +175,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         config_file: None,
         valves: None,
         earnings: None,
+        health: Health::default(),
         node_problems: node_problems(&snapshot, now),
         failures: render::failures::latest(&snapshot.state).into_iter().cloned().collect(),
         now,

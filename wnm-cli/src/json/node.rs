@@ -8,6 +8,7 @@ use wnm_core::{
 };
 
 use super::{Time, word};
+use crate::render::health::NodeHealthView;
 use crate::render::nodes::NodeView;
 
 /// The permanent description of a node, with secrets as `***`.
@@ -112,6 +113,8 @@ pub(crate) struct NodeJson {
     reason: Option<String>,
     /// How often wnm has started the node again, in the history of the last 30 days.
     restarts: u32,
+    /// The health on the last complete day; null if no reading of that day contained a count.
+    health: Option<NodeHealthView>,
     /// The last sample; null before the first cycle that observed the node.
     sample: Option<SampleView>,
 }
@@ -126,6 +129,7 @@ impl From<&NodeView> for NodeJson {
             ended: view.recovery.as_ref().map(|recovery| EndedView::of(recovery, view.sample.as_ref())),
             reason: view.reason.clone(),
             restarts: view.restarts,
+            health: view.health.map(NodeHealthView::from),
             sample: view.sample.as_ref().map(SampleView::from),
         }
     }

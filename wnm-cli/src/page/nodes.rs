@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use wnm_core::{Cores, NodeState, Version};
 
 use super::html::escaped;
-use crate::render::duration;
 use crate::render::nodes::NodeView;
 use crate::render::status::Status;
+use crate::render::{duration, health};
 
 /// Returns the class of a state for its colour, and the symbol that tells it without colours.
 fn look(state: Option<&NodeState>) -> (&'static str, char) {
@@ -66,6 +66,10 @@ fn counts(status: &Status, nodes: &[NodeView]) -> String {
     }));
     text.push_str("</ul>\n");
     text.push_str(&versions(&status.by_version));
+    if !status.health.nodes.is_empty() {
+        text.push_str(&format!("<p>last day (UTC): {}</p>\n", health::counts(&status.health.total)));
+    }
+    text.extend(health::idle(&status.health).map(|idle| format!("<p>{}</p>\n", escaped(idle))));
     text
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod explain;
 pub(crate) mod failures;
 pub(crate) mod fleet;
 pub(crate) mod freshness;
+pub(crate) mod health;
 pub(crate) mod history;
 mod host_rollout;
 pub(crate) mod live_event;

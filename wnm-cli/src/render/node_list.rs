@@ -2,10 +2,12 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use super::duration;
+use wnm_core::DayCounts;
+
 use super::nodes::{NodeView, or_dash};
 use super::page::Width;
 use super::table::Table;
+use super::{duration, health};
 use crate::args::Column;
 
 /// The columns of a list without `--columns`.
@@ -54,6 +56,10 @@ pub(crate) fn title(column: Column) -> &'static str {
         Column::Age => "AGE",
         Column::PeerId => "PEER ID",
         Column::Manager => "MANAGER",
+        Column::Health => "HEALTH",
+        Column::Gained => "GAINED",
+        Column::Payments => "PAYMENTS",
+        Column::Shunned => "SHUNNED",
     }
 }
 
@@ -65,7 +71,10 @@ pub(crate) fn is_number(column: Column) -> bool {
         | Column::Cpu
         | Column::Memory
         | Column::Disk
-        | Column::Port => true,
+        | Column::Port
+        | Column::Gained
+        | Column::Payments
+        | Column::Shunned => true,
         Column::Name
         | Column::State
         | Column::Since
@@ -73,7 +82,8 @@ pub(crate) fn is_number(column: Column) -> bool {
         | Column::Version
         | Column::Age
         | Column::PeerId
-        | Column::Manager => false,
+        | Column::Manager
+        | Column::Health => false,
     }
 }
 
@@ -95,7 +105,16 @@ pub(crate) fn cell(view: &NodeView, column: Column) -> String {
         Column::Age => duration(view.now.since(view.node.born)),
         Column::PeerId => or_dash(view.peer_id()),
         Column::Manager => view.node.manager.to_string(),
+        Column::Health => or_dash(view.health.as_ref().map(health::word)),
+        Column::Gained => or_dash(of_day(view, |day| day.records_gained).map(health::signed)),
+        Column::Payments => or_dash(of_day(view, |day| day.payments)),
+        Column::Shunned => or_dash(of_day(view, |day| day.shunned)),
     }
+}
+
+/// Returns a count of the last complete day of a node.
+fn of_day<T>(view: &NodeView, count: impl Fn(&DayCounts) -> Option<T>) -> Option<T> {
+    count(&view.health.as_ref()?.counts)
 }
 
 /// Sorts nodes by a column: texts, versions and ports upwards, other numbers and times from the largest down. Nodes
@@ -111,6 +130,10 @@ pub(crate) fn sort(nodes: &mut [NodeView], column: Column) {
     let cpu = |view: &NodeView| Some(Reverse((view.sample.as_ref()?.cpu?.get() * 1000.0).round() as u64));
     let memory = |view: &NodeView| view.sample.as_ref()?.memory.map(Reverse);
     let disk = |view: &NodeView| view.sample.as_ref()?.disk.map(Reverse);
+    let unhealthy = |view: &NodeView| view.health.as_ref().map(health::rank);
+    let gained = |view: &NodeView| of_day(view, |day| day.records_gained).map(Reverse);
+    let payments = |view: &NodeView| of_day(view, |day| day.payments).map(Reverse);
+    let shunned = |view: &NodeView| of_day(view, |day| day.shunned).map(Reverse);
     nodes.sort_by(|a, b| match column {
         Column::Name => a.node.id.cmp(&b.node.id),
         Column::State => a.status.cmp(b.status),
@@ -127,6 +150,11 @@ pub(crate) fn sort(nodes: &mut [NodeView], column: Column) {
         Column::Age => a.node.born.cmp(&b.node.born),
         Column::PeerId => known_first(a.peer_id(), b.peer_id()),
         Column::Manager => a.node.manager.to_string().cmp(&b.node.manager.to_string()),
+        // The nodes that need attention stand first.
+        Column::Health => known_first(unhealthy(a), unhealthy(b)),
+        Column::Gained => known_first(gained(a), gained(b)),
+        Column::Payments => known_first(payments(a), payments(b)),
+        Column::Shunned => known_first(shunned(a), shunned(b)),
     });
 }
 

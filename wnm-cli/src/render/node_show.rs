@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wnm_core::{Desired, Node, NodeDay, NodeState, Upnp};
+use wnm_core::{Desired, Node, NodeDay, NodeHealth, NodeState, Trend, Upnp};
 
 use super::events::{self, EventView};
 use super::nodes::{NodeView, or_dash};
-use super::{BOLD, duration, secret, shell_text, styled, time};
+use super::{BOLD, duration, health, secret, shell_text, styled, time};
 use crate::json::NodeJson;
 
 /// Events of the node on its page, the latest ones.
@@ -17,6 +17,8 @@ pub(crate) const EVENTS: usize = 10;
 pub(crate) const DAYS: i64 = 7;
 /// The title of the days; a node without one has no such section.
 const DAYS_TITLE: &str = "days (UTC)";
+/// The title of the health; a node without a count of its last day has no such section.
+const HEALTH_TITLE: &str = "health (last day)";
 
 /// The work of a node on one day.
 #[derive(Debug, Clone, Serialize)]
@@ -36,9 +38,8 @@ pub(crate) struct NodeDayView {
 
 impl From<&NodeDay> for NodeDayView {
     fn from(day: &NodeDay) -> Self {
-        let start = jiff::Timestamp::from_second(day.day.start().as_secs());
         Self {
-            date: start.map_or_else(|_| day.day.0.to_string(), |start| start.strftime("%F").to_string()),
+            date: health::date(day.day),
             records_gained: day.records_gained(),
             puts: day.puts,
             payments: day.payments,
@@ -50,7 +51,7 @@ impl From<&NodeDay> for NodeDayView {
 impl NodeDayView {
     /// Returns the line of the page.
     fn line(&self) -> String {
-        let gained = self.records_gained.map_or_else(|| "-".to_owned(), |gained| format!("{gained:+}"));
+        let gained = or_dash(self.records_gained.map(health::signed));
         let [payments, shunned] = [self.payments, self.shunned].map(or_dash);
         format!("{}  records {gained}, payments {payments}, shunned {shunned}\n", self.date)
     }
@@ -127,6 +128,9 @@ fn page(details: &NodeDetails) -> String {
     section("process", process(details));
     section("network", network(view, node));
     section("storage", storage(view, node));
+    if let Some(health) = &view.health {
+        section(HEALTH_TITLE, health_lines(health));
+    }
     let variable = |(name, value): &(String, String)| format!("{}\n", secret::line(&[format!("{name}={value}")]));
     let days: Vec<String> = details.days.iter().map(NodeDayView::line).collect();
     for (title, lines) in [
@@ -207,6 +211,15 @@ fn network(view: &NodeView, node: &Node) -> Vec<(&'static str, String)> {
         ("peers", or_dash(view.peers())),
         ("shunned", shunned.map_or_else(|| "no".to_owned(), |since| format!("for {}", duration(now.since(since))))),
     ]
+}
+
+fn health_lines(node: &NodeHealth) -> Vec<(&'static str, String)> {
+    let trend = node.counts.shunned_trend;
+    let gains = match node.counts.records_gained {
+        _ if node.gains_nothing => "no record, as most neighbours did".to_owned(),
+        gained => or_dash(gained.map(health::signed)),
+    };
+    vec![("gained", gains), ("shun trend", or_dash(trend.map(Trend::word)))]
 }
 
 fn storage(view: &NodeView, node: &Node) -> Vec<(&'static str, String)> {

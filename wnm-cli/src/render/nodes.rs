@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wnm_core::{Desired, Node, NodeId, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp, secret};
+use wnm_core::{
+    Desired, Health, Node, NodeHealth, NodeId, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp, secret,
+};
 
 use super::{DIM, state_style, styled};
 use crate::freshness::Freshness;
@@ -28,6 +30,8 @@ pub(crate) struct NodeView {
     pub(crate) restarts: u32,
     /// The last sample; None before the first cycle that observed the node.
     pub(crate) sample: Option<NodeSample>,
+    /// The health on the last complete day; None if no reading of that day contained a count.
+    pub(crate) health: Option<NodeHealth>,
     /// The time now, for ages.
     pub(crate) now: Timestamp,
     /// Whether the last cycle is too old for the state to be the present one.
@@ -110,6 +114,7 @@ pub(crate) fn views(
     now: Timestamp,
     freshness: Freshness,
     restarts: &BTreeMap<NodeId, u32>,
+    health: &Health,
 ) -> Vec<NodeView> {
     let wnm_store::Snapshot { nodes, state, mut samples, .. } = snapshot;
     let is_wanted = |id: &NodeId| only.is_empty() || only.contains(id);
@@ -131,6 +136,7 @@ pub(crate) fn views(
                 recovery,
                 sample: samples.get_mut(&id).map(std::mem::take).map(|sample| present(sample, state.as_ref())),
                 restarts: restarts.get(&id).copied().unwrap_or(0),
+                health: health.nodes.get(&id).copied(),
                 state,
                 node: Node {
                     environment: secret::masked_variables(&node.environment),

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anstyle::Style;
 use serde::Serialize;
 use wnm_core::{
-    ActionRecord, Blocker, CpuLimitSample, FailedAction, FailedVersion, LoadScope, Measure, NodeId, NodeState, Outcome,
-    Planned, Psi, Reading, Stalls, Timestamp, UnlistedFolder, Volume, WeightMeans, WeightSample,
+    ActionRecord, Blocker, CpuLimitSample, FailedAction, FailedVersion, Health, LoadScope, Measure, NodeId, NodeState,
+    Outcome, Planned, Psi, Reading, Stalls, Timestamp, UnlistedFolder, Volume, WeightMeans, WeightSample,
 };
 
 use super::config_file::{self, RefusalView};
@@ -16,6 +16,7 @@ use super::daemon::{self, Daemon, DaemonView};
 use super::earnings::{self, EarningsNow, EarningsView};
 use super::failures::{self, FailureView};
 use super::freshness::{self, ScheduleView};
+use super::health::{self, HealthView};
 use super::page::Width;
 use super::unlisted;
 use super::valves::{self, ValvesNow, ValvesView};
@@ -49,6 +50,8 @@ pub(crate) struct Status {
     pub(crate) valves: Option<ValvesNow>,
     /// The earnings; None without the setting.
     pub(crate) earnings: Option<EarningsNow>,
+    /// The health of the nodes on the last complete day.
+    pub(crate) health: Health,
     /// The nodes that should run and do not.
     pub(crate) node_problems: Vec<NodeProblem>,
     /// The actions that failed, the latest first.
@@ -125,6 +128,8 @@ pub(crate) struct StatusView<'a> {
     valves: Option<ValvesView>,
     /// The earnings; null without the setting.
     earnings: Option<EarningsView>,
+    /// The health of the nodes on the last complete day; null if no reading of that day contained a count.
+    health: Option<HealthView>,
     /// The nodes that should run and do not.
     node_problems: &'a [NodeProblem],
     /// The actions that failed and are tried again, the latest first. Failed additions count together.
@@ -187,6 +192,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             config_file: status.config_file.as_ref().map(RefusalView::from),
             valves: status.valves.as_ref().map(ValvesView::from),
             earnings: status.earnings.as_ref().map(EarningsView::from),
+            health: HealthView::of(&status.health),
             node_problems: &status.node_problems,
             failures: status.failures.iter().map(FailureView::from).collect(),
             storage: &status.storage,
@@ -344,6 +350,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
     for failed in &status.failed_versions {
         text.push_str(&format!("  {:<12}{}\n", "upgrades", failed_version(failed)));
     }
+    text.push_str(&health::lines(&status.health));
     text.extend(unlisted::line(&status.unlisted));
     text.extend(status.earnings.as_ref().map(earnings::lines));
     text.push_str(&lists(status, at));

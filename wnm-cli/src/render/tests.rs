@@ -7,11 +7,11 @@ use textwrap::core::display_width;
 use wnm_agent::control::{DaemonInfo, FailureInfo, ListenInfo};
 use wnm_core::steps::{Failure, Step, StepFailure};
 use wnm_core::{
-    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Day, Decision, Desired, Ended, EngineState, Exit,
-    ExitStatus, FAUCET, FailedAction, FailedVersion, FailureCause, Flavor, HostSample, Load, LoadAverages, LoadScope,
-    ManagerKind, Node, NodeDay, NodeId, NodeMetrics, NodeSample, NodeState, Observation, Outcome, Percent, Planned,
-    Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime, Stalls, StopCause, Timestamp, UnlistedFolder,
-    Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
+    Action, ActionId, ActionRecord, Bytes, Cores, CpuLimitSample, Day, DayCounts, Decision, Desired, Ended,
+    EngineState, Exit, ExitStatus, FAUCET, FailedAction, FailedVersion, FailureCause, Flavor, Health, HostSample, Load,
+    LoadAverages, LoadScope, ManagerKind, Node, NodeDay, NodeHealth, NodeId, NodeMetrics, NodeSample, NodeState,
+    Observation, Outcome, Percent, Planned, Policy, Ports, Presence, Psi, RawSettings, Reason, Stall, StallTime,
+    Stalls, StopCause, Timestamp, Trend, UnlistedFolder, Upnp, Version, Volume, WeightMeans, WeightSample, evaluate,
 };
 use wnm_store::{CycleAction, CycleId, CycleKind, CycleRecord, Schedule, Snapshot};
 
@@ -97,6 +97,26 @@ fn states() -> [(u32, NodeState); 4] {
     ]
 }
 
+/// Returns the health of the last day, on which the second node gained no record, and peers shunned the first one more often.
+fn health() -> Health {
+    let counts = |records, shunned, trend| DayCounts {
+        day: Day::of(NOW).before(1),
+        records_gained: Some(records),
+        payments: Some(7),
+        shunned: Some(shunned),
+        shunned_trend: trend,
+    };
+    let nodes = [
+        (1, NodeHealth { counts: counts(1_204, 12, Some(Trend::Rising)), gains_nothing: false }),
+        (2, NodeHealth { counts: counts(0, 0, None), gains_nothing: true }),
+        (3, NodeHealth { counts: counts(-3, 1, Some(Trend::Steady)), gains_nothing: false }),
+    ];
+    Health {
+        total: DayCounts { payments: Some(21), ..counts(1_201, 13, Some(Trend::Rising)) },
+        nodes: nodes.into_iter().map(|(number, health)| (id(number), health)).collect(),
+    }
+}
+
 pub(crate) fn views() -> Vec<nodes::NodeView> {
     let view = |(number, state): (u32, NodeState)| nodes::NodeView {
         name: id(number).name(),
@@ -104,6 +124,7 @@ pub(crate) fn views() -> Vec<nodes::NodeView> {
         sample: matches!(state, NodeState::Running { .. } | NodeState::Upgrading { .. }).then(sample),
         reason: nodes::reason(&state, None),
         restarts: number % 4,
+        health: health().nodes.get(&id(number)).copied(),
         desired: Desired::implied_by(&state),
         recovery: None,
         state: Some(state),
@@ -209,6 +230,13 @@ fn node_list_with_named_columns() {
 }
 
 #[test]
+fn node_list_with_the_last_day() {
+    let columns = [Column::Name, Column::Health, Column::Gained, Column::Payments, Column::Shunned];
+    let table = node_list::table(&views(), &columns, Width::Full);
+    insta::assert_snapshot!(anstream::adapter::strip_str(&table));
+}
+
+#[test]
 fn nodes_are_sorted_by_each_column() {
     let order = |column| {
         let mut nodes = views();
@@ -229,6 +257,10 @@ fn nodes_are_sorted_by_each_column() {
         (Column::Age, [1, 2, 3, 12_345]),
         (Column::Port, [1, 2, 3, 12_345]),
         (Column::Manager, [12_345, 3, 2, 1]),
+        (Column::Health, [2, 1, 3, 12_345]),
+        (Column::Gained, [1, 2, 3, 12_345]),
+        (Column::Payments, [3, 2, 1, 12_345]),
+        (Column::Shunned, [1, 3, 2, 12_345]),
     ] {
         assert_eq!(order(column), expected, "{column:?}");
     }
@@ -337,6 +369,7 @@ pub(crate) fn status_of(freshness: Freshness) -> super::status::Status {
         config_file: None,
         valves: None,
         earnings: None,
+        health: health(),
         hint: freshness.is_stale().then(|| super::freshness::hint(&[])),
         node_problems: [(7, "UNKNOWN", "does not answer"), (9, "STOPPED", "its start failed")].map(problem).into(),
         failures: vec![failed_action()],
@@ -414,8 +447,13 @@ fn status_tells_the_earnings_or_why_they_are_unknown() {
 
 #[test]
 fn status() {
-    let status = status_of(observed_before(75));
+    let mut status = status_of(observed_before(75));
     insta::assert_snapshot!(at_each_width(|width| super::status::text(&status, width)));
+    // Before the first complete day.
+    status.health = Health::default();
+    let text = super::status::text(&status, Width::Full);
+    assert!(!text.contains("last day"), "{text}");
+    assert!(super::health::HealthView::of(&status.health).is_none());
 }
 
 #[test]

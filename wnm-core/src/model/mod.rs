@@ -14,6 +14,7 @@ pub(crate) mod max_unavailable;
 pub(crate) mod metrics;
 pub(crate) mod node;
 pub(crate) mod node_day;
+pub(crate) mod node_health;
 pub(crate) mod node_update;
 pub(crate) mod observation;
 pub(crate) mod pressure_stall;

@@ -17,7 +17,7 @@ const COVERED_PERCENT: i64 = 75;
 const NEIGHBOURS: usize = 3;
 
 /// A day in UTC, as the number of days since the Unix epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Day(pub i64);
@@ -154,7 +154,7 @@ impl NodeDay {
     }
 
     /// Tells whether the readings cover most of the day.
-    fn is_covered(&self) -> bool {
+    pub(super) fn is_covered(&self) -> bool {
         let from = self.first.at.as_millis().max(self.day.start().as_millis());
         (self.last.at.as_millis().saturating_sub(from)).saturating_mul(100) >= COVERED_PERCENT.saturating_mul(DAY)
     }
@@ -167,10 +167,10 @@ impl NodeDay {
 
 /// Returns the nodes that gained no record on a day while most of their neighbours on the host did. Full nodes, and nodes
 /// that were not observed for most of the day, are not judged.
-#[must_use]
-pub fn gain_nothing(days: &BTreeMap<NodeId, NodeDay>) -> Vec<NodeId> {
+pub(super) fn gain_nothing(days: &BTreeMap<NodeId, &NodeDay>) -> Vec<NodeId> {
     let judged = |day: &&NodeDay| day.is_covered() && day.records_gained().is_some() && !day.is_full;
-    let all: Vec<(NodeId, &NodeDay)> = days.iter().map(|(id, day)| (*id, day)).filter(|(_, day)| judged(day)).collect();
+    let all: Vec<(NodeId, &NodeDay)> =
+        days.iter().map(|(id, day)| (*id, *day)).filter(|(_, day)| judged(day)).collect();
     let gaining = all.iter().filter(|(_, day)| day.has_gained()).count();
     let idle = all.len() - gaining;
     if gaining < NEIGHBOURS || gaining <= idle {
@@ -259,12 +259,13 @@ mod tests {
             // It was down for most of the day.
             (id(5), day(20, 23, 0)),
         ]);
-        assert_eq!(gain_nothing(&days), [], "two neighbours are too few");
+        let idle = |days: &BTreeMap<NodeId, NodeDay>| gain_nothing(&days.iter().map(|(id, day)| (*id, day)).collect());
+        assert_eq!(idle(&days), [], "two neighbours are too few");
         days.insert(id(6), day(0, 23, 9));
-        assert_eq!(gain_nothing(&days), [id(2)]);
+        assert_eq!(idle(&days), [id(2)]);
         // As many idle as gaining: the network is quiet.
         days.extend([(id(7), day(0, 23, 0)), (id(8), day(0, 23, 0))]);
-        assert_eq!(gain_nothing(&days), []);
+        assert_eq!(idle(&days), []);
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use crate::render::node_list;
 use crate::render::nodes::NodeView;
 
 /// The columns of the table, in the order of their display and of the key for the next sort column.
-pub(super) const COLUMNS: [Column; 14] = [
+pub(super) const COLUMNS: [Column; 15] = [
     Column::Name,
     Column::State,
     Column::Since,
@@ -18,6 +18,7 @@ pub(super) const COLUMNS: [Column; 14] = [
     Column::Memory,
     Column::Disk,
     Column::Records,
+    Column::Health,
     Column::Peers,
     Column::Restarts,
     Column::Version,

@@ -11,7 +11,7 @@ use super::super::app::App;
 use super::super::feed::Data;
 use super::{Colour, Look};
 use crate::render::status::{self, Status};
-use crate::render::{DIM, RED, YELLOW, duration, styled, valves, volumes};
+use crate::render::{DIM, RED, YELLOW, duration, health, styled, valves, volumes};
 
 /// The maximum number of lines about problems, holds and windows. The page of activity has them all.
 const MOST_NOTES: usize = 4;
@@ -48,7 +48,7 @@ pub(super) fn lines(app: &App, look: Look, width: u16) -> Vec<Line<'static>> {
     lines
 }
 
-/// Returns a line for each problem, hold and window; empty without one.
+/// Returns a line for each problem, hold and window, and one for nodes that gain nothing; empty without one.
 pub(super) fn notes(app: &App) -> String {
     let Some(Data { status, .. }) = &app.data else { return String::new() };
     let hint = |hint: Option<&str>| hint.map_or_else(String::new, |hint| format!("; hint: {hint}"));
@@ -67,6 +67,7 @@ pub(super) fn notes(app: &App) -> String {
     notes.extend(volumes::fault_lines(&status.storage).into_iter().map(|line| format!("{}\n", line.trim_start())));
     let valves = status.valves.as_ref().map(valves::lines).unwrap_or_default();
     notes.extend(valves.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")));
+    notes.extend(health::idle(&status.health).map(|idle| format!("{}\n", styled(YELLOW, idle))));
     notes
 }
 

@@ -18,11 +18,12 @@ use crate::render::{DIM, state_style};
 const GAP: u16 = 2;
 
 /// The columns that a narrow terminal omits, the first one first. The page of a node has all of them.
-const OMITTED: [Column; 12] = [
+const OMITTED: [Column; 13] = [
     Column::PeerId,
     Column::Port,
     Column::Age,
     Column::Disk,
+    Column::Health,
     Column::Restarts,
     Column::Version,
     Column::Peers,
