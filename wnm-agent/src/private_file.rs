@@ -4,6 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Longest file, in bytes.
 const LONGEST_FILE: u64 = 64 << 10;
@@ -73,6 +74,19 @@ pub(crate) fn read<T>(path: &Path, parse: impl FnOnce(&str) -> Result<T, String>
 }
 
 fn text(path: &Path) -> Result<String, PrivateFileError> {
+    within_deadline(path, private_text)
+}
+
+/// Reads a file in a helper thread: the file system that an operator keeps secrets on can hang.
+fn within_deadline(
+    path: &Path,
+    read: fn(&Path) -> Result<String, PrivateFileError>,
+) -> Result<String, PrivateFileError> {
+    wnm_platform::files::with_deadline(path, read)
+        .map_err(|source| PrivateFileError::Unreadable { path: path.to_owned(), source })?
+}
+
+fn private_text(path: &Path) -> Result<String, PrivateFileError> {
     let (file, facts) = open(path)?;
     if facts.mode() & 0o077 != 0 {
         return Err(PrivateFileError::Open { path: path.to_owned(), mode: facts.mode() & 0o7777 });
@@ -87,7 +101,13 @@ fn text(path: &Path) -> Result<String, PrivateFileError> {
 /// Reads the content of a file that other users may read.
 #[cfg(any(feature = "serve", feature = "fleet"))]
 pub(crate) fn read_public(path: &Path) -> Result<String, PrivateFileError> {
-    open(path).and_then(|(file, _)| rest(path, file))
+    within_deadline(path, |path| open(path).and_then(|(file, _)| rest(path, file)))
+}
+
+/// Returns the time of the last change of a file and its length, by which a change is noticed; None if it is missing.
+pub(crate) fn change(path: &Path) -> Option<(SystemTime, u64)> {
+    let facts = wnm_platform::files::with_deadline(path, Path::metadata).ok()?.ok()?;
+    Some((facts.modified().ok()?, facts.len()))
 }
 
 fn open(path: &Path) -> Result<(File, Metadata), PrivateFileError> {

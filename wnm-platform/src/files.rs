@@ -6,10 +6,23 @@ use std::ffi::OsString;
 use std::fs::{self, FileType, Metadata, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Access, StatVfs};
 
 use crate::volume;
+
+/// Longest wait for a file system that holds no nodes: a cycle may read several such files.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs calls on a path that an operator chose and that may be on any file system, with a deadline in a helper thread.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`]: the file system does not answer.
+pub fn with_deadline<T: Send + 'static>(path: &Path, calls: impl FnOnce(&Path) -> T + Send + 'static) -> io::Result<T> {
+    let own = path.to_owned();
+    Ok(volume::within(path, PATIENCE, move || calls(&own))?)
+}
 
 /// An entry of a folder, read with the folder.
 #[derive(Debug, Clone)]

@@ -71,6 +71,10 @@ impl Platform {
     /// The process manager is not available on this host, or wnm lacks the rights it needs.
     pub fn new(settings: &Settings) -> Result<Self, PlatformError> {
         volume::know(settings.storage.iter().map(PathBuf::as_path));
+        if !settings.storage.iter().any(|folder| settings.binary.starts_with(folder)) {
+            // Its file system can hang as well.
+            volume::know([settings.binary.as_path()]);
+        }
         Ok(Self {
             exec: Exec::real(),
             host: Host::real(),

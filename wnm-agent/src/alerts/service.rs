@@ -184,7 +184,7 @@ impl AlertService {
 
     /// Reads the file of receivers if it changed. A file that turns bad leaves the receivers as they are.
     fn read(&mut self, path: &Path) {
-        let facts = path.metadata().and_then(|facts| Ok((facts.modified()?, facts.len()))).ok();
+        let facts = crate::private_file::change(path);
         let is_new = self.file.as_ref().is_none_or(|(known, at)| known != path || *at != facts);
         if !is_new && self.problem.is_none() {
             return;

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use wnm_agent::settings_text::{self, Entry, NotToml};
 use wnm_core::RawSettings;
-use wnm_platform::places;
+use wnm_platform::{files, places};
 
 use super::set;
 use crate::error::{CliError, ConfigFileCause, ConfigFileError, EntryCause, EntryError};
@@ -91,15 +91,22 @@ pub(crate) fn read() -> Result<RawSettings, CliError> {
 pub(super) fn content() -> Result<Content, ConfigFileError> {
     let none = Content { path: None, text: String::new() };
     let Some(path) = path() else { return Ok(none) };
-    if !is_named() && !path.exists() {
-        return Ok(none);
-    }
     let failed = |cause| ConfigFileError { path: path.clone(), cause };
-    let mut bytes = Vec::new();
-    let file = File::open(&path).map_err(|error| failed(ConfigFileCause::Unreadable(error)))?;
-    check_owner(&file).map_err(failed)?;
-    let length = file.take(LIMIT + 1).read_to_end(&mut bytes);
-    if length.map_err(|error| failed(ConfigFileCause::Unreadable(error)))? as u64 > LIMIT {
+    // The file system of the file can hang, and must not hang a daemon.
+    let opened = files::with_deadline(&path, open).and_then(|opened| opened);
+    let opened = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named() => return Ok(none),
+        other => other.map_err(|error| failed(ConfigFileCause::Unreadable(error)))?,
+    };
+    let bytes = match opened {
+        Opened::Untrusted { owner } => return Err(failed(ConfigFileCause::Untrusted { owner })),
+        Opened::Content(bytes) => bytes,
+        // Its writer may take any time.
+        Opened::Pipe => {
+            File::open(&path).and_then(begin).map_err(|error| failed(ConfigFileCause::Unreadable(error)))?
+        }
+    };
+    if bytes.len() as u64 > LIMIT {
         return Err(failed(ConfigFileCause::TooLong(LIMIT)));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -109,16 +116,32 @@ pub(super) fn content() -> Result<Content, ConfigFileError> {
     Ok(Content { path: Some(path), text })
 }
 
-/// Checks that no other user than root and that of this process can write the file: it names the program that wnm runs.
-fn check_owner(file: &File) -> Result<(), ConfigFileCause> {
+/// A config file that was opened.
+enum Opened {
+    /// The content of a regular file, up to one byte more than is allowed.
+    Content(Vec<u8>),
+    /// A pipe or a device such as `/dev/stdin`, which was not opened.
+    Pipe,
+    /// Another user than root and that of this process can write the file, which names the program that wnm runs.
+    Untrusted { owner: u32 },
+}
+
+fn open(path: &Path) -> io::Result<Opened> {
     use std::os::unix::fs::MetadataExt as _;
-    let facts = file.metadata().map_err(ConfigFileCause::Unreadable)?;
-    let is_own = [0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
-    // A device such as /dev/stdin has no content of its own.
-    if !facts.is_file() || (is_own && facts.mode() & 0o002 == 0) {
-        return Ok(());
+    if !path.metadata()?.is_file() {
+        return Ok(Opened::Pipe);
     }
-    Err(ConfigFileCause::Untrusted { owner: facts.uid() })
+    let file = File::open(path)?;
+    let facts = file.metadata()?;
+    let is_own = [0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
+    let is_trusted = is_own && facts.mode() & 0o002 == 0;
+    Ok(if is_trusted { Opened::Content(begin(file)?) } else { Opened::Untrusted { owner: facts.uid() } })
+}
+
+fn begin(file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Returns the line that sets a setting in a readable config file, from 1.

@@ -19,7 +19,7 @@ pub(in crate::fleet) struct ProgramDigest {
 impl ProgramDigest {
     /// Returns the program at a path with its version; None if the file cannot be read.
     pub(in crate::fleet) fn read(&mut self, path: &Path, version: Option<&Version>) -> Option<Program> {
-        let facts = std::fs::metadata(path).ok()?;
+        let facts = wnm_platform::files::metadata(path).ok()?;
         let identity = (facts.dev(), facts.ino(), facts.size(), facts.mtime(), facts.mtime_nsec());
         let is_same = |(last, known, _): &(PathBuf, Identity, _)| last == path && *known == identity;
         if !self.last.as_ref().is_some_and(is_same) {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 use wnm_core::{Hold, HoldSource, Settings, Timestamp};
+use wnm_platform::files;
 
 use super::super::{ReadHold, Reading};
 use super::one_line;
@@ -30,7 +31,9 @@ impl ReadHold for FileHold {
             return Reading::default();
         };
         let hold = |reason| Hold { source: HoldSource::File, reason, since: None, until: None, drain: false };
-        let problem = match read_bounded(path) {
+        // A shared file is often on a file system of the network, which can hang.
+        let read = files::with_deadline(path, read_bounded).and_then(|read| read);
+        let problem = match read {
             Ok(Content::Missing) => {
                 self.last = None;
                 None
