@@ -137,6 +137,17 @@ pub(crate) fn within<T: Send + 'static>(
     if is_own(&volume) {
         return Ok(call());
     }
+    let result = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&result);
+    let call = move || *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(call());
+    run(volume, deadline, Box::new(call))?;
+    let result = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    result.ok_or(NoAnswer)
+}
+
+/// Runs calls on a volume in a helper thread. It is no generic function, of which the program would contain a copy with
+/// its channel for each type of a result.
+fn run(volume: PathBuf, deadline: Duration, call: Box<dyn FnOnce() + Send>) -> Result<(), NoAnswer> {
     if is_hung(&volume) {
         return Err(NoAnswer);
     }
@@ -145,19 +156,19 @@ pub(crate) fn within<T: Send + 'static>(
     let (mark, own) = (ReturnMark(Arc::clone(&work)), (volume.clone(), Arc::clone(&work)));
     let job = move |helper: &Helper| {
         OWN.set(Some(own));
-        let result = call();
+        call();
         OWN.set(None);
         drop(mark);
-        // Before the result, so that the next call finds this helper.
+        // Before the end is told, so that the next call finds this helper.
         idle().push(helper.clone());
         // The receiver is gone when the call was late.
-        let _ = sender.send(result);
+        let _ = sender.send(());
     };
     hand_over(Box::new(job))?;
     let mut seen = 0;
     loop {
         match receiver.recv_timeout(deadline) {
-            Ok(result) => return Ok(result),
+            Ok(()) => return Ok(()),
             Err(RecvTimeoutError::Disconnected) => return Err(NoAnswer),
             Err(RecvTimeoutError::Timeout) => {
                 let progress = work.progress.load(Ordering::Relaxed);
