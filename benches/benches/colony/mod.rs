@@ -24,7 +24,7 @@ pub(crate) fn serve(nodes: u32) -> Result<()> {
     let (metrics, metadata) = (wnm_benches::metrics()?, wnm_benches::metadata()?);
     let page = |body: &[u8]| {
         let mut page = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/openmetrics-text\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-type: application/openmetrics-text\r\ncontent-length: {}\r\n\r\n",
             body.len()
         )
         .into_bytes();
@@ -47,11 +47,17 @@ pub(crate) fn serve(nodes: u32) -> Result<()> {
     Ok(())
 }
 
+/// Answers all requests of a connection, as a node does: the second one asks for its identity.
 fn answer(mut stream: TcpStream, pages: &[Vec<u8>; 2]) -> std::io::Result<()> {
     let mut request = [0; 1024];
-    let length = stream.read(&mut request)?;
-    let is_metadata = request[..length].starts_with(b"GET /metadata");
-    stream.write_all(&pages[usize::from(is_metadata)])
+    loop {
+        let length = stream.read(&mut request)?;
+        if length == 0 {
+            return Ok(());
+        }
+        let is_metadata = request[..length].starts_with(b"GET /metadata");
+        stream.write_all(&pages[usize::from(is_metadata)])?;
+    }
 }
 
 /// The process that serves the endpoints. It ends when this value is dropped.

@@ -1,7 +1,7 @@
 //! Processes that a process manager takes for those of nodes. Each is this bench with the arguments of a node, and waits
 //! until its standard input ends, so that none outlives the bench.
 
-use std::os::unix::fs::symlink;
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -15,10 +15,12 @@ pub(crate) struct Processes(Vec<Child>);
 impl Processes {
     /// Starts a process for each node of the colony in `home`.
     pub(crate) fn start(home: &Path) -> Result<Self> {
-        let bench = std::env::current_exe()?;
+        // Hard links, whose names the kernel tells as those of the running programs. The bench may be on another volume.
+        let program = home.join("bench");
+        fs::copy(std::env::current_exe()?, &program)?;
         let mut processes = Self(Vec::new());
         for node in Store::open_read_only(&home.join("wnm.db"))?.snapshot()?.nodes.values() {
-            symlink(&bench, &node.binary)?;
+            fs::hard_link(&program, &node.binary)?;
             let mut command = Command::new(&node.binary);
             command.arg("--root-dir").arg(&node.root_dir).env_clear();
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
