@@ -6,12 +6,13 @@ use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wnm_core::{Flavor, Node, ProcessIdentity, resolved_below};
 
 use super::isolation::{Isolation, Namespace};
-use crate::files;
 use crate::node_dir;
+use crate::{files, volume};
 
 /// The data of one process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +138,8 @@ const OF_NODES: [&str; 5] = ["EVM_NETWORK", "RPC_URL", "PAYMENT_TOKEN_ADDRESS", 
 pub struct Processes {
     source: Source,
     boot: String,
+    /// Longest wait for the memory of a process.
+    patience: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -155,6 +158,7 @@ impl Processes {
         return Self {
             source: Source::System,
             boot: sysinfo::System::boot_time().map(|started| started.to_string()).unwrap_or_default(),
+            patience: volume::CALL,
         };
         #[cfg(not(target_os = "macos"))]
         Self::below(Path::new("/proc"))
@@ -164,14 +168,18 @@ impl Processes {
     #[must_use]
     pub fn below(proc: &Path) -> Self {
         let boot = fs::read_to_string(proc.join("sys/kernel/random/boot_id")).unwrap_or_default();
-        Self { source: Source::Proc(proc.to_owned()), boot: boot.trim().to_owned() }
+        Self { source: Source::Proc(proc.to_owned()), boot: boot.trim().to_owned(), patience: volume::CALL }
     }
 
     /// Returns the variables of a process that a node program reads. Others, such as those of the shell that started it,
     /// have no meaning for a node.
     pub(crate) fn environment(&self, pid: u32) -> Vec<(String, String)> {
         let text = match &self.source {
-            Source::Proc(proc) => fs::read(proc.join(pid.to_string()).join("environ")).unwrap_or_default(),
+            Source::Proc(proc) => {
+                let folder = proc.join(pid.to_string());
+                let file = folder.join("environ");
+                volume::within(&folder, self.patience, || fs::read(file).unwrap_or_default()).unwrap_or_default()
+            }
             #[cfg(target_os = "macos")]
             Source::System => Vec::new(),
         };
@@ -184,10 +192,18 @@ impl Processes {
     #[must_use]
     pub fn facts(&self, pid: u32) -> Option<ProcessInfo> {
         match &self.source {
-            Source::Proc(proc) => read(proc, pid),
+            Source::Proc(proc) => self.read(proc, pid),
             #[cfg(target_os = "macos")]
             Source::System => macos::facts(Some(pid)).into_iter().find(|facts| facts.pid == pid),
         }
+    }
+
+    /// Reads the data of a process with a deadline. A process that maps a file of a hung NFS server holds its memory until
+    /// the server answers, and reading its arguments waits for that.
+    fn read(&self, proc: &Path, pid: u32) -> Option<ProcessInfo> {
+        let own = proc.to_owned();
+        volume::within(&proc.join(pid.to_string()), self.patience, move || read(&own, pid))
+            .unwrap_or_else(|_| without_memory(proc, pid))
     }
 
     /// Tells whether the kernel hides the processes of other users, as with the mount option `hidepid` of `/proc`.
@@ -218,7 +234,11 @@ impl Processes {
                 let entries = fs::read_dir(proc).into_iter().flatten().flatten();
                 let mut pids: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
                 pids.sort_unstable();
-                pids.into_iter().filter_map(|pid| read(proc, pid)).collect()
+                // One helper thread for all, and one for each after a process that does not let its memory be read.
+                let (own, each) = (proc.clone(), pids.clone());
+                let read_each = move || each.into_iter().filter_map(|pid| read(&own, pid)).collect();
+                volume::within(proc, self.patience / 3, read_each)
+                    .unwrap_or_else(|_| pids.into_iter().filter_map(|pid| self.read(proc, pid)).collect())
             }
             #[cfg(target_os = "macos")]
             Source::System => macos::facts(None),
@@ -286,21 +306,46 @@ impl Processes {
 }
 
 fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
+    volume::progress();
     let folder = proc.join(pid.to_string());
-    let stat = fs::read(folder.join("stat")).ok()?;
-    let (life, parent, start) = parse_stat(&stat)?;
+    let mut facts = without_memory(proc, pid)?;
     let line = fs::read(folder.join("cmdline")).unwrap_or_default();
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
-    let arguments: Vec<OsString> = if line.is_empty() { Vec::new() } else { words.collect() };
-    let root_dir = root_dir_in(arguments.get(1..).unwrap_or_default());
+    facts.arguments = if line.is_empty() { Vec::new() } else { words.collect() };
+    let root_dir = root_dir_in(facts.arguments.get(1..).unwrap_or_default());
     let is_relative = root_dir.as_ref().is_some_and(|dir| !Path::new(dir).is_absolute());
-    let working_dir = if is_relative { fs::read_link(folder.join("cwd")).ok() } else { None };
+    facts.working_dir = if is_relative { fs::read_link(folder.join("cwd")).ok() } else { None };
+    facts.implied_root = if root_dir.is_none() { implied_root(&folder, &facts.arguments) } else { None };
+    let is_known = root_dir.is_some() || facts.implied_root.is_some();
+    facts.isolation = if is_known { Isolation::of(proc, pid) } else { Isolation::default() };
+    Some(facts)
+}
+
+/// Returns what the kernel tells of a process without its memory, where its arguments are. A node mostly runs a copy of
+/// the program in its folder.
+fn without_memory(proc: &Path, pid: u32) -> Option<ProcessInfo> {
+    let folder = proc.join(pid.to_string());
+    let (life, parent, start) = parse_stat(&fs::read(folder.join("stat")).ok()?)?;
     let executable = fs::read_link(folder.join("exe")).ok();
-    let implied_root = if root_dir.is_none() { implied_root(&folder, &arguments) } else { None };
-    let is_known = root_dir.is_some() || implied_root.is_some();
-    let isolation = if is_known { Isolation::of(proc, pid) } else { Isolation::default() };
-    Some(ProcessInfo { pid, parent, start, life, executable, arguments, working_dir, implied_root, isolation })
+    let arguments = executable.iter().map(|path| path.clone().into_os_string()).collect();
+    let mut facts = ProcessInfo {
+        pid,
+        parent,
+        start,
+        life,
+        executable,
+        arguments,
+        working_dir: None,
+        implied_root: None,
+        isolation: Isolation::default(),
+    };
+    let of_node = |program: &&Path| Flavor::ALL.iter().any(|flavor| program.ends_with(flavor.program()));
+    facts.implied_root = facts.program().filter(of_node).and_then(Path::parent).map(Path::to_owned);
+    if facts.implied_root.is_some() {
+        facts.isolation = Isolation::of(proc, pid);
+    }
+    Some(facts)
 }
 
 /// Returns the folder of a node program that runs without `--root-dir`: both programs then choose one below the data
@@ -444,6 +489,26 @@ mod tests {
             symlink("/s/n", proc.path().join("7/cwd")).unwrap();
             assert_eq!(processes.running(&node).len(), 1, "{given}");
         }
+    }
+
+    #[test]
+    fn process_whose_memory_cannot_be_read_is_known_by_its_program() {
+        let words = ["antnode", "--root-dir", "/s/antnode0001"];
+        let proc = host("D", Path::new("/s/antnode0001/antnode"), &words);
+        let line = proc.path().join("7/cmdline");
+        fs::remove_file(&line).unwrap();
+        // A pipe without a writer: opening it waits.
+        rustix::fs::mkfifoat(rustix::fs::CWD, &line, rustix::fs::Mode::RUSR).unwrap();
+        let processes = Processes { patience: Duration::from_millis(50), ..Processes::below(proc.path()) };
+        let node = node_at(Path::new("/s/antnode0001"));
+        let identity = ProcessIdentity { boot: "b00t".into(), pid: 7, start: 4711 };
+        for _ in 0..3 {
+            assert!(processes.matches(&identity, &node));
+            assert_eq!(processes.running(&node).len(), 1);
+        }
+        assert!(processes.running(&node_at(Path::new("/s/antnode0002"))).is_empty());
+        // The pipe gets a writer, which ends.
+        drop(fs::OpenOptions::new().read(true).write(true).open(&line).unwrap());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The time for one call on a storage path. A disk that spins up takes some seconds.
-const CALL: Duration = Duration::from_secs(6);
+pub(crate) const CALL: Duration = Duration::from_secs(6);
 /// The time for calls that write, without progress. A flush on a disk that other programs fill waits for their data.
 pub(crate) const WRITE: Duration = Duration::from_secs(40);
 

@@ -25,7 +25,7 @@ pub(crate) use mounts::fuzz as fuzz_mounts;
 
 pub(crate) use answer::unanswering;
 use deadline::know_real;
-pub(crate) use deadline::{WRITE, io, io_writing, know, progress, within};
+pub(crate) use deadline::{CALL, WRITE, io, io_writing, know, progress, within};
 pub use identity::MARKER;
 
 /// The time for all calls of one observation on one volume. A thousand folders take 20 ms.
