@@ -1,5 +1,6 @@
 //! A control group that wnm creates, or docker with its driver `cgroupfs`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,14 @@ impl OwnGroup {
     pub(crate) fn holds(&self, process: u32) -> bool {
         let path = self.controller.group_of(&process.to_string());
         path.is_some_and(|path| self.controller.folder(&path).starts_with(&self.folder))
+    }
+
+    /// Returns the processes outside the group. Its list answers for all of its own processes at once; those of groups
+    /// inside it are asked one by one.
+    pub(crate) fn outside(&self, processes: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        let list = fs::read_to_string(self.folder.join("cgroup.procs")).unwrap_or_default();
+        let inside: BTreeSet<u32> = list.lines().filter_map(|process| process.parse().ok()).collect();
+        processes.into_iter().filter(|process| !inside.contains(process) && !self.holds(*process)).collect()
     }
 
     /// Enables a controller for the group.

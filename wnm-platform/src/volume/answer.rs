@@ -20,11 +20,15 @@ use super::deadline;
 const DEADLINE: Duration = Duration::from_secs(4);
 /// The longest pause between two queries whether a process has ended.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+/// The time for which a search for processes of earlier runs that found none stays valid.
+const SEARCHED: Duration = Duration::from_secs(60);
 /// The program and its arguments before the paths.
 const PROGRAM: [&str; 3] = ["stat", "-f", "--"];
 
 /// The processes of this run that have not ended, by path.
 static STUCK: Mutex<BTreeMap<PathBuf, Child>> = Mutex::new(BTreeMap::new());
+/// The last search for processes of earlier runs.
+static EARLIER: Mutex<Earlier> = Mutex::new(Earlier { at: None, paths: BTreeSet::new() });
 /// The processes for several paths that have not ended; kept only to wait for them when they end.
 static LEFT: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
@@ -33,7 +37,7 @@ pub(crate) fn unanswering<'a>(paths: impl IntoIterator<Item = &'a Path>) -> BTre
     let paths: BTreeSet<&Path> = paths.into_iter().collect();
     let is_hung = |path: &&&Path| is_stuck(path) || deadline::is_hung(path);
     let mut silent: BTreeSet<PathBuf> = paths.iter().filter(is_hung).map(|path| path.into()).collect();
-    silent.extend(stuck_earlier(Path::new("/proc"), &paths));
+    silent.extend(Earlier::read(&mut earlier(), Path::new("/proc"), &paths));
     let rest: Vec<&Path> = paths.into_iter().filter(|path| !silent.contains(*path)).collect();
     if rest.is_empty() || together(&rest) == Ended::Yes {
         return silent;
@@ -111,6 +115,28 @@ fn is_stuck(path: &Path) -> bool {
     false
 }
 
+/// The last search for processes of earlier runs, which reads a file of each process on the host.
+#[derive(Debug, Default)]
+struct Earlier {
+    at: Option<Instant>,
+    paths: BTreeSet<PathBuf>,
+}
+
+impl Earlier {
+    /// Returns the paths on which a process of an earlier run is stuck. After a search without any, a daemon looks at the
+    /// same paths again a minute later: only another run beside it could have left a process since.
+    fn read(&mut self, proc: &Path, paths: &BTreeSet<&Path>) -> Vec<PathBuf> {
+        let is_recent = self.at.is_some_and(|at| at.elapsed() < SEARCHED);
+        if is_recent && paths.iter().all(|path| self.paths.contains(*path)) {
+            return Vec::new();
+        }
+        let stuck = stuck_earlier(proc, paths);
+        self.at = stuck.is_empty().then(Instant::now);
+        self.paths = paths.iter().map(|path| path.to_path_buf()).collect();
+        stuck
+    }
+}
+
 /// Returns the paths on which a process of an earlier run of wnm is stuck. Without this query each run of a crontab line
 /// would leave one more behind.
 fn stuck_earlier(proc: &Path, paths: &BTreeSet<&Path>) -> Vec<PathBuf> {
@@ -139,6 +165,10 @@ fn stuck_earlier(proc: &Path, paths: &BTreeSet<&Path>) -> Vec<PathBuf> {
 fn is_uninterruptible(stat: &[u8]) -> bool {
     let state = stat.iter().rposition(|byte| *byte == b')').and_then(|end| stat.get(end + 2));
     state == Some(&b'D')
+}
+
+fn earlier() -> MutexGuard<'static, Earlier> {
+    EARLIER.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn stuck() -> MutexGuard<'static, BTreeMap<PathBuf, Child>> {
@@ -186,5 +216,18 @@ mod tests {
         fs::create_dir(proc.path().join("sys")).unwrap();
         let paths: BTreeSet<&Path> = ["/mnt/hung", "/mnt/slow", "/mnt/a", "/mnt/b"].map(Path::new).into();
         assert_eq!(stuck_earlier(proc.path(), &paths), [Path::new("/mnt/hung")]);
+
+        // One that is found is looked for again, and so are other paths than those without one.
+        let mut earlier = Earlier::default();
+        let read = |earlier: &mut Earlier, path: &str| earlier.read(proc.path(), &[Path::new(path)].into()).len();
+        assert_eq!([1, 1], [read(&mut earlier, "/mnt/hung"), read(&mut earlier, "/mnt/hung")]);
+        assert_eq!(
+            [0, 1, 0],
+            [read(&mut earlier, "/mnt/a"), read(&mut earlier, "/mnt/hung"), read(&mut earlier, "/mnt/c")]
+        );
+        process("16", "stat", "D", b"stat\0-f\0--\0/mnt/c\0");
+        assert_eq!(read(&mut earlier, "/mnt/c"), 0, "within a minute");
+        earlier.at = Instant::now().checked_sub(SEARCHED);
+        assert_eq!(read(&mut earlier, "/mnt/c"), 1);
     }
 }

@@ -151,3 +151,31 @@ fn identity_survives_and_a_bare_folder_is_lost() {
     assert_eq!(fault(), None);
     check(&root, known.get(&root).copied()).unwrap();
 }
+
+#[test]
+fn folder_that_changed_is_read_again() {
+    let home = tempfile::tempdir().unwrap();
+    let node = crate::node_dir::tests::node_at(&home.path().join("antnode0001"));
+    let fill = || fs::create_dir(&node.root_dir).and_then(|()| fs::write(node.root_dir.join("secret_key"), "k"));
+    let read = |expected: FolderState| {
+        let found = Storage::read(&[home.path().to_owned()], [&node], &BTreeMap::new(), &BTreeSet::new());
+        assert_eq!(found.folders, BTreeMap::from([(node.id, expected)]));
+    };
+    read(FolderState::Missing);
+    fill().unwrap();
+    read(FolderState::Present);
+    read(FolderState::Present);
+    // As on an unmounted volume: another folder at its place.
+    fs::rename(&node.root_dir, home.path().join("aside")).unwrap();
+    fs::create_dir(&node.root_dir).unwrap();
+    read(FolderState::Bare);
+    fs::remove_dir(&node.root_dir).unwrap();
+    fs::rename(home.path().join("aside"), &node.root_dir).unwrap();
+    read(FolderState::Present);
+    // A change of its time shows on file systems with coarse clocks after some milliseconds.
+    std::thread::sleep(Duration::from_millis(20));
+    fs::remove_file(node.root_dir.join("secret_key")).unwrap();
+    read(FolderState::Bare);
+    fs::remove_dir(&node.root_dir).unwrap();
+    read(FolderState::Missing);
+}

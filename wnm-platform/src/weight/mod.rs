@@ -172,10 +172,11 @@ impl ColonyWeight {
             Ok(Place::Docker(group)) if group.folder.is_dir() => self.weigh(&group),
             Ok(Place::Own(group, _)) => {
                 let grouped = self.gather(&group, &nodes);
-                // Also in a group, where it gives the disks a priority.
-                grouped.and(self.lower(&nodes))
+                // Also in a group, where it gives the disks a priority, and where the kernel has no groups by session.
+                let sessions = grouped.is_err() && priority::is_grouped_by_session(&self.root);
+                grouped.and(self.lower(&nodes, sessions))
             }
-            Ok(Place::Processes(_)) => self.lower(&nodes),
+            Ok(Place::Processes(_)) => self.lower(&nodes, priority::is_grouped_by_session(&self.root)),
             Ok(Place::Containers) => containers::apply(self, &nodes),
             Ok(Place::Docker(_) | Place::Launchd) | Err(_) => Ok(()),
         }
@@ -226,7 +227,9 @@ impl ColonyWeight {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = priority::lower_process(&self.exec, &self.root, self.weights, process);
-        priority::lower_session(&self.root, self.weights.cpu, process);
+        if priority::is_grouped_by_session(&self.root) {
+            priority::lower_session(&self.root, self.weights.cpu, process);
+        }
     }
 
     /// Returns the nodes of the process manager of this colony.
@@ -273,7 +276,7 @@ impl ColonyWeight {
             means,
             cpu: files::cpu(group.controller.version(), &group.folder),
             io: files::io(&io),
-            outside: nodes.iter().filter(|node| !group.holds(node.pid)).count(),
+            outside: group.outside(nodes.iter().map(|node| node.pid)).len(),
         }
     }
 
@@ -284,7 +287,10 @@ impl ColonyWeight {
         by_priority: Option<NoWeight>,
         nodes: &[RunningNode<'_>],
     ) -> AppliedWeight {
-        let is_low = by_priority.is_some() && nodes.iter().all(|node| priority::is_behind(&self.root, node.pid));
+        // Of processes in a group the kernel makes no groups by session.
+        let sessions = group.is_none_or(|group| group.outside > 0) && priority::is_grouped_by_session(&self.root);
+        let is_behind = |node: &RunningNode<'_>| priority::is_behind(&self.root, node.pid, sessions);
+        let is_low = by_priority.is_some() && nodes.iter().all(is_behind);
         let in_group = |weight: fn(&Group) -> Option<Weight>| match group {
             Some(group) if nodes.is_empty() => Ok(group.means),
             Some(group) if weight(group).is_some_and(Weight::is_behind) => match group.outside {
@@ -349,8 +355,8 @@ impl ColonyWeight {
         }
         group.make()?;
         self.weigh(group)?;
-        let outside = nodes.iter().filter(|node| !group.holds(node.pid));
-        outside.into_iter().try_for_each(|node| self.move_into(group, node.pid))
+        let outside = group.outside(nodes.iter().map(|node| node.pid));
+        outside.into_iter().try_for_each(|process| self.move_into(group, process))
     }
 
     fn move_into(&self, group: &OwnGroup, process: u32) -> Result<(), PlatformError> {
@@ -363,12 +369,14 @@ impl ColonyWeight {
         Ok(())
     }
 
-    /// Lowers the priority of all nodes.
-    fn lower(&self, nodes: &[RunningNode<'_>]) -> Result<(), PlatformError> {
+    /// Lowers the priority of all nodes, and that of their sessions if the kernel groups by them.
+    fn lower(&self, nodes: &[RunningNode<'_>], sessions: bool) -> Result<(), PlatformError> {
         let mut result = Ok(());
         for RunningNode { node, pid } in nodes {
             if let Err(source) = priority::lower_process(&self.exec, &self.root, self.weights, *pid) {
                 result = Err(PlatformError::PriorityFailed { node: node.id, pid: *pid, source });
+            } else if sessions {
+                priority::lower_session(&self.root, self.weights.cpu, *pid);
             }
         }
         result

@@ -84,7 +84,6 @@ pub(super) fn lower_process(exec: &Exec, root: &Path, weights: Weights, process:
     if wants_class || !is_low(root, weights.cpu, process) {
         lower(exec, weights, &threads(root, process))?;
     }
-    lower_session(root, weights.cpu, process);
     Ok(())
 }
 
@@ -111,10 +110,15 @@ fn leads_session(root: &Path, process: u32) -> bool {
     session == Some(process)
 }
 
-/// Tells whether a process gives way to processes of the usual priority.
-pub(super) fn is_behind(root: &Path, process: u32) -> bool {
+/// Tells whether a process gives way to processes of the usual priority, with its session if the kernel groups by them.
+pub(super) fn is_behind(root: &Path, process: u32, sessions: bool) -> bool {
     let is_low = is_low(root, Weight::Share(1), process) || is_low(root, Weight::Idle, process);
-    is_low && session_nice(root, process).is_none_or(|nice| nice >= LOWEST)
+    is_low && (!sessions || session_nice(root, process).is_none_or(|nice| nice >= LOWEST))
+}
+
+/// Tells whether the kernel groups processes outside control groups by their session.
+pub(super) fn is_grouped_by_session(root: &Path) -> bool {
+    fs::read_to_string(root.join("proc/sys/kernel/sched_autogroup_enabled")).is_ok_and(|enabled| enabled.trim() == "1")
 }
 
 fn is_low(root: &Path, weight: Weight, process: u32) -> bool {
@@ -132,10 +136,8 @@ fn policy(root: &Path, process: u32) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(38)?.parse().ok()
 }
 
-/// Returns the nice value of the session of a process; None where the kernel does not group by session, or the process
-/// is in a control group of its own.
+/// Returns the nice value of the session of a process; None in a control group of its own.
 fn session_nice(root: &Path, process: u32) -> Option<i32> {
-    let enabled = fs::read_to_string(root.join("proc/sys/kernel/sched_autogroup_enabled")).ok()?;
     let folder = root.join("proc").join(process.to_string());
     let groups = fs::read_to_string(folder.join("cgroup")).ok()?;
     let is_ungrouped = |line: &str| {
@@ -143,7 +145,7 @@ fn session_nice(root: &Path, process: u32) -> Option<i32> {
         let is_cpu = parts.next().is_some_and(|names| names.is_empty() || names.split(',').any(|name| name == "cpu"));
         is_cpu && parts.next() == Some("/")
     };
-    if enabled.trim() != "1" || !groups.lines().any(is_ungrouped) {
+    if !groups.lines().any(is_ungrouped) {
         return None;
     }
     fs::read_to_string(folder.join("autogroup")).ok()?.trim().rsplit_once("nice ")?.1.parse().ok()
