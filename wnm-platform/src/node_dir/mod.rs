@@ -68,7 +68,8 @@ impl Marker {
     /// Reads the marker of a folder; None without a marker.
     ///
     /// # Errors
-    /// The marker is unreadable or invalid.
+    /// The marker is unreadable or invalid, or its UUID has other characters than those of one: the node can write the
+    /// file, and the UUID becomes a line of its unit.
     pub fn read(folder: &Path) -> Result<Option<Self>, PlatformError> {
         let path = folder.join(MARKER);
         let text = match guarded::read(&path, MARKER_LIMIT, Trust::Anyone) {
@@ -76,11 +77,12 @@ impl Marker {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(PlatformError::File { operation: FileOperation::Read, path, source }),
         };
-        let marker = serde_json::from_slice(&text).map_err(|error| PlatformError::Unparsable {
+        let marker: Self = serde_json::from_slice(&text).map_err(|error| PlatformError::Unparsable {
             file: ParsedFile::Marker,
             path,
             reason: json_fault(&error),
         })?;
+        trash::check_file_name(folder, &marker.uuid)?;
         Ok(Some(marker))
     }
 }

@@ -286,6 +286,18 @@ fn uuid_that_is_no_file_name_is_refused() {
     }
 }
 
+/// The node can write its marker, and the UUID becomes a line of its unit.
+#[test]
+fn marker_with_more_than_a_uuid_is_refused() {
+    let storage = Storage::new();
+    let node = storage.made();
+    for uuid in ["x\nExecStartPre=+/bin/sh", "x\r", "", "../x", "%h", "x y"] {
+        mark(&node.root_dir, &Node { uuid: uuid.to_owned(), ..node.clone() }).unwrap();
+        let error = Marker::read(&node.root_dir).unwrap_err().to_string();
+        assert!(error.contains("not usable as a file name") && !error.contains(['\n', '\r']), "{error}");
+    }
+}
+
 #[test]
 fn linked_trash_is_not_used() {
     let storage = Storage::new();

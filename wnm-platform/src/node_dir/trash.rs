@@ -124,7 +124,7 @@ pub(crate) fn check_uuid(node: &Node) -> Result<(), PlatformError> {
     check_file_name(&node.root_dir, &node.uuid)
 }
 
-fn check_file_name(folder: &Path, uuid: &str) -> Result<(), PlatformError> {
+pub(super) fn check_file_name(folder: &Path, uuid: &str) -> Result<(), PlatformError> {
     if is_plain(uuid) { Ok(()) } else { Err(refused(folder, Refusal::BadUuid(uuid.to_owned()))) }
 }
 

@@ -8,7 +8,7 @@ use super::environment;
 use super::unit::{WordContext, bare, command_line, quote};
 use super::version::{StandardError, Version};
 use crate::error::{PlatformError, Refusal};
-use crate::node_dir::errors_log;
+use crate::node_dir::{check_uuid, errors_log};
 
 /// The user of system-level nodes, the same as that of antctl.
 pub(super) const USER: &str = "ant";
@@ -39,9 +39,10 @@ pub(super) struct Surroundings<'a> {
 /// Returns the unit file of a node.
 ///
 /// # Errors
-/// A path of the node is not allowed in a unit file.
+/// A path or the UUID of the node is not allowed in a unit file.
 pub(super) fn render(node: &Node, surroundings: Surroundings<'_>) -> Result<String, PlatformError> {
     let Surroundings { scope, group, slice, version } = surroundings;
+    check_uuid(node)?;
     let path = |path: &Path| {
         bare(path).ok_or_else(|| PlatformError::Refused { path: path.to_owned(), reason: Refusal::NotForUnitFile })
     };

@@ -542,8 +542,11 @@ fn unit_files() {
     node.binary = node.root_dir.join("ant-node");
     node.manager.scope = Scope::User;
     insta::assert_snapshot!("user", render::render(&node, of_user).unwrap());
-    node.root_dir = "/home/u/a\nb".into();
-    assert!(render::render(&node, of_user).is_err());
+    let bad = [
+        Node { root_dir: "/home/u/a\nb".into(), ..node.clone() },
+        Node { uuid: "x\nExecStartPre=+/bin/sh".to_owned(), ..node },
+    ];
+    assert!(bad.iter().all(|node| render::render(node, of_user).is_err()));
 }
 
 #[test]
