@@ -3,8 +3,9 @@
 mod cooldown;
 pub(crate) mod message;
 mod run;
+mod search;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -15,6 +16,9 @@ use wnm_core::secret::masked_words;
 
 use crate::error::PlatformError;
 use cooldown::Cooldowns;
+pub(crate) use cooldown::PATIENCE;
+pub use search::is_in_path;
+pub(crate) use search::path as search_path;
 
 /// The default deadline.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -120,7 +124,10 @@ impl Call {
         command.args(&self.arguments).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let variables = match &self.environment {
-            Environment::Inherited(variables) => variables,
+            Environment::Inherited(variables) => {
+                command.envs(search::path().map(|path| ("PATH", path)));
+                variables
+            }
             Environment::Only(variables) => {
                 command.env_clear();
                 variables
@@ -304,16 +311,6 @@ impl fmt::Debug for Exec {
             Runner::Scripted(..) => "Exec::Scripted",
         })
     }
-}
-
-/// Tells whether `PATH` contains an executable with this name.
-#[must_use]
-pub fn is_in_path(program: impl AsRef<OsStr>) -> bool {
-    let program = program.as_ref();
-    let is_executable =
-        |path: std::path::PathBuf| path.is_file() && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok();
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| is_executable(folder.join(program))))
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ impl Platform {
         let unlisted = unlisted_folders(&colony.nodes, &storage);
         let host = HostSample { cpu_limit, psi, weight, volumes, unlisted, ..self.host.sample(before, reading) };
 
+        let versions_until = Instant::now() + VERSIONS_BUDGET;
         let mut binaries = self.binaries();
         let target = self.target(&mut binaries, &colony.settings);
         let mut counters = Counters { cpu_limit: cpu_limit_counters, ..reading.counters() };
@@ -107,7 +108,7 @@ impl Platform {
             elapsed: reading.since(before),
             processes: OnceCell::new(),
             binaries: &mut binaries,
-            versions_until: Instant::now() + VERSIONS_BUDGET,
+            versions_until,
         };
         let mut nodes = NodeMap::with_capacity(colony.nodes.len());
         for node in colony.nodes.values() {

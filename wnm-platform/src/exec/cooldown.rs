@@ -1,6 +1,7 @@
-//! The cooldown of tools that hang or flood. Each call of such a tool would cost a cycle its whole deadline, whichever
-//! part of wnm makes it: one that failed so is not called again for a minute by any of them. The tools that hang share
-//! one patience, so that a cycle in which several of them hang ends in time too.
+//! The cooldown of programs that hang or flood. Each call of such a program would cost a cycle its whole deadline,
+//! whichever part of wnm makes it: one that failed so is not called again for a minute by any of them. The tools that hang
+//! share one patience, so that a cycle in which several of them hang ends in time too. The programs of nodes share another
+//! one: a node that was broken into must not keep wnm from its tools by a program that hangs.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,13 +14,15 @@ use crate::error::PlatformError;
 
 /// The time without calls after a hang or a flood.
 const COOLDOWN: Duration = Duration::from_secs(60);
-/// The longest call of a tool with the usual deadline, and the time that all of them together may hang within a cooldown: a cycle with 100 nodes
-/// ends within 10 s.
-const PATIENCE: Duration = Duration::from_secs(7);
-/// The least time for a call, also after other tools have hung.
+/// The longest call of a tool with the usual deadline, and the time that all of them together may hang within a cooldown:
+/// a cycle with 100 nodes ends within 10 s.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(7);
+/// The least time for a call of a tool, also after other tools have hung.
 const LEAST: Duration = Duration::from_secs(1);
-/// The tools that several parts of wnm call. A node program is none: `BinaryCache` counts its hangs.
-const TOOLS: [&str; 12] = [
+/// The least time for the program of a node: a cycle may ask twenty of them. An idle host needs some milliseconds.
+const LEAST_OF_NODE: Duration = Duration::from_millis(50);
+/// The tools that several parts of wnm call.
+const TOOLS: [&str; 13] = [
     "systemctl",
     "systemd-run",
     "docker",
@@ -29,6 +32,7 @@ const TOOLS: [&str; 12] = [
     "ufw",
     "loginctl",
     "crontab",
+    "journalctl",
     "chrt",
     "ionice",
     SUDO,
@@ -36,9 +40,33 @@ const TOOLS: [&str; 12] = [
 /// sudo is the tool of every call under it of a program that is none.
 const SUDO: &str = "sudo";
 
-/// The tools in their cooldown.
+/// A program with a cooldown.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Program {
+    /// A tool of the host.
+    Tool(String),
+    /// The program of a node that prints its version, as its whole call: as the user of the node, or in a container.
+    OfNode(String),
+}
+
+impl Program {
+    /// Returns the least time for a call.
+    const fn least(&self) -> Duration {
+        match self {
+            Self::Tool(_) => LEAST,
+            Self::OfNode(_) => LEAST_OF_NODE,
+        }
+    }
+
+    /// Tells whether both programs share one patience.
+    const fn shares_patience(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Tool(_), Self::Tool(_)) | (Self::OfNode(_), Self::OfNode(_)))
+    }
+}
+
+/// The programs in their cooldown.
 #[derive(Debug, Default)]
-pub(super) struct Cooldowns(Mutex<BTreeMap<String, Failed>>);
+pub(super) struct Cooldowns(Mutex<BTreeMap<Program, Failed>>);
 
 #[derive(Debug)]
 struct Failed {
@@ -55,28 +83,29 @@ impl Failed {
 }
 
 impl Cooldowns {
-    /// Returns no tools in their cooldown.
+    /// Returns no programs in their cooldown.
     pub(super) const fn new() -> Self {
         Self(Mutex::new(BTreeMap::new()))
     }
 
-    /// Makes a call, unless its tool is in its cooldown, and remembers a hang or a flood. The deadline of a tool's call is
-    /// at most the rest of the patience.
+    /// Makes a call, unless its program is in its cooldown, and remembers a hang or a flood. The deadline of the call is at
+    /// most the rest of the patience.
     pub(super) fn around(
         &self,
         call: &Call,
         run: impl FnOnce(&Call) -> Result<Output, PlatformError>,
     ) -> Result<Output, PlatformError> {
-        let Some(tool) = tool(call) else { return run(call) };
+        let Some(program) = program(call) else { return run(call) };
         let begun = Instant::now();
         let deadline = {
             let failed = self.lock();
-            let recent = || failed.values().filter(|failed| failed.is_recent(begun));
-            if let Some(failed) = failed.get(&tool).filter(|failed| failed.is_recent(begun)) {
+            let recent =
+                || failed.iter().filter(|(other, failed)| failed.is_recent(begun) && program.shares_patience(other));
+            if let Some(failed) = failed.get(&program).filter(|failed| failed.is_recent(begun)) {
                 let ago = begun.duration_since(failed.at).as_secs();
                 return Err(PlatformError::NotAsked { command: call.summary(), ago, before: failed.error.clone() });
             }
-            let left = PATIENCE.saturating_sub(recent().map(|failed| failed.lost).sum()).max(LEAST);
+            let left = PATIENCE.saturating_sub(recent().map(|(_, failed)| failed.lost).sum()).max(program.least());
             // A call with a longer deadline than usual is known to take long, as a download does.
             if call.deadline > DEADLINE { call.deadline } else { left.min(call.deadline) }
         };
@@ -85,16 +114,29 @@ impl Cooldowns {
         match &result {
             Err(error @ (PlatformError::Hung { .. } | PlatformError::Flooded { .. })) => {
                 let (at, lost) = (Instant::now(), begun.elapsed());
-                self.lock().insert(tool, Failed { at, lost, error: error.to_string() });
+                self.lock().insert(program, Failed { at, lost, error: error.to_string() });
             }
-            Ok(_) | Err(_) => _ = self.lock().remove(&tool),
+            Ok(_) | Err(_) => _ = self.lock().remove(&program),
         }
         result
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Failed>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Program, Failed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the program of a call that has a cooldown; None for any other.
+fn program(call: &Call) -> Option<Program> {
+    let tool = tool(call);
+    let asks_node = match tool.as_deref().map(Path::new).and_then(Path::file_name).and_then(OsStr::to_str) {
+        // The program of the node in a confined unit or container.
+        Some("systemd-run") => true,
+        Some("docker" | "podman") => call.arguments.first().is_some_and(|word| word == "run"),
+        Some(_) => false,
+        None => call.arguments.iter().any(|word| word == "--version"),
+    };
+    if asks_node { Some(Program::OfNode(call.to_string())) } else { tool.map(Program::Tool) }
 }
 
 /// Returns the tool of a call, whatever `sudo` it runs under; None for any other program. The instances of systemd are
@@ -153,9 +195,12 @@ mod tests {
         assert!(ran.is_ok());
         assert_eq!(deadline(["sleep", "1"]), Duration::from_secs(30), "no tool");
         let failed = |lost| Failed { at: Instant::now(), lost, error: String::new() };
-        cooldowns.lock().insert("ufw".to_owned(), failed(Duration::from_secs(4)));
+        let hang = |tool: &str, seconds| {
+            cooldowns.lock().insert(Program::Tool(tool.to_owned()), failed(Duration::from_secs(seconds)))
+        };
+        hang("ufw", 4);
         assert_eq!(deadline(["docker", "info"]), Duration::from_secs(3));
-        cooldowns.lock().insert("systemctl".to_owned(), failed(Duration::from_secs(3)));
+        hang("systemctl", 3);
         assert_eq!(deadline(["docker", "info"]), LEAST);
         let short = Call::new("docker").within(Duration::from_millis(10));
         assert!(
@@ -166,6 +211,38 @@ mod tests {
                 })
                 .is_ok()
         );
+    }
+
+    /// The node chooses its program, and must not keep wnm from docker or systemd by one that hangs.
+    #[test]
+    fn node_program_that_hangs_costs_no_tool() {
+        let confined = ["run", "--rm", "--entrypoint=/s/antnode0001/antnode", "debian", "--version"];
+        let as_user = ["-n", "--", "systemd-run", "--pipe", "--", "/s/antnode0001/antnode", "--version"];
+        for call in
+            [Call::new("docker").args(confined), Call::new("sudo").args(as_user), Call::new("/s/x").arg("--version")]
+        {
+            let cooldowns = Cooldowns::new();
+            let hung = |call: &Call| {
+                std::thread::sleep(Duration::from_millis(5));
+                let (command, deadline) = (call.summary(), call.deadline);
+                Err(PlatformError::Hung { command, deadline, printed: String::new() })
+            };
+            assert!(cooldowns.around(&call, hung).is_err());
+            assert!(matches!(cooldowns.around(&call, hung), Err(PlatformError::NotAsked { .. })), "{call}");
+            for tool in ["docker", "systemctl", "sudo"] {
+                let ran = cooldowns.around(&Call::new(tool).arg("stop"), |call| {
+                    assert_eq!(call.deadline, PATIENCE);
+                    Ok(Output::success(""))
+                });
+                assert!(ran.is_ok(), "{call}: {tool}");
+            }
+            let mut left = PATIENCE;
+            let _ = cooldowns.around(&Call::new("/s/y").arg("--version"), |call| {
+                left = call.deadline;
+                Ok(Output::success(""))
+            });
+            assert!(left < PATIENCE, "{call}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::error::PlatformError;
 use crate::volume;
 
 /// The wait for output after the exit: a daemon that the program started may keep the streams open for ever.
-const GRACE: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_millis(10);
 /// The wait for the end of a killed program.
 const KILLED: Duration = Duration::from_secs(1);
 /// The killed programs that have not ended.
@@ -131,7 +131,8 @@ fn follow(
             None => {}
         }
         // poll(2) does not report an exit, so the pause between two checks doubles up to 20 ms.
-        pause = if progress { Duration::from_millis(1) } else { (pause * 2).min(Duration::from_millis(20)) };
+        let is_awaited = progress || ended.is_some();
+        pause = if is_awaited { Duration::from_millis(1) } else { (pause * 2).min(Duration::from_millis(20)) };
         await_output(out, err, pause);
     }
 }

@@ -287,17 +287,20 @@ pub fn jobs(exec: &Exec) -> Vec<Job> {
 }
 
 /// Exit codes of `crontab -l` for a user without a crontab: of cron, cronie, dcron and busybox, and EX_NOINPUT of
-/// systemd-cron. Each words its message differently.
+/// systemd-cron.
 const NO_CRONTAB: [i32; 2] = [1, 66];
+/// The words of each of them, unless it says nothing. The same codes stand for any other failure, behind which a crontab
+/// may exist.
+const SAYS_NO_CRONTAB: [&str; 2] = ["no crontab", "no such file"];
 
 /// Returns the user's crontab; empty without one.
 fn crontab(exec: &Exec) -> Result<Vec<u8>, PlatformError> {
-    let call = Call::new("crontab").arg("-l");
+    let mut call = Call::new("crontab").arg("-l");
+    call.environment = Environment::Inherited(vec![("LC_ALL".to_owned(), "C".to_owned())]);
     let output = exec.run(&call)?;
-    let has_none = output.code.is_some_and(|code| NO_CRONTAB.contains(&code)) && output.stdout.is_empty();
-    // The same codes stand for a refusal, behind which a crontab may exist.
-    let is_refused = ["not allowed", "denied", "not permitted"].iter().any(|words| output.error_contains(words));
-    if output.is_success() || has_none && !is_refused {
+    let says_none = output.stderr.is_empty() || SAYS_NO_CRONTAB.iter().any(|words| output.error_contains(words));
+    let has_none = output.code.is_some_and(|code| NO_CRONTAB.contains(&code)) && output.stdout.is_empty() && says_none;
+    if output.is_success() || has_none {
         return Ok(output.stdout);
     }
     Err(output.failure_of(call.summary()))

@@ -99,6 +99,8 @@ fn unreadable_crontab_is_not_written() {
     for (code, said) in [
         (1, "You (op) are not allowed to use this program (crontab)"),
         (1, "crontab: can't open 'op': Permission denied"),
+        (1, "crontab: fork: Resource temporarily unavailable"),
+        (1, "try again"),
         (2, "crontab: cannot read the table"),
         (127, ""),
     ] {

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::deadline;
+use crate::exec::search_path;
 
 /// The time that all file systems together have to answer, and again each one alone. A disk that spins up takes some
 /// seconds, and a loaded host a second to start a process.
@@ -88,6 +89,7 @@ fn spawn(paths: &[&Path]) -> Option<Child> {
     let mut command = Command::new(program);
     // A pipe of the caller that the process inherited would stay open as long as the process.
     command.args(arguments).args(paths).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.envs(search_path().map(|path| ("PATH", path)));
     command.current_dir("/").spawn().ok()
 }
 

@@ -1,7 +1,7 @@
 //! Calls of systemctl and other commands, and changes of files, with the rights that they need.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -136,16 +136,13 @@ impl Bus {
             return node_dir::write(path, text.as_bytes(), 0o644);
         }
         let fail = |source| PlatformError::File { operation: FileOperation::Write, path: path.to_owned(), source };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let ours = std::env::temp_dir().join(format!("wnm-{}-{name}", std::process::id()));
         let half = format!("{}{PARTIAL_SUFFIX}", path.display());
-        node_dir::write(&ours, text.as_bytes(), 0o644)?;
-        let (from, to) = (ours.display().to_string(), path.display().to_string());
-        let written = self
-            .succeed(Access::Change, "install", &["-D", "-m", "644", "--", &from, &half])
-            .and_then(|_| self.succeed(Access::Change, "mv", &["-T", "-f", "--", &half, &to]));
-        fs::remove_file(&ours).map_err(fail)?;
-        written.map(|_| ())
+        // Under a name that no other user can take before.
+        let mut ours = tempfile::NamedTempFile::new().map_err(fail)?;
+        ours.write_all(text.as_bytes()).map_err(fail)?;
+        let (from, to) = (ours.path().display().to_string(), path.display().to_string());
+        self.succeed(Access::Change, "install", &["-D", "-m", "644", "--", &from, &half])?;
+        self.succeed(Access::Change, "mv", &["-T", "-f", "--", &half, &to]).map(|_| ())
     }
 
     /// Removes a file or link. Returns whether it existed.
