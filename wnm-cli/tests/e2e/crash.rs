@@ -127,8 +127,8 @@ pub(crate) struct Figures {
     cycles: Vec<usize>,
     /// The time of each recovery.
     times: Vec<Duration>,
-    /// The time of the slowest cycle.
-    slowest: Duration,
+    /// The time of the slowest cycle, the kill before it, and its log.
+    slowest: (Duration, String),
     /// The kills after which an action had begun and not ended.
     in_action: usize,
     /// Each state that a kill left a node in, with the first such kill.
@@ -144,14 +144,21 @@ impl Figures {
         self.violations.extend(other.violations);
         self.cycles.extend(other.cycles);
         self.times.extend(other.times);
-        self.slowest = self.slowest.max(other.slowest);
+        self.slowest = std::mem::take(&mut self.slowest).max(other.slowest);
         self.states.extend(other.states);
+    }
+
+    /// Returns the states that the model of `wnm-sim explore` does not have, each with its kill.
+    fn states_without_model(&self) -> Vec<String> {
+        let known = intermediate::of_model();
+        let unknown = self.states.iter().filter(|(state, _)| !known.contains(*state));
+        unknown.map(|(state, after)| format!("{state} ({after})")).collect()
     }
 
     fn line(&self, name: &str) -> String {
         let [cycles, longest_cycles] = [0.5, 0.99].map(|share| at(&self.cycles, share));
         let [time, longest_time] = [0.5, 0.99].map(|share| at(&self.times, share).as_secs_f64());
-        let (slowest, violations) = (self.slowest.as_secs_f64(), self.violations.len());
+        let (slowest, violations) = (self.slowest.0.as_secs_f64(), self.violations.len());
         let Self { killed, in_action, completed, states, .. } = self;
         format!(
             "| {name} | {killed} | {in_action} | {completed} | {violations} | {cycles} | {longest_cycles} | {time:.1} s | \
@@ -182,13 +189,15 @@ pub(crate) fn recover(colony: &Colony, before: &BTreeSet<Vec<u8>>, after: &str, 
     loop {
         let begun = Instant::now();
         // Exit code 3: an action failed, such as an addition that was cut and rolled back.
-        let ran = host.wnm(&["--json", "run"]);
+        let ran = host.wnm(&["--json", "-v", "run"]);
         // A child that the killed process had just forked has its lock until the child executes its program.
         if ran.code() == 4 && killed.elapsed() < LOCK_LIMIT {
             continue;
         }
         cycles += 1;
-        figures.slowest = figures.slowest.max(begun.elapsed());
+        if begun.elapsed() > figures.slowest.0 {
+            figures.slowest = (begun.elapsed(), format!("{after}:\n{}", ran.err));
+        }
         if ![0, 3].contains(&ran.code()) {
             figures.violations.push(format!("{after}: wnm run ended with {}: {}", ran.code(), ran.err));
             return;
@@ -368,6 +377,7 @@ fn kills_at_calls_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
 #[track_caller]
 pub(crate) fn assert_recovered(figures: &Figures) {
     assert_eq!(figures.violations, Vec::<String>::new());
+    assert_eq!(figures.states_without_model(), Vec::<String>::new());
     assert!(figures.killed > 0);
 }
 
@@ -416,11 +426,15 @@ fn figures() {
     let measured = begun.elapsed().as_secs() / 60 + 1;
     let _ = writeln!(table, "\nMeasured in {measured} min on fake nodes under `setsid`.");
     println!("{table}");
-    let Figures { violations, states, .. } =
-        [calls, points, random].into_iter().fold(Figures::default(), |mut all, part| {
-            all.add(part);
-            all
-        });
+    for part in [&calls, &points, &random] {
+        println!("the slowest cycle after {}", part.slowest.1);
+    }
+    let all = [calls, points, random].into_iter().fold(Figures::default(), |mut all, part| {
+        all.add(part);
+        all
+    });
+    let unknown = all.states_without_model();
+    let Figures { violations, states, .. } = all;
     println!("{}", violations.join("\n"));
     states.iter().for_each(|(state, after)| println!("state: {state} ({after})"));
     let page = fs::read_to_string(PAGE).unwrap();
@@ -428,6 +442,7 @@ fn figures() {
     let (_, after) = rest.split_once(MARKS[1]).unwrap();
     fs::write(PAGE, format!("{before}{}\n{table}\n{}{after}", MARKS[0], MARKS[1])).unwrap();
     assert_eq!(violations, Vec::<String>::new());
+    assert_eq!(unknown, Vec::<String>::new());
 }
 
 /// The page has a place for the figures, and they are those of a run without violations.

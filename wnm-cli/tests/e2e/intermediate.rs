@@ -1,4 +1,4 @@
-//! The states in which a killed `wnm` leaves nodes.
+//! The states in which a killed `wnm` leaves nodes. Each must be one of the model that `wnm-sim explore` checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,6 +13,12 @@ use crate::crash::Colony;
 
 /// The files of a node program: in place, staged by an upgrade, and retained by it.
 const PROGRAMS: [(&str, &str); 3] = [("antnode", "program"), ("antnode.new", "staged"), ("antnode.old", "retained")];
+
+/// The states in which a crash leaves a node of the model, as a snapshot of a test of `wnm-sim`.
+const OF_MODEL: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../wnm-sim/src/commands/explore/run/snapshots/wnm_sim__commands__explore__run__states__states.snap"
+);
 
 /// The rows of a database that concern one node.
 #[derive(Default)]
@@ -34,6 +40,13 @@ pub(crate) fn states(colony: &Colony) -> BTreeSet<String> {
     let running = running(colony);
     let nothing = Row::default();
     names.iter().map(|name| state(colony, name, rows.get(name).unwrap_or(&nothing), &running)).collect()
+}
+
+/// Returns the states that a crash can leave a node of the model in.
+pub(crate) fn of_model() -> BTreeSet<String> {
+    let snapshot = fs::read_to_string(OF_MODEL).unwrap();
+    let (_, states) = snapshot.strip_prefix("---\n").and_then(|rest| rest.split_once("---\n")).unwrap();
+    states.lines().map(str::to_owned).collect()
 }
 
 fn state(colony: &Colony, name: &str, row: &Row, running: &BTreeSet<PathBuf>) -> String {

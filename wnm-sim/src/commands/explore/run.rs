@@ -1,5 +1,8 @@
 //! One run: the cycles of a scenario, each checked, and then calm cycles until nothing changes.
 
+#[cfg(test)]
+mod states;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
