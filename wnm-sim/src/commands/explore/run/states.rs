@@ -96,14 +96,19 @@ const CHANGES: [Change; 20] = [
     Change { settings: &[("delay_remove", "10")], ..change(&[], Event::Cap { cap: 2 }) },
 ];
 
-/// Returns the trouble that the node of a change may have: a delay from its begin on, or an accident after the crash.
-fn troubles(node: NodeId) -> [Option<Event>; 5] {
+/// The trouble of a node: a delay from the begin of its change on, and an accident after the crash.
+type Trouble = (Option<Event>, Option<Event>);
+
+/// Returns each trouble that the node of a change may have.
+fn troubles(node: NodeId) -> [Trouble; 6] {
+    let (hang, die) = (Event::Hang { node, seconds: 10 }, Event::Die { node });
     [
-        None,
-        Some(Event::Fail { node, steps: 1 }),
-        Some(Event::Die { node }),
-        Some(Event::Stubborn { node, seconds: 30 }),
-        Some(Event::Hang { node, seconds: 10 }),
+        (None, None),
+        (None, Some(Event::Fail { node, steps: 1 })),
+        (None, Some(die)),
+        (Some(Event::Stubborn { node, seconds: 30 }), None),
+        (Some(hang), None),
+        (Some(hang), Some(die)),
     ]
 }
 
@@ -122,7 +127,7 @@ fn cycle(run: &mut Run<'_>, events: &[Event]) {
 
 /// Runs a change with crashes until no action is open, and adds the states that they leave. Returns whether each crash came
 /// before the end of its cycle.
-fn add_states(change: &Change, trouble: Option<Event>, crashes: Crashes, found: &mut BTreeSet<String>) -> bool {
+fn add_states(change: &Change, (delay, accident): Trouble, crashes: Crashes, found: &mut BTreeSet<String>) -> bool {
     const MOST_CYCLES: usize = 100;
     let scenario = scenario(change);
     let mut run = Run::new(&scenario, Events::Listed(&[])).unwrap();
@@ -132,10 +137,6 @@ fn add_states(change: &Change, trouble: Option<Event>, crashes: Crashes, found: 
         cycle(&mut run, &[*event]);
         (0..20).for_each(|_| cycle(&mut run, &[]));
     }
-    let (accident, delay) = match trouble {
-        Some(Event::Stubborn { .. } | Event::Hang { .. }) => (None, trouble),
-        other => (other, None),
-    };
     let mut begin: Vec<Event> = delay.into_iter().chain([change.begin]).collect();
     (0..crashes.after).for_each(|_| cycle(&mut run, &std::mem::take(&mut begin)));
     if crashes.after > 0 && run.ledger.borrow().open.is_empty() {
@@ -181,7 +182,7 @@ fn scenario(change: &Change) -> Scenario {
 }
 
 /// Returns the states that all runs of a change with one trouble leave.
-fn states_of(change: &Change, trouble: Option<Event>) -> BTreeSet<String> {
+fn states_of(change: &Change, trouble: Trouble) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     each(|after| {
         each(|first| {
@@ -189,7 +190,7 @@ fn states_of(change: &Change, trouble: Option<Event>) -> BTreeSet<String> {
                 |second| add_states(change, trouble, Crashes { after: after.into(), first, second }, &mut found);
             let is_reached = run(None);
             // Alone, a second crash leaves the states of a later first one.
-            if is_reached && matches!(trouble, Some(Event::Fail { .. } | Event::Die { .. })) {
+            if is_reached && trouble.1.is_some() {
                 each(|second| run(Some(second)));
             }
             is_reached
