@@ -74,7 +74,7 @@ impl HostExecutor<'_> {
         node: &Node,
     ) -> Result<(Option<Version>, Effect), PlatformError> {
         let installed = node_dir::installed(node);
-        let has_own_rights = node.manager.program == Program::Docker || installed != node.binary;
+        let has_own_rights = has_own_rights(node);
         let from = donor.binary.clone();
         let copied = self.on_volume(node, move |node| {
             if !has_own_rights {
@@ -147,6 +147,11 @@ impl HostExecutor<'_> {
             Service::Unknown(why) => Some(Effect::NotYet(format!("cannot tell whether it is still running: {why}"))),
         }
     }
+}
+
+/// Tells whether the process of a node has other rights than wnm.
+pub(super) fn has_own_rights(node: &Node) -> bool {
+    node.manager.program == Program::Docker || node_dir::installed(node) != node.binary
 }
 
 /// Copies the bootstrap peers of an `ant-node`, if there are any beside the program.

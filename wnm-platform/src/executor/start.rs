@@ -6,9 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use wnm_core::steps::{ActionRecord, Effect, Evidence};
-use wnm_core::{Action, BoundPort, Exit, Node, ProcessIdentity, Timestamp};
+use wnm_core::{Action, BoundPort, Exit, Node, ProcessIdentity, Program, Timestamp};
 
+use super::program::has_own_rights;
 use super::{HostExecutor, Performed};
+use crate::binary::check_owner;
 use crate::error::PlatformError;
 use crate::exec::message::first_meaningful_line;
 use crate::guarded;
@@ -40,6 +42,10 @@ impl HostExecutor<'_> {
         }
         if let Some(wait) = self.check_unused(node, now.since(record.waiting_since()))? {
             return Ok(wait);
+        }
+        if !has_own_rights(node) && node.manager.program != Program::Antctl {
+            // An imported program may be at a place that another user can change. antctl has a user of its own for nodes.
+            check_owner(&node.binary)?;
         }
         check_free_space(&node.root_dir, self.space_needed(record))?;
         self.pause();

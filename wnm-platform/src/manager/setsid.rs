@@ -25,6 +25,7 @@ use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, ProcessIdentity};
 use super::definition::{self, is_missing};
 use super::signal;
 use super::{Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt};
+use crate::binary::check_owner;
 use crate::cpu_limit::CpuLimit;
 use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
@@ -168,11 +169,26 @@ impl Own {
         self.exits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the node of an external process on a folder.
-    fn adoptable(&self, folder: &Folder, process: Option<&FoundProcess>) -> Result<Described, String> {
-        let process = process.ok_or_else(|| {
-            "it does not run, so its ports and its rewards address are unknown: start it, then import it".to_owned()
+    /// Tells whether a process has the user of wnm. Where the kernel does not tell, its program decides.
+    fn is_of_wnm(&self, process: &ProcessInfo) -> bool {
+        self.processes.user_of(process.pid).is_none_or(|user| user == rustix::process::geteuid().as_raw())
+    }
+
+    /// Returns the node of an external process on a folder. wnm starts it again with its own rights, so that neither the
+    /// process nor its program may be that of another user.
+    fn adoptable(
+        &self,
+        folder: &Folder,
+        process: Option<&FoundProcess>,
+        others: &[ProcessInfo],
+    ) -> Result<Described, String> {
+        let process = process.ok_or_else(|| match definition::process_on(folder, others, &self.processes) {
+            Some(other) => format!("another user runs it as process {}: import it as that user", other.identity.pid),
+            None => {
+                "it does not run, so its ports and its rewards address are unknown: start it, then import it".into()
+            }
         })?;
+        process.executable.as_deref().map_or(Ok(()), check_owner).map_err(|error| error.to_string())?;
         let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
         let described = adopt::node(&adopt::Service {
             name: &folder.path.file_name().unwrap_or_default().to_string_lossy(),
@@ -280,11 +296,12 @@ impl ProcessManager for Setsid {
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
-        let all = self.0.processes.all();
+        let all = self.0.processes.all().into_iter();
+        let (own, others): (Vec<_>, Vec<_>) = all.partition(|process| self.0.is_of_wnm(process));
         let found = |folder| {
-            let process = definition::process_on(&folder, &all, &self.0.processes);
+            let process = definition::process_on(&folder, &own, &self.0.processes);
             let node = definition::read(&folder, self.0.kind)
-                .map_or_else(|| self.0.adoptable(&folder, process.as_ref()), |node| Ok(node.into()));
+                .map_or_else(|| self.0.adoptable(&folder, process.as_ref(), &others), |node| Ok(node.into()));
             Found::new(folder, node, process)
         };
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
@@ -394,5 +411,69 @@ fn record(node: &Node, identity: &ProcessIdentity) {
     let written = serde_json::to_vec(identity).map(|text| node_dir::write(&node.root_dir.join(PID_FILE), &text, 0o644));
     if let Ok(Err(error)) = written {
         tracing::debug!(node = %node.id, %error, "cannot write the PID file");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    use wnm_core::{Program, Scope};
+
+    use super::*;
+
+    fn setsid() -> Setsid {
+        Setsid::new(ManagerKind::new(Program::Setsid, Scope::User), &Options::default())
+    }
+
+    #[test]
+    fn processes_and_programs_of_other_users_are_not_imported() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("antnode");
+        fs::write(&program, "").unwrap();
+        let root = folder.path().display().to_string();
+        let words = ["antnode", "--root-dir", &root, "--port", "4001", "--rewards-address"].map(str::to_owned);
+        let wallet = "0x00455d78f850b0358E8cea5be24d415E01E107CF".to_owned();
+        let arguments: Vec<OsString> =
+            words.into_iter().chain([wallet, "evm-arbitrum-one".to_owned()]).map(OsString::from).collect();
+        let setsid = setsid();
+        let own = setsid.0.processes.facts(std::process::id()).unwrap();
+        let facts = ProcessInfo { executable: Some(program.clone()), arguments, ..own };
+        let of_node = Folder { path: folder.path().to_owned(), marker: None, flavor: None };
+        let process = definition::process_on(&of_node, std::slice::from_ref(&facts), &setsid.0.processes).unwrap();
+        let refusal = |process| match setsid.0.adoptable(&of_node, process, std::slice::from_ref(&facts)) {
+            Ok(described) => described.node.root_dir.display().to_string(),
+            Err(reason) => reason,
+        };
+        assert_eq!(refusal(Some(&process)), root);
+        assert!(refusal(None).starts_with("another user runs it as process "), "{}", refusal(None));
+        for (file, mode) in [(&program, 0o646), (&folder.path().to_owned(), 0o777)] {
+            let before = fs::metadata(file).unwrap().permissions();
+            fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+            assert!(
+                refusal(Some(&process)).contains("another user"),
+                "{}: {}",
+                file.display(),
+                refusal(Some(&process))
+            );
+            fs::set_permissions(file, before).unwrap();
+        }
+    }
+
+    #[test]
+    #[ignore = "needs root; .ci/root-tests runs it"]
+    fn process_of_another_user_is_not_of_wnm_as_root() {
+        let setsid = setsid();
+        for (user, expected) in [(0, true), (12345, false)] {
+            let mut child = Command::new("sleep").arg("60").uid(user).spawn().unwrap();
+            let facts = setsid.0.processes.facts(child.id()).unwrap();
+            assert_eq!(setsid.0.is_of_wnm(&facts), expected, "user {user}");
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 }
