@@ -42,7 +42,9 @@ fn safe(path: &OsStr) -> Vec<PathBuf> {
 }
 
 fn is_safe(folder: &Path) -> bool {
-    let own = [0, rustix::process::geteuid().as_raw()];
+    // In a user namespace the root of the host is another user, who owns the root folder.
+    let of_host = files::symlink_metadata("/").map_or(0, |root| root.uid());
+    let own = [0, rustix::process::geteuid().as_raw(), of_host];
     folder.ancestors().all(|at| {
         let Ok(facts) = files::symlink_metadata(at) else { return false };
         // In a folder with the sticky bit, such as /tmp, any user can add an entry, but not exchange one.
