@@ -191,11 +191,37 @@ fn ask(url: &HttpUrl, authorities: Option<&Path>) -> Result<Option<Hold>, Outbou
     let answer = outbound::get(&client, url.as_str(), LONGEST_ANSWER)?;
     let Answer { hold, reason, until, drain } =
         serde_json::from_slice(&answer).map_err(|error| OutboundError::Answer(error.to_string()))?;
-    let moment = |text: String| {
-        let at = text.parse::<jiff::Timestamp>();
-        at.map(|at| Timestamp::from_millis(at.as_millisecond()))
-            .map_err(|_| OutboundError::Answer(format!("until is {text:?}")))
-    };
-    let until = until.map(moment).transpose()?;
+    let unreadable = |text: String| OutboundError::Answer(format!("until is {text:?}"));
+    let until = until.map(|text| moment(&text).ok_or_else(|| unreadable(text))).transpose()?;
     Ok(hold.then(|| Hold { source: HoldSource::Url, reason: one_line(&reason), since: None, until, drain }))
+}
+
+/// Reads a time in the format of RFC 3339. The last days of the year 9999, which stand for no end, are beyond the range
+/// of jiff with its time zones.
+fn moment(text: &str) -> Option<Timestamp> {
+    let of_last_days = |date: jiff::civil::Date| (date.year() == 9999).then_some(jiff::Timestamp::MAX);
+    let at = text.parse().ok().or_else(|| of_last_days(text.get(..10)?.parse().ok()?))?;
+    Some(Timestamp::from_millis(at.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_days_of_the_calendar_are_moments() {
+        let last = jiff::Timestamp::MAX.as_millisecond();
+        for (text, millis) in [
+            ("2026-06-01T00:00:00Z", Some(1_780_272_000_000)),
+            ("2026-06-01T02:00:00+02:00", Some(1_780_272_000_000)),
+            ("9999-12-31T23:59:59Z", Some(last)),
+            ("9999-12-31", Some(last)),
+            ("9998-12-31", None),
+            ("10000-01-01T00:00:00Z", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            assert_eq!(moment(text), millis.map(Timestamp::from_millis), "{text}");
+        }
+    }
 }
