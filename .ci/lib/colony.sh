@@ -50,14 +50,15 @@ pids_of() { inside systemctl show --property=MainPID --value "$@" | grep -v '^$'
 # Prints the states of all nodes, in order.
 states() { wnm --json node list | grep -o '"status": *"[A-Z]*"' | cut -d'"' -f4 | tr '\n' ' '; }
 
-# Makes a node program that plays another version: program_of_version VERSION.
-program_of_version() {
-  local script=${fake_version_script/0.4.18/$1}
+# Makes a node program that plays a script: play FILE SCRIPT.
+play() {
   # shellcheck disable=SC2059 # the length is an escape
-  { cat "$stage/node/antnode" && printf '%s' "$script" &&
-    printf "\\x$(printf %02x ${#script})\\0\\0\\0\\0\\0\\0\\0" && printf '%s' "$fake_version_trailer"; } >"$stage/antnode-$1"
-  chmod 755 "$stage/antnode-$1"
+  { cat "$stage/node/antnode" && printf '%s' "$2" &&
+    printf "\\x$(printf %02x ${#2})\\0\\0\\0\\0\\0\\0\\0" && printf '%s' "$fake_version_trailer"; } >"$stage/$1"
+  chmod 755 "$stage/$1"
 }
+# Makes a node program that plays another version: program_of_version VERSION.
+program_of_version() { play "antnode-$1" "${fake_version_script/0.4.18/$1}"; }
 
 # Makes the folder of a node without wnm, for the user ant.
 external_folder() {

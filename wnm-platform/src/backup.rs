@@ -53,6 +53,16 @@ pub enum BackupError {
     /// The content does not match the digest.
     #[error("cannot read {}: it is cut or was changed, its SHA-256 is not the one in its first line", .0.display())]
     Changed(PathBuf),
+    /// The description or the identity of a node is not valid.
+    #[error("cannot read {}: {node} in it is not valid: {fault}", path.display())]
+    InvalidNode {
+        /// The file.
+        path: PathBuf,
+        /// The name of the node.
+        node: String,
+        /// The fault, in a sentence.
+        fault: String,
+    },
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] PlatformError),
@@ -68,7 +78,7 @@ impl BackupError {
                 "`wnm node backup --all --to FILE` writes one; `wnm db restore` reads a database".to_owned()
             }
             Self::Newer { .. } => "restore it with the wnm that wrote it, or a later one".to_owned(),
-            Self::Changed(_) => "use another copy of the backup".to_owned(),
+            Self::Changed(_) | Self::InvalidNode { .. } => "use another copy of the backup".to_owned(),
             Self::File(error) => return error.hint(),
         })
     }
@@ -109,6 +119,29 @@ impl NodeBackup {
             Err(error) if guarded::is_missing(&error) => Err(NoIdentity::Absent),
             Err(source) => Err(NoIdentity::Unreadable { path, source }),
         }
+    }
+
+    /// Returns the reason why this node cannot be on a host, where no check of settings prevents it; None for a usable one.
+    fn fault(&self) -> Option<String> {
+        let Node { uuid, flavor, ports, network, arguments, environment, .. } = &self.node;
+        if !node_dir::is_plain(uuid) {
+            return Some(format!("its UUID {uuid:?} is not usable as a file name"));
+        }
+        let length = self.identity.len() as u64;
+        if let Some(fault) = identity::length_fault(flavor.identity_file().into(), length, flavor) {
+            return Some(fault.to_string());
+        }
+        if length > identity::KEY_LIMIT {
+            return Some(format!("its identity has {length} bytes, but a key has {} at most", identity::KEY_LIMIT));
+        }
+        let all: Vec<u16> = ports.all().collect();
+        if let Some((_, port)) = all.iter().enumerate().find(|(at, port)| **port == 0 || all[..*at].contains(port)) {
+            return Some(format!("it has the port {port}, which is 0 or another one of its ports"));
+        }
+        let words = network.iter().chain(arguments);
+        let mut texts = words.chain(environment.iter().flat_map(|(name, value)| [name, value]));
+        // No process can have such a word.
+        texts.find(|text| text.contains('\0')).map(|text| format!("{text:?} contains a zero byte"))
     }
 
     /// Tells whether the folder of a node contains this identity.
@@ -193,7 +226,15 @@ pub fn read(path: &Path) -> Result<Vec<NodeBackup>, BackupError> {
     if words.next() != Some(digest(text).as_str()) || words.next().is_some() {
         return Err(changed());
     }
-    serde_json::from_str(text).map_err(|_| changed())
+    let nodes: Vec<NodeBackup> = serde_json::from_str(text).map_err(|_| changed())?;
+    let twin = |at: usize| nodes[..at].iter().find(|other| other.node.uuid == nodes[at].node.uuid);
+    for (at, backup) in nodes.iter().enumerate() {
+        let fault = backup.fault().or_else(|| Some(format!("{} has its UUID", twin(at)?.node.id.name())));
+        if let Some(fault) = fault {
+            return Err(BackupError::InvalidNode { path: path.to_owned(), node: backup.node.id.name(), fault });
+        }
+    }
+    Ok(nodes)
 }
 
 fn digest(text: &str) -> String {
@@ -242,9 +283,11 @@ mod tests {
     fn backup_is_private_and_is_read_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let (backup, file) = (backup(folder.path()), folder.path().join("nodes"));
-        write(&file, &[backup.clone(), backup.clone()]).unwrap();
+        let mut other = backup.clone();
+        other.node.uuid.push('2');
+        write(&file, &[backup.clone(), other.clone()]).unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(read(&file).unwrap(), [backup.clone(), backup.clone()]);
+        assert_eq!(read(&file).unwrap(), [backup.clone(), other]);
         assert!(backup.is_in(&backup.node.root_dir) && !backup.is_in(folder.path()));
         assert!(matches!(write(&file, &[backup]), Err(BackupError::Exists(_))));
     }
@@ -272,6 +315,44 @@ mod tests {
         fs::write(&file, &whole).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o646)).unwrap();
         assert!(matches!(read(&file), Err(BackupError::File(_))), "another user can write it");
+    }
+
+    #[test]
+    fn node_that_cannot_be_on_a_host_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (good, file) = (backup(folder.path()), folder.path().join("nodes"));
+        type Change = fn(&mut NodeBackup);
+        let table: [(Change, &str); 13] = [
+            (|it| it.node.uuid = "../../x".to_owned(), "UUID \"../../x\" is not usable as a file name"),
+            (|it| it.node.uuid.clear(), "UUID \"\" is not usable as a file name"),
+            (|it| it.node.uuid = "u".repeat(65), "is not usable as a file name"),
+            (|it| it.node.uuid = "\x1b[31m".to_owned(), "UUID \"\\u{1b}[31m\" is not usable"),
+            (|it| it.identity.clear(), "its identity file secret-key is empty"),
+            (|it| it.identity.truncate(31), "has 31 bytes, but a key has 32"),
+            (|it| it.identity = vec![7; 1 << 20], "has 1048576 bytes, but a key has 32"),
+            (
+                |it| (it.node.flavor, it.identity) = (Flavor::AntNode, vec![7; 1 << 20]),
+                "has 1048576 bytes, but a key has 65536 at most",
+            ),
+            (|it| it.node.ports.node = 0, "it has the port 0"),
+            (|it| it.node.ports.metrics = Some(it.node.ports.node), "which is 0 or another one of its ports"),
+            (|it| it.node.arguments = vec!["a\0b".to_owned()], "\"a\\0b\" contains a zero byte"),
+            (|it| it.node.network = vec!["\0".to_owned()], "contains a zero byte"),
+            (|it| it.node.environment = vec![("A\0".to_owned(), String::new())], "contains a zero byte"),
+        ];
+        for (change, fault) in table {
+            let mut bad = good.clone();
+            change(&mut bad);
+            let _ = fs::remove_file(&file);
+            write(&file, &[bad]).unwrap();
+            let error = read(&file).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("antnode0001 in it is not valid: ") && text.contains(fault), "{fault}: {text}");
+            assert!(error.hint().is_some());
+        }
+        fs::remove_file(&file).unwrap();
+        write(&file, &[good.clone(), good]).unwrap();
+        assert!(read(&file).unwrap_err().to_string().ends_with("antnode0001 has its UUID"));
     }
 
     #[test]

@@ -73,6 +73,11 @@ pub enum KeyFault {
 pub fn key_fault(root: &Path, flavor: &Flavor) -> Option<KeyFault> {
     let path = root.join(flavor.identity_file());
     let length = files::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?.len();
+    length_fault(path, length, flavor)
+}
+
+/// Returns the fault of a key of this length, which `path` contains or is to contain.
+pub(crate) fn length_fault(path: PathBuf, length: u64, flavor: &Flavor) -> Option<KeyFault> {
     match flavor {
         Flavor::Custom(_) => None,
         Flavor::Antnode | Flavor::AntNode if length == 0 => Some(KeyFault::Empty(path)),

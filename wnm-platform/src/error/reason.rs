@@ -304,6 +304,9 @@ pub(super) fn suffix(printed: &str) -> String {
     if printed.is_empty() { String::new() } else { format!(": {printed}") }
 }
 
+/// The length of a fault of a JSON text, in characters.
+const LONGEST_FAULT: usize = 200;
+
 /// Returns the fault of a JSON text with its position, in words of wnm.
 pub(crate) fn json_fault(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
@@ -314,7 +317,9 @@ pub(crate) fn json_fault(error: &serde_json::Error) -> String {
         Category::Data => {
             let text = error.to_string();
             let fault = text.split(" at line ").next().unwrap_or_default();
-            format!("{position}: {fault}")
+            // The fault quotes the value, which may be of any length.
+            let short: String = fault.chars().take(LONGEST_FAULT).collect();
+            format!("{position}: {short}{}", if short.len() < fault.len() { " …" } else { "" })
         }
     }
 }

@@ -358,7 +358,7 @@ pub(super) fn is_folder(path: &Path) -> bool {
 }
 
 /// Tells whether a UUID is usable as a file name in the trash.
-fn is_plain(uuid: &str) -> bool {
+pub(crate) fn is_plain(uuid: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (1..=64).contains(&uuid.len()) && uuid.bytes().all(fits) && !uuid.ends_with(LOGS)
 }
