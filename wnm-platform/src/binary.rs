@@ -111,6 +111,8 @@ impl BinaryCache {
             Ok(result) => result,
             // Less time is no evidence against this program: others were slow.
             Err(PlatformError::Hung { deadline, .. }) if deadline >= DEADLINE => VersionResult::TimedOut(timeouts + 1),
+            // The hang that this call waits for is a hang of this program.
+            Err(PlatformError::NotAsked { .. }) if timeouts > 0 => VersionResult::TimedOut(timeouts),
             Err(error) => return Err(error),
         };
         let program = CachedProgram {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::host::{Host, Ran, pid, states, turn};
+use crate::host::{Host, Ran, kill, pid, states, turn};
 
 /// A `crontab` program that prints the file `table` of the home folder.
 const CRONTAB: &str = "#!/bin/sh\nexec cat \"$HOME/table\"\n";
@@ -214,7 +214,7 @@ fn every_problem_has_a_hint_and_errors_have_an_exit_code() {
     host.expect(0, "node add --count 2");
     let nodes = host.wait_for("two nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
     // A killed node that no cycle has started again is an error.
-    rustix::process::kill_process(pid(&nodes[0]).unwrap(), rustix::process::Signal::KILL).unwrap();
+    kill(pid(&nodes[0]).unwrap());
     let ran = doctor(&host);
     assert_eq!(ran.code(), 3, "{}", ran.out);
     let checks = ran.data();

@@ -206,6 +206,18 @@ pub(crate) fn processes_below(folder: &Path) -> Vec<Pid> {
     numbers.filter_map(Pid::from_raw).filter(is_below).collect()
 }
 
+/// Kills a process, and waits until it has ended: on a busy host that takes a moment, in which nothing is certain.
+pub(crate) fn kill(pid: Pid) {
+    kill_process(pid, Signal::KILL).unwrap();
+    let started = Instant::now();
+    let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    let is_alive = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    while is_alive() {
+        assert!(started.elapsed() < Duration::from_secs(30), "{pid:?} does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn end_processes_below(folder: &Path) {
     for pid in processes_below(folder) {
         let _ = kill_process(pid, Signal::KILL);

@@ -84,12 +84,14 @@ fn state(colony: &Colony, name: &str, row: &Row, running: &BTreeSet<PathBuf>) ->
     format!("{action} | {desired} | {}", parts.join(" "))
 }
 
-/// Returns the folders on which a node runs.
+/// Returns the folders on which a node runs. A trial of its arguments prints the version only.
 fn running(colony: &Colony) -> BTreeSet<PathBuf> {
     let line = |pid: rustix::process::Pid| fs::read(format!("/proc/{}/cmdline", pid.as_raw_nonzero())).ok();
     let folder = |line: Vec<u8>| {
-        let words = line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned());
-        words.skip_while(|word| word != "--root-dir").nth(1).map(PathBuf::from)
+        let words: Vec<_> = line.split(|byte| *byte == 0).map(String::from_utf8_lossy).collect();
+        let is_trial = words.iter().any(|word| word == "--version");
+        let folder = words.iter().skip_while(|word| *word != "--root-dir").nth(1).filter(|_| !is_trial);
+        folder.map(|folder| PathBuf::from(folder.as_ref()))
     };
     colony.processes().into_iter().filter_map(line).filter_map(folder).collect()
 }

@@ -1,10 +1,9 @@
 //! The life of a colony, from the first node to the teardown.
 
-use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 use wnm_platform::fake_node::Behaviour;
 
-use crate::host::{Host, pid, states};
+use crate::host::{Host, kill, pid, states};
 
 /// Returns the lines of a page with single spaces between words.
 fn lines(page: &str) -> Vec<String> {
@@ -102,7 +101,7 @@ fn killed_node_is_stopped_and_keeps_its_identity() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let nodes = host.wait_for("a running node", |nodes| states(nodes) == ["RUNNING"]);
-    kill_process(pid(&nodes[0]).unwrap(), Signal::KILL).unwrap();
+    kill(pid(&nodes[0]).unwrap());
     host.wait_for("a stopped node", |nodes| states(nodes) == ["STOPPED"]);
     host.expect(0, "node start 1");
     let again = host.wait_for("the node again", |nodes| states(nodes) == ["RUNNING"]);
@@ -170,7 +169,7 @@ fn version_that_fails_where_nodes_upgrade_themselves_is_told() {
     let nodes = host.nodes();
     host.put_program(PROGRAM_OF_FIRST, "0.4.18", Behaviour::ExitAtStart { code: 1 });
     assert!(host.expect(0, "--json status").json()["failed_versions"].as_array().unwrap().is_empty());
-    kill_process(pid(&nodes[0]).unwrap(), Signal::KILL).unwrap();
+    kill(pid(&nodes[0]).unwrap());
     host.wait_for("a stopped node", |nodes| states(nodes) == ["STOPPED", "RUNNING"]);
     host.expect(3, "node start 1");
     let failed = json!([{"version": "0.4.18", "upgraded": 1, "failed": [1]}]);

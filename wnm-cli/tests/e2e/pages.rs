@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use wnm_platform::fake_node::Behaviour;
 
-use crate::host::{Host, pid, states, turn};
+use crate::host::{Host, kill, pid, states, turn};
 
 /// Moves all cycles on record into the past.
 fn age_cycles(host: &Host, by: Duration) {
@@ -59,7 +59,7 @@ fn check_names_nodes_that_should_run() {
     host.expect(0, "node disable 2");
     host.expect(0, "status --check");
 
-    kill_process(pid(&nodes[0]).unwrap(), Signal::KILL).unwrap();
+    kill(pid(&nodes[0]).unwrap());
     host.wait_for("a stopped node", |nodes| states(nodes)[0] == "STOPPED");
     let page = host.expect(3, "status --check").out;
     assert!(page.contains("antnode0001 stopped: its process ended by itself"), "{page}");
@@ -104,7 +104,7 @@ fn node_list_filters_sorts_and_names_columns() {
     let nodes = host.wait_for("three running nodes", |nodes| states(nodes) == ["RUNNING"; 3]);
     host.expect(0, "node restart 2");
     host.expect(0, "node disable 3");
-    kill_process(pid(&nodes[0]).unwrap(), Signal::KILL).unwrap();
+    kill(pid(&nodes[0]).unwrap());
     host.wait_for("a stopped node", |nodes| states(nodes)[0] == "STOPPED");
 
     let list = host.expect(0, "node list --columns name,state,reason,restarts").out;

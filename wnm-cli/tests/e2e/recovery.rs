@@ -8,7 +8,7 @@ use rustix::process::{Signal, kill_process};
 use serde_json::Value;
 use wnm_platform::fake_node::{self, Behaviour, Script};
 
-use crate::host::{Host, pid, states, turn};
+use crate::host::{Host, kill, pid, states, turn};
 
 /// The clock of a colony in its database: the time in milliseconds, and the boot that it counts from.
 type Clock = serde_json::Map<String, Value>;
@@ -117,7 +117,7 @@ fn killed_node_of_a_full_colony_runs_again() {
         let host = full(2);
         host.expect(0, &format!("config set preset={preset} --yes"));
         let before = host.nodes();
-        kill_process(pid(&before[0]).unwrap(), Signal::KILL).unwrap();
+        kill(pid(&before[0]).unwrap());
         host.wait_for("a stopped node", |nodes| states(nodes) == ["STOPPED", "RUNNING"]);
         let doctor = host.expect(3, "doctor").out;
         assert!(
@@ -215,7 +215,7 @@ fn crash_loop_is_named_with_its_end() {
     // Five ends of a running node are a crash loop.
     for _ in 0..5 {
         host.run_until(&["RUNNING", "RUNNING"]);
-        kill_process(pid(&host.nodes()[0]).unwrap(), Signal::KILL).unwrap();
+        kill(pid(&host.nodes()[0]).unwrap());
         host.await_processes(1);
     }
     host.run_after(0);

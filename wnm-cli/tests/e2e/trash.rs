@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use rustix::process::{Signal, kill_process};
-
-use crate::host::{Host, pid, states};
+use crate::host::{Host, kill, pid, states};
 
 fn storage(host: &Host) -> PathBuf {
     host.path(".local/share/autonomi/node")
@@ -230,7 +228,7 @@ fn cycle_takes_in_nodes_and_moves_remnants_into_the_trash() {
     host.expect(0, "config set node_cap 4");
     host.expect(0, "node add --count 3");
     let before = host.wait_for("four running nodes", |nodes| states(nodes) == ["RUNNING"; 4]);
-    kill_process(pid(&before[1]).unwrap(), Signal::KILL).unwrap();
+    kill(pid(&before[1]).unwrap());
     host.expect(0, &format!("db restore {old}"));
     let bare = storage(&host).join("antnode0006");
     fs::create_dir(&bare).unwrap();

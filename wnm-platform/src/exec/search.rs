@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use rustix::fs::Access;
+
 use crate::files;
 
 /// Returns the `PATH` for programs that wnm runs; None without one.
@@ -25,8 +27,7 @@ pub(crate) fn path() -> Option<&'static OsStr> {
 #[must_use]
 pub fn is_in_path(program: impl AsRef<OsStr>) -> bool {
     let program = program.as_ref();
-    let is_executable =
-        |path: PathBuf| path.is_file() && rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_ok();
+    let is_executable = |path: PathBuf| files::is_file(&path) && files::is_accessible(&path, Access::EXEC_OK);
     path().is_some_and(|path| env::split_paths(path).any(|folder| is_executable(folder.join(program))))
 }
 
