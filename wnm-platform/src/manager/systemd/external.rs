@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, Scope};
 
-use super::render::SYSTEM_LOGS;
+use super::render::logs_directory;
 use super::rights::{self, Access, Bus, Rights};
 use super::unit::WordContext;
 use super::{BOOTED, SYSTEM_UNITS, lingering, slice_name, unit, user_units};
@@ -109,7 +109,7 @@ impl ExternalUnit {
             // With version 1 of control groups, a weight on the slice applies only to units with a CPU group of their own.
             let _ = write!(service, "Slice={}\nCPUAccounting=yes\n", slice_name(group));
         }
-        let logs = node.log_dir.strip_prefix(SYSTEM_LOGS).ok().filter(|_| self.bus.scope == Scope::Sudo);
+        let logs = logs_directory(&node.log_dir).filter(|_| self.bus.scope == Scope::Sudo);
         // systemd gives the folder to the user of the node, so it must be that of this service alone.
         if let Some(logs) = logs.filter(|logs| logs.file_name() == self.path.file_stem()) {
             // A host may keep /var/log in memory, and the user of the nodes cannot create a folder there.

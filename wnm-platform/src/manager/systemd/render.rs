@@ -1,6 +1,7 @@
 //! The unit file of a node.
 
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
 
 use wnm_core::{Node, Scope};
 
@@ -13,9 +14,17 @@ use crate::node_dir::{check_uuid, errors_log};
 /// The user of system-level nodes, the same as that of antctl.
 pub(super) const USER: &str = "ant";
 /// The folder of `LogsDirectory=` for units of the system.
-pub(super) const SYSTEM_LOGS: &str = "/var/log";
+const SYSTEM_LOGS: &str = "/var/log";
 /// The setting that marks a unit as wnm's. systemd ignores settings that begin with `X-`.
 pub(super) const UUID: &str = "X-Wnm-Uuid";
+
+/// Returns the part of a log folder for `LogsDirectory=`; None for a folder elsewhere. After a colon systemd expects the name
+/// of a link: `journal:x` would give the journal of the host to the user of the nodes.
+pub(super) fn logs_directory(log_dir: &Path) -> Option<&Path> {
+    let below = log_dir.strip_prefix(SYSTEM_LOGS).ok()?;
+    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.as_bytes().contains(&b':'));
+    below.components().all(is_plain).then_some(below)
+}
 
 /// The group of the files that system-level nodes write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +121,7 @@ fn harden(text: &mut Text, node: &Node, arguments: &[String], group: Group) {
     }
     // systemd gives the folder with its contents to the user of the node, so it must be that of this node alone.
     let is_own = node.log_dir.ends_with(node.service_name());
-    if let Some(logs) = node.log_dir.strip_prefix(SYSTEM_LOGS).ok().filter(|_| is_own) {
+    if let Some(logs) = logs_directory(&node.log_dir).filter(|_| is_own) {
         // systemd makes the folder at each start: a host may keep /var/log in memory.
         text.set("LogsDirectory", quote(&logs.display().to_string(), WordContext::Other));
         text.set("LogsDirectoryMode", if matches!(group, Group::Operator(_)) { "2775" } else { "0755" });

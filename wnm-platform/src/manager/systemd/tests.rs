@@ -575,7 +575,9 @@ fn old_systemd_gets_values_that_it_knows() {
         let unit = unit.unwrap();
         assert!(want.iter().all(|line| unit.lines().any(|present| present == *line)), "{unit}");
     }
-    for shared in ["/var/log", "/var/log/nodes", "/srv/antnode0001"] {
+    // systemd would give the part before the colon to the user of the nodes.
+    let foreign = ["/var/log/journal:x/antnode0001", "/var/log/a/../journal/antnode0001"];
+    for shared in ["/var/log", "/var/log/nodes", "/srv/antnode0001"].into_iter().chain(foreign) {
         node.log_dir = shared.into();
         let unit = render::render(
             &node,
