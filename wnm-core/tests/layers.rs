@@ -111,7 +111,7 @@ const DIRECT_CALLS: [&str; 24] = [
 ];
 
 /// The modules that may call so, with the reason why no path of theirs can hold a command.
-const DIRECT_CALLERS: [(&str, &str); 28] = [
+const DIRECT_CALLERS: [(&str, &str); 27] = [
     ("wnm-platform/src/files.rs", "each call runs in the helper thread of its volume"),
     ("wnm-platform/src/guarded.rs", "each call runs in the helper thread of its volume"),
     ("wnm-platform/src/volume/", "the questions whether a volume answers, in its helper thread"),
@@ -121,7 +121,6 @@ const DIRECT_CALLERS: [(&str, &str); 28] = [
     ("wnm-platform/src/observe/folders.rs", "each measurement runs in the helper thread"),
     ("wnm-platform/src/transfer/", "copies have threads of their own, and switches run in the helper thread"),
     ("wnm-platform/src/fake_node/", "the test double of a node"),
-    ("wnm-platform/src/exec.rs", "the search path"),
     ("wnm-platform/src/exec/tool_faults.rs", "a test"),
     ("wnm-platform/src/places.rs", "the database of the user"),
     ("wnm-platform/src/probe/", "the scratch folder of probes"),
