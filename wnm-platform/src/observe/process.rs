@@ -308,7 +308,7 @@ impl Processes {
 fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     volume::progress();
     let folder = proc.join(pid.to_string());
-    let mut facts = without_memory(proc, pid)?;
+    let mut facts = without_arguments(&folder, pid)?;
     let line = fs::read(folder.join("cmdline")).unwrap_or_default();
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
@@ -318,28 +318,32 @@ fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     facts.working_dir = if is_relative { fs::read_link(folder.join("cwd")).ok() } else { None };
     facts.implied_root = if root_dir.is_none() { implied_root(&folder, &facts.arguments) } else { None };
     let is_known = root_dir.is_some() || facts.implied_root.is_some();
-    facts.isolation = if is_known { Isolation::of(proc, pid) } else { Isolation::default() };
+    if is_known {
+        facts.isolation = Isolation::of(proc, pid);
+    }
     Some(facts)
 }
 
-/// Returns what the kernel tells of a process without its memory, where its arguments are. A node mostly runs a copy of
-/// the program in its folder.
-fn without_memory(proc: &Path, pid: u32) -> Option<ProcessInfo> {
-    let folder = proc.join(pid.to_string());
+/// Returns what the kernel tells of a process without its memory, where its arguments are.
+fn without_arguments(folder: &Path, pid: u32) -> Option<ProcessInfo> {
     let (life, parent, start) = parse_stat(&fs::read(folder.join("stat")).ok()?)?;
-    let executable = fs::read_link(folder.join("exe")).ok();
-    let arguments = executable.iter().map(|path| path.clone().into_os_string()).collect();
-    let mut facts = ProcessInfo {
+    Some(ProcessInfo {
         pid,
         parent,
         start,
         life,
-        executable,
-        arguments,
+        executable: fs::read_link(folder.join("exe")).ok(),
+        arguments: Vec::new(),
         working_dir: None,
         implied_root: None,
         isolation: Isolation::default(),
-    };
+    })
+}
+
+/// Returns the data of a process whose memory cannot be read. A node mostly runs a copy of the program in its folder.
+fn without_memory(proc: &Path, pid: u32) -> Option<ProcessInfo> {
+    let mut facts = without_arguments(&proc.join(pid.to_string()), pid)?;
+    facts.arguments.extend(facts.executable.clone().map(PathBuf::into_os_string));
     let of_node = |program: &&Path| Flavor::ALL.iter().any(|flavor| program.ends_with(flavor.program()));
     facts.implied_root = facts.program().filter(of_node).and_then(Path::parent).map(Path::to_owned);
     if facts.implied_root.is_some() {
