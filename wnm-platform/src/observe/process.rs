@@ -502,7 +502,7 @@ mod tests {
         let line = proc.path().join("7/cmdline");
         fs::remove_file(&line).unwrap();
         // A pipe without a writer: opening it waits.
-        rustix::fs::mkfifoat(rustix::fs::CWD, &line, rustix::fs::Mode::RUSR).unwrap();
+        crate::guarded::make_pipe(&line);
         let processes = Processes { patience: Duration::from_millis(50), ..Processes::below(proc.path()) };
         let node = node_at(Path::new("/s/antnode0001"));
         let identity = ProcessIdentity { boot: "b00t".into(), pid: 7, start: 4711 };
