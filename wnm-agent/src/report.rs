@@ -35,6 +35,12 @@ impl Report {
         self.worked.iter().any(|(_, outcome)| matches!(outcome, Outcome::Pending { .. }))
     }
 
+    /// Returns whether an action of this cycle has ended, done or failed.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.worked.iter().any(|(_, outcome)| !matches!(outcome, Outcome::Pending { .. }))
+    }
+
     /// Returns whether a node that moves is down until the last part of its move is complete.
     #[must_use]
     pub fn has_node_down_for_move(&self) -> bool {

@@ -298,10 +298,11 @@ impl Platform {
         HostExecutor::new(manager, firewall, &self.movers, settings, nodes).on_host(self, volumes)
     }
 
-    /// Waits until no folder is being copied, at most for `limit`. A process that ends earlier leaves the rest of a copy to
-    /// the next one.
-    pub fn wait_for_copies(&self, limit: Duration) {
-        self.movers.wait(limit);
+    /// Waits until a copy of a folder ends that the last cycle went on with, at most for `limit`; the next cycle takes its
+    /// result. Returns false if no folder is being copied. A process that ends earlier leaves the rest of a copy to the
+    /// next one, which begins a file or a comparison anew.
+    pub fn wait_for_copy(&self, limit: Duration) -> bool {
+        self.movers.wait(limit)
     }
 
     /// Sets the known identities of the volumes, which actions compare with before they change files.

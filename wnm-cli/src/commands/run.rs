@@ -1,11 +1,12 @@
 //! `wnm run`: one cycle.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wnm_agent::{Mode, Trigger};
 use wnm_store::Schedule;
 
+use super::node::CYCLE_PAUSE;
 use crate::args::Run;
 use crate::config;
 use crate::context::{self, Context};
@@ -14,10 +15,14 @@ use crate::freshness;
 use crate::output::Output;
 use crate::rebuild::{self, Attempt};
 
-/// The time for which a single cycle goes on copying the folder of a node that moves: half of the interval of cron.
-const COPY_TIME: Duration = Duration::from_secs(30);
+/// The time after which a run that moves a node resumes the actions although its copy has not ended, and for which it waits
+/// for a node that is down without a copy: the interval of cron.
+const MOVE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Runs one cycle. Does not wait for the lock: another wnm that holds it runs a cycle itself.
+///
+/// The copy of a node that moves needs a process: this one stays until the move has ended, so that a folder of any size
+/// moves under cron. It holds no lock meanwhile, so that the runs which cron starts beside it watch the other nodes.
 pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
     let lock = context::lock(db, Duration::ZERO)?;
     let once = config::from_once(&args.once)?;
@@ -30,7 +35,7 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
         let report = context.run_cycle(&trigger, mode)?;
         Ok::<_, CliError>((report, context))
     };
-    let (report, context) = match cycle(Trigger::Scheduled) {
+    let (mut report, mut context) = match cycle(Trigger::Scheduled) {
         Err(error) if mode == Mode::Act && rebuild::is_needed(&error) => {
             match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
                 // Its first cycle observes the nodes, and begins no action.
@@ -46,10 +51,26 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
         output.cycle(&report)?;
     }
     drop(lock);
-    // The copy of a node that moves needs a process. Another wnm may run cycles meanwhile.
-    context.agent.platform.wait_for_copies(COPY_TIME);
+    let mut has_failures = report.has_failures();
+    let mut copied = Instant::now();
+    loop {
+        if context.agent.platform.wait_for_copy(MOVE_INTERVAL) {
+            copied = Instant::now();
+        } else if report.has_node_down_for_move() && copied.elapsed() < MOVE_INTERVAL {
+            std::thread::sleep(CYCLE_PAUSE);
+        } else {
+            break;
+        }
+        let _lock = context::lock(db, context::LOCK_TIMEOUT)?;
+        report = context.run_cycle(&Trigger::Resumed, mode)?;
+        // One document for each run, and no line for each wait.
+        if !output.is_json() && report.has_ended() {
+            output.cycle(&report)?;
+        }
+        has_failures |= report.has_failures();
+    }
     if let Some(failure) = context.agent.platform.manager_failure() {
         return Err(CommandError::ManagerFailure(failure).into());
     }
-    Ok(if report.has_failures() { Exit::ActionFailed } else { Exit::Done })
+    Ok(if has_failures { Exit::ActionFailed } else { Exit::Done })
 }

@@ -58,8 +58,11 @@ impl Progress {
 }
 
 struct Mover {
+    step: Step,
     progress: Arc<Progress>,
     thread: JoinHandle<Result<(), PlatformError>>,
+    /// Whether a cycle has asked since the last [`Movers::wait`]: a copy of an action that ended elsewhere is not asked for.
+    asked: bool,
 }
 
 /// The state of the work of a step.
@@ -73,7 +76,7 @@ pub(crate) enum Polled {
 
 /// The copies that this process runs. They stop with it, and the next process continues them.
 #[derive(Default)]
-pub struct Movers(Mutex<BTreeMap<ActionId, (Step, Mover)>>);
+pub struct Movers(Mutex<BTreeMap<ActionId, Mover>>);
 
 impl Movers {
     /// Begins the work of a step, or tells how far it is.
@@ -83,17 +86,23 @@ impl Movers {
     pub(crate) fn poll(&self, action: ActionId, work: impl FnOnce() -> Work) -> Result<Polled, PlatformError> {
         // An entry is complete when it is inserted, so the map stays valid after a panic.
         let mut movers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (step, mover) = match movers.remove(&action) {
-            Some(running) => running,
-            None => begin(work())?,
+        let work = work();
+        let mut mover = match movers.remove(&action) {
+            Some(running) if running.step == work.step => running,
+            other => {
+                // Another wnm has brought the action to this step.
+                other.iter().for_each(Mover::stop);
+                begin(work)?
+            }
         };
         let deadline = Instant::now() + PATIENCE;
         while !mover.thread.is_finished() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(2));
         }
         if !mover.thread.is_finished() {
-            let text = describe(step, &mover.progress);
-            movers.insert(action, (step, mover));
+            let text = describe(mover.step, &mover.progress);
+            mover.asked = true;
+            movers.insert(action, mover);
             return Ok(Polled::Running(text));
         }
         match mover.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
@@ -103,27 +112,37 @@ impl Movers {
         }
     }
 
-    /// Waits until no copy runs, at most for `limit`.
-    pub(crate) fn wait(&self, limit: Duration) {
+    /// Waits until a copy that the last cycle has asked for ends, at most for `limit`. Returns false if there is none.
+    pub(crate) fn wait(&self, limit: Duration) -> bool {
+        let mut movers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        movers.retain(|_, mover| std::mem::take(&mut mover.asked) || !mover.thread.is_finished());
+        drop(movers);
         let deadline = Instant::now() + limit;
-        let is_busy = || {
+        loop {
             let movers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            movers.values().any(|(_, mover)| !mover.thread.is_finished())
-        };
-        while is_busy() && Instant::now() < deadline {
+            let is_over = movers.values().any(|mover| mover.thread.is_finished()) || Instant::now() >= deadline;
+            if is_over || movers.is_empty() {
+                return !movers.is_empty();
+            }
+            drop(movers);
             thread::sleep(Duration::from_millis(50));
         }
     }
 }
 
-impl Drop for Movers {
-    fn drop(&mut self) {
-        let movers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        movers.values().for_each(|(_, mover)| mover.progress.stop.store(true, Ordering::Relaxed));
+impl Mover {
+    fn stop(&self) {
+        self.progress.stop.store(true, Ordering::Relaxed);
     }
 }
 
-fn begin(work: Work) -> Result<(Step, Mover), PlatformError> {
+impl Drop for Movers {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(Mover::stop);
+    }
+}
+
+fn begin(work: Work) -> Result<Mover, PlatformError> {
     let progress = Arc::new(Progress::default());
     let (step, shared) = (work.step, Arc::clone(&progress));
     let path = work.from.root_dir.clone();
@@ -132,7 +151,7 @@ fn begin(work: Work) -> Result<(Step, Mover), PlatformError> {
         run(&work, &shared)
     });
     let thread = thread.map_err(|source| PlatformError::File { operation: FileOperation::CopyFolder, path, source })?;
-    Ok((step, Mover { progress, thread }))
+    Ok(Mover { step, progress, thread, asked: false })
 }
 
 fn describe(step: Step, progress: &Progress) -> String {

@@ -191,6 +191,41 @@ fn interrupted_copy_continues_behind_its_lock() {
 }
 
 #[test]
+fn result_of_a_step_is_not_that_of_a_later_one() {
+    let host = Host::new();
+    fs::write(host.from.root_dir.join("large"), vec![7; 2 << 20]).unwrap();
+    prepare(&host.from, &host.to, &host.roots).unwrap();
+    let movers = Movers::default();
+    assert!(!movers.wait(Duration::ZERO), "nothing is copied");
+    let slow = || Work { rate: Some(4 << 20), ..host.work(Step::Copy) };
+    assert!(matches!(movers.poll(ActionId(1), slow).unwrap(), Polled::Running(_)));
+    assert!(movers.wait(Duration::from_secs(60)), "a cycle takes the result");
+    // Another wnm went on to the verification meanwhile, and the copy is not equal.
+    fs::write(staging(&host.to).join("large"), vec![8; 2 << 20]).unwrap();
+    let verified = loop {
+        match movers.poll(ActionId(1), || host.work(Step::Verify)) {
+            Ok(Polled::Running(_)) => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(verified, Err(PlatformError::CopyDiffers { .. })), "{verified:?}");
+    assert!(!movers.wait(Duration::ZERO));
+}
+
+#[test]
+fn copy_that_no_cycle_asks_for_is_not_waited_for() {
+    let host = Host::new();
+    fs::write(host.from.root_dir.join("large"), vec![7; 2 << 20]).unwrap();
+    prepare(&host.from, &host.to, &host.roots).unwrap();
+    let movers = Movers::default();
+    let slow = || Work { rate: Some(4 << 20), ..host.work(Step::Copy) };
+    assert!(matches!(movers.poll(ActionId(1), slow).unwrap(), Polled::Running(_)));
+    assert!(movers.wait(Duration::from_secs(60)));
+    // The action ended elsewhere.
+    assert!(!movers.wait(Duration::from_secs(60)));
+}
+
+#[test]
 fn file_counts_as_copied_once_it_is_flushed() {
     use rustix::fs::{Timespec, Timestamps};
     let folder = tempfile::tempdir().unwrap();
