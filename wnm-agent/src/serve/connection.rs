@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::END_LIMIT;
 use super::crowd::Streaming;
+use super::head::StrictStream;
 use super::socket::ControlSocket;
 
 /// The maximum number of open connections. Further clients wait.
@@ -58,7 +59,10 @@ async fn accept(listener: &UnixListener, router: &Router, slots: &Arc<Semaphore>
         if !is_permitted(&stream) {
             continue;
         }
-        let connection = serve_stream(Box::new(stream), router.clone(), Arc::default(), Streaming::default());
+        // A request counts for as long as its client waits: the end of the input ends each answer.
+        let streaming = Streaming::default();
+        streaming.begin();
+        let connection = serve_stream(Box::new(stream), router.clone(), Arc::default(), streaming);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a client of the control socket broke off");
@@ -81,6 +85,7 @@ pub(super) fn serve_stream(
     has_asked: Arc<AtomicBool>,
     streaming: Streaming,
 ) -> impl Future<Output = hyper::Result<()>> + Send {
+    let stream = StrictStream::new(stream, streaming.clone());
     let inner = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<_>| {
         has_asked.store(true, Ordering::Relaxed);

@@ -28,6 +28,10 @@ impl Streaming {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Ends the exemption: a client that does not take the rest of the answer is disconnected.
     pub(super) fn end(&self) {
         self.0.store(false, Ordering::Relaxed);
@@ -73,9 +77,7 @@ impl Crowd {
             };
             let mut served = pin!(serve_stream(stream, router, asked, streaming.clone()));
             // A client that breaks off, or reads too slowly, is no event.
-            while tokio::time::timeout(LONGEST_ANSWER, served.as_mut()).await.is_err()
-                && streaming.0.load(Ordering::Relaxed)
-            {}
+            while tokio::time::timeout(LONGEST_ANSWER, served.as_mut()).await.is_err() && streaming.is_on() {}
         });
         clients.push_back(Client { has_asked, connection: connection.abort_handle() });
     }

@@ -14,7 +14,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -199,7 +199,7 @@ fn routes(shared: Arc<Shared>, access: Arc<Access>) -> Router {
 /// Refuses the requests that only a web page of another site, or a broken client, sends, and those without the token.
 pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
-    if let Err((status, reason)) = check(&access, request.method(), request.uri().authority(), headers) {
+    if let Err((status, reason)) = check(&access, request.method(), request.uri(), headers) {
         let mut response = text(status, reason);
         if status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
@@ -225,7 +225,7 @@ pub(super) async fn guard(State(access): State<Arc<Access>>, request: Request, n
 fn check(
     access: &Access,
     method: &Method,
-    target: Option<&Authority>,
+    target: &Uri,
     headers: &HeaderMap,
 ) -> Result<(), (StatusCode, &'static str)> {
     if !matches!(*method, Method::GET | Method::HEAD) {
@@ -236,7 +236,14 @@ fn check(
         return Err((StatusCode::BAD_REQUEST, "exactly one Host header is required"));
     };
     let host = host.to_str().unwrap_or_default();
-    if !access.is_own_host(host) || target.is_some_and(|target| !access.is_own_host(target.as_str())) {
+    let names_another = |target: &Authority| !target.as_str().eq_ignore_ascii_case(host);
+    if target.authority().is_some_and(names_another) || target.scheme_str().is_some_and(|it| it != access.scheme()) {
+        return Err((StatusCode::BAD_REQUEST, "the target of the request and its Host header name different servers"));
+    }
+    if !target.path().starts_with('/') {
+        return Err((StatusCode::BAD_REQUEST, "the target of the request is not a path"));
+    }
+    if !access.is_own_host(host) {
         let reason = match access.acceptor() {
             None => "the Host header names another host; use localhost or a loopback address",
             Some(_) => "the Host header names another host; use an address, or a name of the certificate",
@@ -338,7 +345,7 @@ mod tests {
             for (name, value) in headers {
                 map.append(name.clone(), header::HeaderValue::from_static(value));
             }
-            check(&Access::default(), method, None, &map).map_err(|(status, _)| status.as_u16())
+            check(&Access::default(), method, &Uri::from_static("/"), &map).map_err(|(status, _)| status.as_u16())
         };
         let host = (header::HOST, "127.0.0.1:9910");
         assert_eq!(check(&Method::GET, std::slice::from_ref(&host)), Ok(()));

@@ -6,6 +6,7 @@ mod connection;
 mod crowd;
 #[cfg(feature = "fleet")]
 mod fleet;
+mod head;
 mod http;
 mod page;
 mod routes;
