@@ -19,6 +19,7 @@ use wnm_core::ListenSettings;
 
 use super::access::Access;
 use super::api::{MOST_READERS, NoAnswer, json, send};
+use super::coding::Coding;
 use super::crowd::Streaming;
 use super::http::{accept, bind, format_of, guard};
 use super::page::PageFile;
@@ -227,6 +228,11 @@ fn routes(shared: Arc<Shared>, access: Arc<Access>) -> Router {
 }
 
 async fn answer(shared: Arc<Shared>, question: FleetQuestion) -> Response {
+    coded(shared, question, None).await
+}
+
+/// Returns an answer in a coding, where one was negotiated.
+async fn coded(shared: Arc<Shared>, question: FleetQuestion, coding: Option<Coding>) -> Response {
     let content_type = match &question {
         FleetQuestion::Page | FleetQuestion::HostPage(_) => "text/html; charset=utf-8",
         FleetQuestion::Metrics(format) => format.content_type(),
@@ -241,8 +247,12 @@ async fn answer(shared: Arc<Shared>, question: FleetQuestion) -> Response {
     };
     let documents = Arc::clone(&shared.documents);
     // The engine may be slow: no other client waits for this one.
-    match tokio::task::spawn_blocking(move || documents.answer(question)).await {
-        Ok(Ok(body)) => ([(header::CONTENT_TYPE, content_type)], body).into_response(),
+    let make = move || documents.answer(question).map(|body| coding.unwrap_or(Coding::Identity).encode(body));
+    match tokio::task::spawn_blocking(make).await {
+        Ok(Ok(body)) => match coding {
+            Some(coding) => coding.answer(content_type, body.into()),
+            None => ([(header::CONTENT_TYPE, content_type)], body).into_response(),
+        },
         Ok(Err((NoAnswer::NotFound, body))) => json(StatusCode::NOT_FOUND, body),
         Ok(Err((NoAnswer::Unavailable, body))) => json(StatusCode::SERVICE_UNAVAILABLE, body),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
@@ -259,7 +269,7 @@ async fn hosts(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> 
 
 async fn scrape(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     match format_of(query.as_deref(), &headers) {
-        Some(format) => answer(shared, FleetQuestion::Metrics(format)).await,
+        Some(format) => coded(shared, FleetQuestion::Metrics(format), Some(Coding::accepted(&headers))).await,
         None => text(StatusCode::BAD_REQUEST, "the only parameter is format=json"),
     }
 }

@@ -16,13 +16,14 @@ use axum::extract::{RawQuery, Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::access::Access;
+use super::coding::Coding;
 use super::crowd::Crowd;
 use super::routes::text;
 use super::{Shared, api, page};
@@ -278,9 +279,11 @@ async fn index(State(shared): State<Arc<Shared>>) -> Response {
     text(StatusCode::OK, &page)
 }
 
-/// The metrics after the last publication, in the formats that were asked for since.
+/// The metrics after the last publication, in the formats and codings that were asked for since.
 #[derive(Debug, Default)]
-pub(super) struct Rendered(Mutex<(u64, BTreeMap<Format, Bytes>)>);
+pub(super) struct Rendered(Mutex<(u64, Bodies)>);
+
+type Bodies = BTreeMap<(Format, Coding), Bytes>;
 
 /// Returns the format of the metrics that a client asks for; None for an unknown parameter.
 pub(super) fn format_of(query: Option<&str>, headers: &HeaderMap) -> Option<Format> {
@@ -298,20 +301,20 @@ async fn scrape(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery, he
     let Some(format) = format_of(query.as_deref(), &headers) else {
         return text(StatusCode::BAD_REQUEST, "the only parameter is format=json");
     };
-    let body = shared.metrics(format);
-    ([(header::CONTENT_TYPE, format.content_type())], body).into_response()
+    let coding = Coding::accepted(&headers);
+    coding.answer(format.content_type(), shared.metrics(format, coding))
 }
 
 impl Shared {
     /// Returns the metrics. Between two publications they are rendered once, however many clients ask.
-    fn metrics(&self, format: Format) -> Bytes {
+    fn metrics(&self, format: Format, coding: Coding) -> Bytes {
         let version = *self.changed.borrow();
         let mut rendered = self.rendered.0.lock().unwrap_or_else(PoisonError::into_inner);
         if rendered.0 != version {
-            *rendered = (version, BTreeMap::new());
+            *rendered = (version, Bodies::new());
         }
-        let render = || Bytes::from(metrics::render(&self.daemon.live, self.daemon.version, format));
-        rendered.1.entry(format).or_insert_with(render).clone()
+        let render = || coding.encode(metrics::render(&self.daemon.live, self.daemon.version, format)).into();
+        rendered.1.entry((format, coding)).or_insert_with(render).clone()
     }
 
     fn set_listening(&self, listening: Option<ListenInfo>) {

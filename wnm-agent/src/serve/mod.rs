@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod coding;
 mod connection;
 mod crowd;
 #[cfg(feature = "fleet")]

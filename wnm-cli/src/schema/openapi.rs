@@ -191,7 +191,7 @@ fn openapi() -> Value {
         "/metrics",
         "The metrics of the last cycle",
         format,
-        json!({ "200": { "description": "The metrics.", "content": {
+        json!({ "200": { "description": "The metrics; compressed with gzip where Accept-Encoding permits it.", "content": {
             "text/plain": { "schema": { "type": "string" } },
             "application/openmetrics-text": { "schema": { "type": "string" } },
             "application/json": { "schema": families() }

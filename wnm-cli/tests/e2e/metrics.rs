@@ -278,6 +278,36 @@ fn events_of_the_api_come_at_once() {
     assert_eq!((&ended["data"]["result"], &ended["data"]["name"]), (&"done".into(), &"antnode0001".into()));
 }
 
+#[test]
+fn metrics_are_compressed_for_clients_that_accept_it() {
+    let host = Host::with_colony();
+    host.expect(0, &format!("config set listen=127.0.0.1:{} node_cap=1", host.spare_port(6)));
+    let (_daemon, address) = serving(&host);
+    let scrape = |path: &str, accepted: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nAccept-Encoding: {accepted}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        // Also a client that closes its side gets the answer.
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").unwrap();
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_lowercase();
+        assert!(head.starts_with("http/1.1 200 ") && head.contains("\r\nvary: accept, accept-encoding\r\n"), "{head}");
+        (head.contains("\r\ncontent-encoding: gzip"), answer.split_off(end + 4))
+    };
+    for path in ["/metrics", "/metrics?format=json"] {
+        let (is_compressed, plain) = scrape(path, "gzip;q=0");
+        assert!(!is_compressed && plain.windows(9).any(|bytes| bytes == b"wnm_nodes"));
+        let (is_compressed, short) = scrape(path, "gzip");
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&short[..]).read_to_end(&mut text).unwrap();
+        assert!(is_compressed && short.len() < plain.len() / 3, "{} of {} bytes", short.len(), plain.len());
+        assert!(text.windows(9).any(|bytes| bytes == b"wnm_nodes"));
+    }
+}
+
 /// Returns the schema of an answer in a description of the API, with the definitions that it refers to.
 fn answer_schema(description: &serde_json::Value, path: &str, status: &str, content_type: &str) -> serde_json::Value {
     let answers = &description["paths"][path]["get"]["responses"];
