@@ -1,6 +1,6 @@
 //! The input of a connection, read to the letter of RFC 9112.
 //!
-//! The parser of hyper takes what many clients send: lines that end without a CR, two lengths that agree, and a length
+//! The parser of hyper takes the mistakes of many clients: lines that end without a CR, two lengths that agree, and a length
 //! beside a transfer coding. A proxy in front of the server may read the same bytes as two requests, or as another one. No
 //! client of this server needs that freedom, so that a head with such a part is refused with status 400.
 
@@ -28,7 +28,7 @@ pub(super) struct StrictStream {
     stream: Box<dyn Stream>,
     streaming: Streaming,
     head: Head,
-    /// What the parser still reads of [`REFUSED`], once a part of the head is refused.
+    /// The rest of [`REFUSED`] for the parser, once a part of the head is refused.
     refused: Option<&'static [u8]>,
 }
 
@@ -87,7 +87,7 @@ impl AsyncWrite for StrictStream {
     }
 }
 
-/// The head of a request as far as it was read. It checks what the parser of hyper lets pass, and leaves the rest to it.
+/// The head of a request as far as it was read. It checks the parts that the parser of hyper lets pass.
 #[derive(Debug, Default)]
 struct Head {
     /// The last byte was a CR.
