@@ -288,7 +288,7 @@ fn pages_answer_and_others_are_refused() {
         ("DELETE /metrics HTTP/1.1\r\n{host}\r\n\r\n", "405"),
         // A web page whose name resolves to this host.
         ("GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", "403"),
-        ("GET http://evil.example/metrics HTTP/1.1\r\n{host}\r\n\r\n", "403"),
+        ("GET http://evil.example/metrics HTTP/1.1\r\n{host}\r\n\r\n", "400"),
         ("GET /metrics HTTP/1.1\r\n{host}\r\nOrigin: http://evil.example\r\n\r\n", "403"),
         ("GET /metrics HTTP/1.1\r\n\r\n", "400"),
         ("GET /metrics HTTP/1.1\r\n{host}\r\nHost: evil.example\r\n\r\n", "400"),

@@ -156,7 +156,7 @@ fn each_request_from_other_hosts_needs_the_token() {
         // The page of another site, whose name resolves to this host.
         ("GET / HTTP/1.1\r\nHost: evil.example\r\n{bearer}\r\n\r\n", "403"),
         ("GET / HTTP/1.1\r\nHost: a.b.farm.example\r\n{bearer}\r\n\r\n", "403"),
-        ("GET https://evil.example/ HTTP/1.1\r\n{host}\r\n{bearer}\r\n\r\n", "403"),
+        ("GET https://evil.example/ HTTP/1.1\r\n{host}\r\n{bearer}\r\n\r\n", "400"),
         ("GET / HTTP/1.1\r\n{host}\r\nOrigin: http://node.example\r\n{bearer}\r\n\r\n", "403"),
         ("POST /control/1/requests HTTP/1.1\r\n{host}\r\n{bearer}\r\nContent-Length: 2\r\n\r\n{}", "405"),
         ("GET / HTTP/1.1\r\n{host}\r\n{host}\r\n{bearer}\r\n\r\n", "400"),
