@@ -206,12 +206,14 @@ pub(crate) fn processes_below(folder: &Path) -> Vec<Pid> {
     numbers.filter_map(Pid::from_raw).filter(is_below).collect()
 }
 
-/// Kills a process, and waits until it has ended: on a busy host that takes a moment, in which nothing is certain.
+/// Kills a process, and waits until its last thread has ended: on a busy host that takes a moment.
 pub(crate) fn kill(pid: Pid) {
     kill_process(pid, Signal::KILL).unwrap();
     let started = Instant::now();
-    let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
-    let is_alive = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    let threads = || std::fs::read_dir(process.join("task")).map_or(0, Iterator::count);
+    let is_zombie = || std::fs::read_to_string(process.join("stat")).is_ok_and(|stat| stat.contains(") Z "));
+    let is_alive = || threads() > 1 || process.exists() && !is_zombie();
     while is_alive() {
         assert!(started.elapsed() < Duration::from_secs(30), "{pid:?} does not end");
         std::thread::sleep(Duration::from_millis(10));

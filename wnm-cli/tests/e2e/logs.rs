@@ -34,6 +34,8 @@ fn last_lines_of_the_log_are_printed() {
     let host = Host::with_colony();
     host.expect(0, "node add");
     let file = log_file(&host);
+    // It is the last line that the node writes by itself.
+    host.wait_for("a started node", |_| std::fs::read_to_string(&file).unwrap().contains("Node started"));
     let mut log = OpenOptions::new().append(true).open(&file).unwrap();
     writeln!(log, "one\n\x1b[2Jtwo\nthree").unwrap();
     let ran = host.expect(0, "node logs antnode0001 -n 2");

@@ -109,6 +109,8 @@ impl Own {
                     self.keep_verified(node, identity);
                     return Service::Running(identity.clone());
                 }
+                // It holds the lock until it has ended.
+                Some(facts) if facts.is_ending() => return Service::Running(identity.clone()),
                 Some(facts) => self.reap(node, &facts),
                 None => {}
             }
@@ -148,6 +150,10 @@ impl Own {
         let (root_dir, binary) = (node.root_dir.clone(), node.binary.clone());
         let known = Verified { process: process.clone(), root_dir, binary, at: Instant::now() };
         self.verified.lock().unwrap_or_else(PoisonError::into_inner).insert(node.id, known);
+    }
+
+    fn is_ending(&self, process: &ProcessIdentity) -> bool {
+        self.processes.look_up(process).is_some_and(|facts| facts.is_ending())
     }
 
     /// Waits for an ended child of wnm, so that the kernel removes the zombie, and keeps its exit status.
@@ -264,8 +270,8 @@ impl ProcessManager for Setsid {
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
         self.on_volume(node, |own, node| match own.look(node, &OnceLock::new()) {
-            Service::Running(_) => Ok(()),
-            Service::Stopped | Service::Unknown(_) => own.spawn(node),
+            Service::Running(process) if !own.is_ending(&process) => Ok(()),
+            _ => own.spawn(node),
         })
     }
 
@@ -425,9 +431,31 @@ mod tests {
     use wnm_core::{Program, Scope};
 
     use super::*;
+    use crate::node_dir::tests::node_at;
 
     fn setsid() -> Setsid {
         Setsid::new(ManagerKind::new(Program::Setsid, Scope::User), &Options::default())
+    }
+
+    #[test]
+    fn node_runs_until_its_process_has_released_the_lock() {
+        let proc = tempfile::tempdir().unwrap();
+        fs::create_dir_all(proc.path().join("sys/kernel/random")).unwrap();
+        fs::write(proc.path().join("sys/kernel/random/boot_id"), "b00t\n").unwrap();
+        fs::create_dir(proc.path().join("7")).unwrap();
+        fs::write(proc.path().join("7/stat"), format!("7 (antnode) Z 1 {}2 0 4711 9", "0 ".repeat(15))).unwrap();
+        let own = Own { processes: Processes::below(proc.path()), ..Arc::into_inner(setsid().0).unwrap() };
+        let folder = tempfile::tempdir().unwrap();
+        let node = node_at(folder.path());
+        let process = ProcessIdentity { boot: "b00t".to_owned(), pid: 7, start: 4711 };
+        record(&node, &process);
+        let lock = take_lock(&node).unwrap();
+        assert_eq!(own.look(&node, &OnceLock::new()), Service::Running(process.clone()));
+        assert!(own.is_ending(&process), "a start waits for its end");
+        fs::remove_dir_all(proc.path().join("7")).unwrap();
+        assert!(matches!(own.look(&node, &OnceLock::new()), Service::Unknown(_)), "another process holds the lock");
+        drop(lock);
+        assert_eq!(own.look(&node, &OnceLock::new()), Service::Stopped);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct ProcessInfo {
 pub enum Liveness {
     /// The process runs, sleeps or is stopped.
     Alive,
-    /// The process is a zombie: it has ended, and its parent has not waited for it.
+    /// The process is a zombie: it has ended with all its threads, and its parent has not waited for it.
     Ended,
 }
 
@@ -52,6 +52,12 @@ impl ProcessInfo {
     #[must_use]
     pub fn runs(&self, node: &Node) -> bool {
         self.life == Liveness::Alive && self.is_on_folder_of(node) && self.executes(&node.binary)
+    }
+
+    /// Tells whether the process is about to end: it has given up its memory, and may still hold its locks and ports. On a
+    /// busy host that takes a while.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.life == Liveness::Alive && self.arguments.is_empty() && self.executable.is_none()
     }
 
     /// Tells whether the `--root-dir` of the process is the folder of a node, with any program. In a container the same
@@ -374,13 +380,15 @@ fn implied_root(process: &Path, arguments: &[OsString]) -> Option<PathBuf> {
     open.into_iter().find_map(with_identity)
 }
 
-/// Parses state, parent and start time. The name in parentheses may itself contain blanks and parentheses.
+/// Parses state, parent and start time. The name in parentheses may itself contain blanks and parentheses. A process whose
+/// first thread has ended before the others is shown as a zombie, and is none.
 fn parse_stat(stat: &[u8]) -> Option<(Liveness, u32, u64)> {
     let end = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    let threads: u32 = fields.get(17)?.parse().ok()?;
     let life = match *fields.first()? {
-        "Z" | "X" | "x" => Liveness::Ended,
+        "Z" | "X" | "x" if threads <= 1 => Liveness::Ended,
         _ => Liveness::Alive,
     };
     Some((life, fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
@@ -579,8 +587,36 @@ mod tests {
     }
 
     #[test]
+    fn process_is_ending_until_its_last_thread_has_ended() {
+        let proc = host("S", Path::new("/s/antnode0001/antnode"), &[]);
+        let processes = Processes::below(proc.path());
+        let stat = |state: &str, threads: u32| {
+            let zeros = "0 ".repeat(15);
+            fs::write(proc.path().join("7/stat"), format!("7 (a) {state} 3 {zeros}{threads} 0 4711 9 9")).unwrap();
+            processes.facts(7).unwrap()
+        };
+        assert!(!stat("S", 3).is_ending(), "its arguments are empty");
+        fs::remove_file(proc.path().join("7/exe")).unwrap();
+        for (state, threads, life) in
+            [("R", 1, Liveness::Alive), ("D", 9, Liveness::Alive), ("Z", 2, Liveness::Alive), ("Z", 1, Liveness::Ended)]
+        {
+            let facts = stat(state, threads);
+            assert_eq!((facts.life, facts.is_ending()), (life, life == Liveness::Alive), "{state} {threads}");
+        }
+    }
+
+    #[test]
     fn invalid_stat_is_rejected() {
-        for bad in ["", "7", "7 (a", "7 (a)", "7 (a) S", "7 (a) S x 0 0", "7 (a) S 1 2 3"] {
+        for bad in [
+            "",
+            "7",
+            "7 (a",
+            "7 (a)",
+            "7 (a) S",
+            "7 (a) S x 0 0",
+            "7 (a) S 1 2 3",
+            "7 (a) S 3 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 x 0 1",
+        ] {
             assert_eq!(parse_stat(bad.as_bytes()), None, "{bad}");
         }
     }
