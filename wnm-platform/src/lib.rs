@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod binary;
+mod by_folder;
 pub mod chunk_store;
 pub mod cpu_limit;
 mod error;
@@ -29,6 +30,7 @@ mod transfer;
 pub mod volume;
 pub mod weight;
 
+pub use by_folder::ByFolder;
 pub use error::{
     AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal, RegistryProblem,
 };

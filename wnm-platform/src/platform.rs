@@ -280,14 +280,14 @@ impl Platform {
         folders.iter().filter_map(settle).collect()
     }
 
-    /// Adopts a node of another tool: writes the marker into its folder and into its service. A running process
-    /// continues without a restart.
+    /// Adopts nodes of another tool: writes the marker into the folder and the service of each. A running process continues
+    /// without a restart.
     ///
     /// # Errors
-    /// The folder or the service belongs to another node, or cannot be marked.
-    pub fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
-        node_dir::adopt(node)?;
-        self.manager.adopt(node)
+    /// A folder or a service belongs to another node, or cannot be marked.
+    pub fn adopt(&self, nodes: &[&Node]) -> Result<(), PlatformError> {
+        manager::each(nodes, node_dir::adopt)?;
+        self.manager.adopt(nodes)
     }
 
     /// Returns an executor of steps on these nodes, which include the nodes that an action is about to add.

@@ -153,7 +153,7 @@ fn carry_out(
     }
     let storage = &storage.answering;
     node_dir::restore(removed, node, storage)?;
-    let adopted = context.agent.platform.adopt(node).map_err(CliError::from);
+    let adopted = context.agent.platform.adopt(&[node]).map_err(CliError::from);
     if let Err(error) = adopted.and_then(|()| insert(context, node, stopped)) {
         undo(removed, node, storage);
         return Err(error);

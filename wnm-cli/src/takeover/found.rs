@@ -9,7 +9,7 @@ use wnm_core::{
     Upnp, Words, free_ids,
 };
 use wnm_platform::manager::{Described, Found, Listed, ProcessManager};
-use wnm_platform::{PlatformError, files, identity};
+use wnm_platform::{ByFolder, PlatformError, files, identity};
 
 use super::obstacle::Obstacle;
 use super::{ImportedNode, NO_IDENTITY, Skipped, Takeover};
@@ -79,7 +79,8 @@ pub(crate) fn plan(
     let keeps_number: Vec<bool> = survey.found.iter().map(has_fixed_number).collect();
     assign_numbers(&mut candidates, &keeps_number);
     let mut takeover = Takeover::of(RawSettings::default(), candidates);
-    takeover.skipped.extend(survey.services.iter().filter_map(|service| without_folder(service, &survey.found)));
+    let found: ByFolder<&Found> = survey.found.iter().map(|found| (found.folder.path.clone(), found)).collect();
+    takeover.skipped.extend(survey.services.iter().filter_map(|service| without_folder(service, &found)));
     takeover.settings = settings(&takeover.nodes);
     takeover.settings.process_manager = Some(manager.kind());
     takeover.settings.highest_node_id_used = survey.highest;
@@ -204,27 +205,22 @@ fn import(
 }
 
 /// Returns the service as skipped if no folder of a node belongs to it.
-fn without_folder(service: &Listed, found: &[Found]) -> Option<Skipped> {
+fn without_folder(service: &Listed, found: &ByFolder<&Found>) -> Option<Skipped> {
     if let Some(fault) = &service.fault {
         return Some(Skipped { name: service.name.clone(), reason: fault.clone() });
     }
     let obstacle = match &service.folder {
-        Some(folder) if found.iter().any(|found| is_same(&found.folder.path, folder)) => return None,
+        Some(folder) if found.of(folder).next().is_some() => return None,
         Some(folder) if files::read_link(folder).is_ok() => {
             Obstacle::Link { folder: folder.clone(), target: files::read_link(folder).unwrap_or_default() }
         }
         Some(folder) if files::is_dir(folder) => Obstacle::NoIdentity(folder.clone()),
         Some(folder) => Obstacle::MissingFolder(folder.clone()),
         // The folder of that name is a candidate of its own.
-        None if found.iter().any(|found| found.folder.path.ends_with(&service.name)) => return None,
+        None if found.all().any(|found| found.folder.path.ends_with(&service.name)) => return None,
         None => Obstacle::UnknownFolder,
     };
     Some(Skipped { name: service.name.clone(), reason: obstacle.to_string() })
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    one == other
-        || matches!((files::canonicalize(one), files::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Returns the settings that all nodes have in common. The node cap is their count, so that the import itself causes no
@@ -359,8 +355,8 @@ mod tests {
         };
         let takeover = Takeover::of(RawSettings::default(), [of(&link), of(&real)]);
         let service = Listed { name: "ant-7".to_owned(), folder: Some(link.clone()), fault: None };
-        let skipped =
-            [takeover.skipped.first(), without_folder(&service, &[]).as_ref()].map(|one| one.unwrap().reason.clone());
+        let skipped = [takeover.skipped.first(), without_folder(&service, &ByFolder::from_iter([])).as_ref()]
+            .map(|one| one.unwrap().reason.clone());
         let wanted = format!(
             "the folder {} is a symbolic link to {}: a node that starts with the folder itself can be imported",
             link.display(),

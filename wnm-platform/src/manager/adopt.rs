@@ -2,7 +2,10 @@
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt as _;
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::UNIX_EPOCH;
 
 use wnm_core::{CommandLine, Flavor, ManagerKind, Node, NodeId, NotANodeCommand, Ports, Surroundings, Timestamp};
@@ -53,6 +56,40 @@ fn list(ports: &[u16]) -> String {
         return "(none)".to_owned();
     }
     ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The number of nodes whose files are written at once. Each file is flushed, and a file system flushes those of several
+/// threads together.
+const AT_ONCE: usize = 16;
+
+/// Does something to each node, to several at once. Each one before a node that fails is complete.
+///
+/// # Errors
+/// Returns the error of the first node that fails; further nodes are not begun.
+pub(crate) fn each(
+    nodes: &[&Node],
+    act: impl Fn(&Node) -> Result<(), PlatformError> + Sync,
+) -> Result<(), PlatformError> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = || {
+        let mut faults = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(node) = nodes.get(at) else { break };
+            if let Err(error) = act(node) {
+                failed.store(true, Ordering::Relaxed);
+                faults.push((at, error));
+            }
+        }
+        faults
+    };
+    let workers = AT_ONCE.min(nodes.len());
+    let faults = thread::scope(|scope| {
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.flatten().collect::<Vec<_>>()
+    });
+    faults.into_iter().min_by_key(|(at, _)| *at).map_or(Ok(()), |(_, error)| Err(error))
 }
 
 /// Returns the node of a service. Its UUID is that of the folder's marker, or empty without a marker. Its number is the
@@ -158,7 +195,11 @@ pub(super) fn text(path: &Path) -> Result<String, PlatformError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::node_dir::tests::node_at;
 
     #[test]
     fn port_for_webrtc_stands_in_the_folder() {
@@ -174,6 +215,26 @@ mod tests {
             std::fs::write(folder.path().join(identity::WEBRTC_ADDRESS), text).unwrap();
             assert_eq!(webrtc_port(folder.path()), port, "{text}");
         }
+    }
+
+    #[test]
+    fn first_failing_node_is_told_and_those_before_it_are_complete() {
+        let nodes: Vec<Node> = (1..=100)
+            .map(|number| Node { id: NodeId::new(number).unwrap(), ..node_at(Path::new("/s/antnode0001")) })
+            .collect();
+        let done = Mutex::new(BTreeSet::new());
+        let act = |node: &Node| match node.id.get() {
+            57 | 99 => Err(PlatformError::StillRuns { node: node.id }),
+            number => {
+                done.lock().unwrap().insert(number);
+                Ok(())
+            }
+        };
+        let all: Vec<&Node> = nodes.iter().collect();
+        let failed = each(&all, act).unwrap_err();
+        assert!(matches!(failed, PlatformError::StillRuns { node } if node.get() == 57), "{failed}");
+        assert!((1..57).all(|number| done.lock().unwrap().contains(&number)));
+        assert!(each(&all[..56], act).is_ok() && each(&[], act).is_ok());
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::{
     Described, ExternalUnit, ExternalUnits, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal,
     Verbosity, adopt, definition, signal,
 };
+use crate::by_folder::ByFolder;
 use crate::error::{FileOperation, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
@@ -131,7 +132,7 @@ impl Antctl {
     fn place(&self, node: &Node) {
         let placed = self.unit_of(node).map(|unit| unit.place(node, self.options.group.as_deref()));
         if let Some(Err(error)) = placed {
-            tracing::warn!(node = %node.id, %error, "cannot write the drop-in for the service of antctl");
+            warn_of_drop_in(node, &error);
         }
     }
 
@@ -411,10 +412,11 @@ impl ProcessManager for Antctl {
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let registry = self.read()?;
-        let all = self.processes.all();
+        let living: ByFolder<&Entry> = registry.living().map(|entry| (entry.data_dir_path.clone(), entry)).collect();
+        let all = definition::by_folder(self.processes.all());
         let found = |folder: Folder| {
             let process = definition::process_on(&folder, &all, &self.processes);
-            let entry = registry.living().find(|entry| definition::is_same(&entry.data_dir_path, &folder.path));
+            let entry = living.of(&folder.path).next().copied();
             let node = match entry {
                 Some(entry) => definition::read(&folder, self.kind)
                     .map_or_else(
@@ -452,14 +454,30 @@ impl ProcessManager for Antctl {
         Ok(registry.living().map(listed).chain(unreadable).collect())
     }
 
-    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
-        definition::write(node)?;
-        self.place(node);
-        // The node keeps running if it cannot be enabled, which doctor reports.
-        if !self.processes.running(node).is_empty()
-            && let Err(error) = self.enable(node)
-        {
-            tracing::warn!(node = %node.id, %error, "cannot let the node start at boot");
+    fn adopt(&self, nodes: &[&Node]) -> Result<(), PlatformError> {
+        adopt::each(nodes, definition::write)?;
+        let Ok(registry) = self.read() else { return Ok(()) };
+        let all: Vec<(&Node, ExternalUnit)> =
+            nodes.iter().filter_map(|node| Some((*node, self.unit(registry.of(node)?)?))).collect();
+        let Some((_, first)) = all.first() else { return Ok(()) };
+        let group = self.options.group.as_deref();
+        let mut is_changed = false;
+        for (node, unit) in &all {
+            is_changed |= unit.write(node, group).unwrap_or_else(|error| warn_of_drop_in(node, &error));
+        }
+        // A node keeps running if it cannot be placed or enabled, which doctor reports.
+        if is_changed && let Err(error) = first.reload() {
+            tracing::warn!(%error, "cannot reload systemd after the drop-ins for the services of antctl");
+        }
+        let running = self.running(nodes);
+        let running: Vec<_> = all.iter().filter(|(node, _)| running.contains_key(&node.id)).collect();
+        if !running.is_empty() {
+            first.keep_user();
+        }
+        for (node, unit) in running {
+            if let Err(error) = unit.link() {
+                tracing::warn!(node = %node.id, %error, "cannot let the node start at boot");
+            }
         }
         Ok(())
     }
@@ -479,6 +497,12 @@ impl ProcessManager for Antctl {
     fn highest_number(&self) -> Result<Option<u32>, PlatformError> {
         Ok(u32::try_from(self.read()?.len()).ok())
     }
+}
+
+/// Logs that a drop-in cannot be written. Returns that it is not changed.
+fn warn_of_drop_in(node: &Node, error: &PlatformError) -> bool {
+    tracing::warn!(node = %node.id, %error, "cannot write the drop-in for the service of antctl");
+    false
 }
 
 /// Returns the state of a node without a process, as a registry has it.

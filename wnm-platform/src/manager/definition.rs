@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use wnm_core::{ManagerKind, Node};
 
 use super::FoundProcess;
+use crate::by_folder::ByFolder;
 use crate::error::{FileOperation, PlatformError, not_serialized};
 use crate::files;
 pub(super) use crate::guarded::is_missing;
 use crate::guarded::{self, Trust};
 use crate::node_dir::{self, Folder};
 use crate::observe::process::{Liveness, ProcessInfo, Processes};
-use crate::volume;
 
 /// The file of the definition, in the protected folder of a node or else in the node's folder.
 const DEFINITION: &str = ".wnm-definition";
@@ -87,16 +87,15 @@ pub(super) fn is_of(node: &Node, folder: &Folder) -> bool {
     folder.marker.as_ref().is_none_or(|marker| marker.uuid == node.uuid) && is_same(&node.root_dir, &folder.path)
 }
 
+/// Returns the living processes by their `--root-dir`.
+pub(super) fn by_folder(all: impl IntoIterator<Item = ProcessInfo>) -> ByFolder<ProcessInfo> {
+    let alive = all.into_iter().filter(|facts| facts.life == Liveness::Alive);
+    alive.filter_map(|facts| Some((facts.root_dir()?.into(), facts))).collect()
+}
+
 /// Returns the newest process with this `--root-dir`.
-pub(super) fn process_on(folder: &Folder, all: &[ProcessInfo], processes: &Processes) -> Option<FoundProcess> {
-    let alive = all.iter().enumerate().filter(|(_, facts)| facts.life == Liveness::Alive);
-    let given: Vec<(usize, PathBuf)> = alive.filter_map(|(at, facts)| Some((at, facts.root_dir()?.into()))).collect();
-    // One call for all comparisons: most are of other folders on the same volume.
-    let on_it = volume::io(&folder.path, move |path| {
-        Ok(given.into_iter().filter(|(_, given)| is_same(given, path)).map(|(at, _)| at).collect::<Vec<_>>())
-    });
-    let on_it = on_it.unwrap_or_default();
-    let newest = on_it.iter().filter_map(|at| all.get(*at)).max_by_key(|facts| (facts.start, facts.pid))?;
+pub(super) fn process_on(folder: &Folder, all: &ByFolder<ProcessInfo>, processes: &Processes) -> Option<FoundProcess> {
+    let newest = all.of(&folder.path).max_by_key(|facts| (facts.start, facts.pid))?;
     Some(FoundProcess {
         identity: processes.identity(newest),
         executable: newest.program().map(Path::to_owned),

@@ -10,13 +10,16 @@ mod engine;
 mod outside;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use wnm_core::{ExitStatus, ManagerKind, Node, NodeId};
 
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, definition, signal, slice_name};
+use crate::by_folder::ByFolder;
 use crate::error::{NameHolder, PlatformError};
 use crate::exec::{Call, Exec};
 use crate::node_dir::{self, Folder};
@@ -349,11 +352,11 @@ impl ProcessManager for Docker {
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let containers = self.containers()?;
-        let all = self.processes.all();
+        let by_folder: ByFolder<&Container> =
+            containers.iter().filter_map(|container| Some((container.root()?.into(), container))).collect();
+        let all = definition::by_folder(self.processes.all());
         let found = |folder: Folder| {
-            let here = containers.iter().find(|container| {
-                container.root().is_some_and(|root| definition::is_same(Path::new(&root), &folder.path))
-            });
+            let here = by_folder.of(&folder.path).next();
             let process = definition::process_on(&folder, &all, &self.processes);
             let node = here.map_or_else(
                 || Err("no container runs it at this path".to_owned()),

@@ -18,6 +18,7 @@ use wnm_core::{ExitStatus, ManagerKind, Node, NodeId, Scope};
 use super::{
     Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt, definition, signal,
 };
+use crate::by_folder::ByFolder;
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Exec, Output};
 use crate::guarded;
@@ -233,12 +234,10 @@ impl Launchd {
     fn described(
         &self,
         folder: &Folder,
-        lists: &[(String, Option<Plist>)],
+        lists: &ByFolder<&(String, Plist)>,
         process: Option<&FoundProcess>,
     ) -> Result<Described, String> {
-        let is_here = |list: &Plist| list.root().is_some_and(|root| definition::is_same(&root, &folder.path));
-        let here = lists.iter().find_map(|(label, list)| Some((label, list.as_ref().filter(|list| is_here(list))?)));
-        let (label, list) = here.ok_or_else(|| "no launchd service runs it".to_owned())?;
+        let (label, list) = lists.of(&folder.path).next().ok_or_else(|| "no launchd service runs it".to_owned())?;
         let [program, arguments @ ..] = list.program_arguments.as_slice() else {
             return Err(format!("service {label} has no program"));
         };
@@ -351,8 +350,10 @@ impl ProcessManager for Launchd {
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
-        let lists = service::below(&self.folder)?;
-        let all = self.processes.all();
+        let lists: Vec<(String, Plist)> =
+            service::below(&self.folder)?.into_iter().filter_map(|(label, list)| Some((label, list?))).collect();
+        let lists = lists.iter().filter_map(|service| Some((service.1.root()?, service))).collect();
+        let all = definition::by_folder(self.processes.all());
         let found = |folder| {
             let process = definition::process_on(&folder, &all, &self.processes);
             let node = definition::read(&folder, self.kind)
@@ -362,13 +363,15 @@ impl ProcessManager for Launchd {
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
     }
 
-    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
-        let path = self.file(node);
-        let ours = Plist::of(node, &label(node), self.weights)?.to_text(&path)?;
-        if path.exists() && !fs::read(&path).is_ok_and(|present| present == ours) {
-            definition::keep(&path, node)?;
-        }
-        definition::write(node)
+    fn adopt(&self, nodes: &[&Node]) -> Result<(), PlatformError> {
+        adopt::each(nodes, |node| {
+            let path = self.file(node);
+            let ours = Plist::of(node, &label(node), self.weights)?.to_text(&path)?;
+            if path.exists() && !fs::read(&path).is_ok_and(|present| present == ours) {
+                definition::keep(&path, node)?;
+            }
+            definition::write(node)
+        })
     }
 
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {

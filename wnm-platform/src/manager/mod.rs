@@ -30,6 +30,7 @@ pub(crate) mod fuzzing {
     pub(crate) use super::launchd::{fuzz_output as launchctl, fuzz_service as property_list};
     pub(crate) use super::systemd::fuzzing as systemd;
 }
+pub(crate) use adopt::each;
 pub use antctl::{Registered, RegisteredNodes, registered};
 pub use docker::{Activity, OtherContainer};
 pub(crate) use launchd::runs_behind as launchd_runs_behind;
@@ -163,12 +164,13 @@ pub trait ProcessManager: Send + Sync {
     /// The manager does not answer, or its definitions are unreadable.
     fn services(&self) -> Result<Vec<Listed>, PlatformError>;
 
-    /// Marks an external service as adopted. A running process continues. The folder of the node has its marker already.
+    /// Marks external services as adopted, with as few calls as possible. A running process continues. The folders of the
+    /// nodes have their markers already.
     ///
     /// # Errors
-    /// The name is taken by another service, or the mark cannot be written.
-    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
-        definition::write(node)
+    /// The name of a service is taken by another one, or a mark cannot be written.
+    fn adopt(&self, nodes: &[&Node]) -> Result<(), PlatformError> {
+        adopt::each(nodes, definition::write)
     }
 
     /// Returns those of these started nodes that the manager does not start after a reboot of the host. The default is for

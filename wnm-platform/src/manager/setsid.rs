@@ -26,6 +26,7 @@ use super::definition::{self, is_missing};
 use super::signal;
 use super::{Described, Found, FoundProcess, Listed, Options, ProcessManager, Service, StopSignal, adopt};
 use crate::binary::check_owner;
+use crate::by_folder::ByFolder;
 use crate::cpu_limit::CpuLimit;
 use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
@@ -186,7 +187,7 @@ impl Own {
         &self,
         folder: &Folder,
         process: Option<&FoundProcess>,
-        others: &[ProcessInfo],
+        others: &ByFolder<ProcessInfo>,
     ) -> Result<Described, String> {
         let process = process.ok_or_else(|| match definition::process_on(folder, others, &self.processes) {
             Some(other) => format!("another user runs it as process {}: import it as that user", other.identity.pid),
@@ -196,7 +197,7 @@ impl Own {
         })?;
         process.executable.as_deref().map_or(Ok(()), check_owner).map_err(|error| error.to_string())?;
         let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
-        let described = adopt::node(&adopt::Service {
+        adopt::node(&adopt::Service {
             name: &folder.path.file_name().unwrap_or_default().to_string_lossy(),
             manager: self.kind,
             program: process.executable.as_deref().ok_or_else(unreadable)?,
@@ -206,11 +207,7 @@ impl Own {
             folder,
             process: Some(process),
         })
-        .map_err(|error| error.to_string())?;
-        match super::other_holder(&described.node) {
-            Some(holder) => Err(format!("{holder} manages it")),
-            None => Ok(described),
-        }
+        .map_err(|error| error.to_string())
     }
 
     fn spawn(&self, node: &Node) -> Result<(), PlatformError> {
@@ -304,13 +301,21 @@ impl ProcessManager for Setsid {
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
         let all = self.0.processes.all().into_iter();
         let (own, others): (Vec<_>, Vec<_>) = all.partition(|process| self.0.is_of_wnm(process));
-        let found = |folder| {
+        let [own, others] = [own, others].map(definition::by_folder);
+        let (mut all, mut external) = (Vec::new(), Vec::new());
+        for folder in node_dir::find(roots)? {
             let process = definition::process_on(&folder, &own, &self.0.processes);
-            let node = definition::read(&folder, self.0.kind)
-                .map_or_else(|| self.0.adoptable(&folder, process.as_ref(), &others), |node| Ok(node.into()));
-            Found::new(folder, node, process)
-        };
-        Ok(node_dir::find(roots)?.into_iter().map(found).collect())
+            let node = definition::read(&folder, self.0.kind).map_or_else(
+                || {
+                    external.push(all.len());
+                    self.0.adoptable(&folder, process.as_ref(), &others)
+                },
+                |node| Ok(node.into()),
+            );
+            all.push(Found::new(folder, node, process));
+        }
+        refuse_held(&mut all, &external);
+        Ok(all)
     }
 
     /// Returns the processes of node programs whose folder has no marker: a marker shows that a colony has the node.
@@ -323,6 +328,22 @@ impl ProcessManager for Setsid {
             is_free.then(|| Listed { name: format!("process {}", facts.pid), folder: Some(folder), fault: None })
         };
         Ok(self.0.processes.all().into_iter().filter_map(listed).collect())
+    }
+}
+
+/// Refuses the nodes at these places that another manager holds. Their numbers may still be equal, so that the places
+/// stand for them.
+fn refuse_held(all: &mut [Found], places: &[usize]) {
+    let numbered = places.iter().filter_map(|place| {
+        let id = u32::try_from(place + 1).ok().and_then(NodeId::new)?;
+        Some(Node { id, ..all.get(*place)?.node.as_ref().ok()?.node.clone() })
+    });
+    let numbered: Vec<Node> = numbered.collect();
+    for (id, holder) in super::other_holders(&numbered.iter().collect::<Vec<_>>()) {
+        let place = usize::try_from(id.get()).ok().and_then(|number| all.get_mut(number - 1));
+        if let Some(found) = place {
+            found.node = Err(format!("{holder} manages it"));
+        }
     }
 }
 
@@ -472,8 +493,9 @@ mod tests {
         let own = setsid.0.processes.facts(std::process::id()).unwrap();
         let facts = ProcessInfo { executable: Some(program.clone()), arguments, ..own };
         let of_node = Folder { path: folder.path().to_owned(), marker: None, flavor: None };
-        let process = definition::process_on(&of_node, std::slice::from_ref(&facts), &setsid.0.processes).unwrap();
-        let refusal = |process| match setsid.0.adoptable(&of_node, process, std::slice::from_ref(&facts)) {
+        let all = definition::by_folder([facts]);
+        let process = definition::process_on(&of_node, &all, &setsid.0.processes).unwrap();
+        let refusal = |process| match setsid.0.adoptable(&of_node, process, &all) {
             Ok(described) => described.node.root_dir.display().to_string(),
             Err(reason) => reason,
         };

@@ -35,7 +35,7 @@ use crate::exec::{Call, Exec};
 use crate::guarded;
 use crate::node_dir;
 use crate::node_log::Follow;
-use crate::observe::process::Processes;
+use crate::observe::process::{ProcessInfo, Processes};
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing {
     //! The fuzz targets of this folder.
@@ -400,7 +400,7 @@ impl ProcessManager for Systemd {
     }
 
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError> {
-        let all = self.processes.all();
+        let all = definition::by_folder(self.processes.all());
         let units = self.units()?;
         let found = |folder| {
             let process = definition::process_on(&folder, &all, &self.processes);
@@ -419,13 +419,41 @@ impl ProcessManager for Systemd {
         Ok(self.unit_names()?.into_iter().map(listed).collect())
     }
 
-    fn adopt(&self, node: &Node) -> Result<(), PlatformError> {
+    fn adopt(&self, nodes: &[&Node]) -> Result<(), PlatformError> {
+        let is_external = |node: &Node| Ok(Unit::read(&self.path(node))?.is_some_and(|unit| is_external(&unit)));
+        let mut external = Vec::new();
+        for node in nodes {
+            if is_external(node)? {
+                external.push(*node);
+            }
+        }
+        let shown = if external.is_empty() { BTreeMap::new() } else { self.show(external)? };
+        let all = OnceLock::new();
+        let is_up = |node: &Node| shown.get(&unit_name(node)).is_some_and(|shown| shown.pid.is_some());
+        let running = || all.get_or_init(|| self.processes.all()).as_slice();
+        adopt::each(nodes, |node| self.adopt_one(node, is_up(node), running))
+    }
+}
+
+/// Tells whether another tool wrote a unit.
+fn is_external(unit: &Unit) -> bool {
+    unit.value("Unit", render::UUID).is_none()
+}
+
+impl Systemd {
+    /// Marks the unit of a node as adopted. `is_up` tells whether systemd runs it.
+    fn adopt_one<'a>(
+        &self,
+        node: &Node,
+        is_up: bool,
+        running: impl Fn() -> &'a [ProcessInfo],
+    ) -> Result<(), PlatformError> {
         let path = self.path(node);
-        if let Some(unit) = Unit::read(&path)?.filter(|unit| unit.value("Unit", render::UUID).is_none()) {
+        if let Some(unit) = Unit::read(&path)?.filter(is_external) {
             let runs_it = match root_of(&unit) {
                 Some(root) => definition::is_same(&root, &node.root_dir),
                 // Only systemd can expand its command: the running process shows its folder.
-                None => self.processes.running(node).iter().any(|facts| is_in_unit(facts.pid, node)),
+                None => running().iter().any(|facts| facts.runs(node) && is_in_unit(facts.pid, node)),
             };
             if !runs_it {
                 self.check_free(node)?;
@@ -435,7 +463,7 @@ impl ProcessManager for Systemd {
             self.dirty.store(true, Ordering::Relaxed);
             self.bus.write(&others::mark(&path), &mark)?;
             // The other tool may have started the node at boot by itself; from now on systemd does.
-            if self.show_one(node)?.pid.is_some() {
+            if is_up {
                 self.bus.link(&path, &self.wanted(node))?;
             }
         }

@@ -31,9 +31,7 @@ pub(super) fn carry_over(
     let platform = Platform::new(settings)?;
     platform.check_manager()?;
     places::check_storage(&settings.storage)?;
-    for taken in &takeover.nodes {
-        platform.adopt(&taken.node)?;
-    }
+    platform.adopt(&takeover.nodes.iter().map(|taken| &taken.node).collect::<Vec<_>>())?;
     store(db, takeover, settings)?;
     if let Err(error) = platform.program_version(settings) {
         tracing::warn!(%error, "cannot add new nodes");

@@ -211,7 +211,7 @@ fn create(context: &mut Context, backup: &NodeBackup, place: &Place) -> Result<(
     let (storage, program) = (context.agent.settings.storage.clone(), context.agent.settings.binary.clone());
     let since = colony_time(context.agent.store.snapshot()?.state.clock.as_ref());
     let made = backup.create(&place.node, &program, &storage).map_err(CliError::from);
-    let adopted = made.and_then(|()| Ok(context.agent.platform.adopt(&place.node)?));
+    let adopted = made.and_then(|()| Ok(context.agent.platform.adopt(&[&place.node])?));
     let stopped = NodeState::Stopped { since: Some(since), cause: StopCause::Requested };
     adopted.and_then(|()| insert(context, &place.node, stopped)).inspect_err(|_| {
         backup.withdraw(&place.node);

@@ -266,3 +266,33 @@ fn entries_with_every_setting_or_hardly_one_are_adopted() {
     assert_eq!(plain.ports, Ports { node: 41235, metrics: None, rpc: Some(30001) });
     assert_eq!((plain.arguments, plain.environment[0].1.as_str()), (Vec::new(), "v"));
 }
+
+#[test]
+fn units_of_adopted_nodes_are_reloaded_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = RECORDED.replace("/var/antctl/services", folder.path().to_str().unwrap());
+    let (antctl, _) = scripted(folder.path(), |_| {});
+    fs::write(folder.path().join("node_registry.json"), text).unwrap();
+    let nodes = [1, 2, 3].map(|number| {
+        let root = folder.path().join(format!("antnode{number}"));
+        fs::create_dir(&root).unwrap();
+        fs::write(folder.path().join(format!("antnode{number}.service")), "[Service]\n").unwrap();
+        Node { id: NodeId::new(number).unwrap(), ..first(&root) }
+    });
+    let calls = Calls::default();
+    let log = Arc::clone(&calls);
+    let exec = Exec::scripted(move |call| {
+        log.lock().unwrap().push(call.summary());
+        Ok(Output::success(""))
+    });
+    let antctl = Antctl { units: Some(ExternalUnits::below(folder.path(), Scope::User, exec)), ..antctl };
+    for _ in 0..2 {
+        antctl.adopt(&nodes.iter().collect::<Vec<_>>()).unwrap();
+        let calls = calls.lock().unwrap().clone();
+        assert!(matches!(calls.as_slice(), [only] if only.ends_with("daemon-reload")), "{calls:?}");
+    }
+    for number in 1..=3 {
+        assert!(folder.path().join(format!("antnode{number}.service.d/50-wnm-slice.conf")).exists());
+        assert!(folder.path().join(format!("antnode{number}/.wnm-definition")).exists());
+    }
+}

@@ -269,10 +269,10 @@ fn external_property_list_is_read_or_ignored() {
     // Its list is kept before it is written anew.
     let node = launchd.discover(&[storage]).unwrap().swap_remove(0).node.unwrap().node;
     let before = std::fs::read(launchd.file(&node)).unwrap();
-    launchd.adopt(&node).unwrap();
+    launchd.adopt(&[&node]).unwrap();
     assert_eq!(std::fs::read(launchd.file(&node)).unwrap(), before);
     launchd.define(&node).unwrap();
-    launchd.adopt(&node).unwrap();
+    launchd.adopt(&[&node]).unwrap();
     assert_ne!(std::fs::read(launchd.file(&node)).unwrap(), before);
     assert_eq!(std::fs::read(node.root_dir.join(".wnm-service-before")).unwrap(), before);
 }

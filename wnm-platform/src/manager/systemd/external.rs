@@ -89,11 +89,21 @@ impl ExternalUnit {
 
     /// Writes the drop-in, which applies from the next start of the node on.
     pub(crate) fn place(&self, node: &Node, group: Option<&str>) -> Result<(), PlatformError> {
+        if self.write(node, group)? { self.reload() } else { Ok(()) }
+    }
+
+    /// Writes the drop-in. Returns whether it was another one: systemd then needs a [reload](Self::reload).
+    pub(crate) fn write(&self, node: &Node, group: Option<&str>) -> Result<bool, PlatformError> {
         let text = self.text(node, group);
         if std::fs::read(self.drop_in()).is_ok_and(|present| present == text.as_bytes()) {
-            return Ok(());
+            return Ok(false);
         }
         self.bus.write(&self.drop_in(), &text)?;
+        Ok(true)
+    }
+
+    /// Lets systemd read all units anew.
+    pub(crate) fn reload(&self) -> Result<(), PlatformError> {
         self.bus.change(["daemon-reload"])
     }
 
@@ -141,9 +151,19 @@ impl ExternalUnit {
 
     /// Lets the node start at boot. For units of a user this includes lingering.
     pub(crate) fn enable(&self) -> Result<(), PlatformError> {
+        self.keep_user();
+        self.link()
+    }
+
+    /// Lets the services of the user start at boot, where the unit is that of a user.
+    pub(crate) fn keep_user(&self) {
         if self.bus.scope != Scope::Sudo {
             lingering::keep(&self.bus);
         }
+    }
+
+    /// Lets the node start at boot, as far as its unit decides.
+    pub(crate) fn link(&self) -> Result<(), PlatformError> {
         self.bus.link(&self.path, &self.wanted())
     }
 

@@ -13,9 +13,17 @@ use super::unit::{self, Unit};
 use super::{
     Options, SYSTEM_UNITS, Systemd, adopt, definition, is_in_group_of, is_missing, root_of, show, unit_name, user_units,
 };
+use crate::by_folder::ByFolder;
 use crate::error::{FileOperation, PlatformError};
 use crate::guarded::{self, Trust};
 use crate::node_dir::Folder;
+
+/// The units that may run nodes.
+pub(super) struct Units {
+    by_name: BTreeMap<String, Unit>,
+    /// The names of the units by the `--root-dir` in their command.
+    by_folder: ByFolder<String>,
+}
 
 impl Systemd {
     /// Returns the names of all units that may run nodes, without `.service`: by their name, or by their command.
@@ -37,13 +45,16 @@ impl Systemd {
         Ok(names)
     }
 
-    /// Returns the units that may run nodes, by name. Unreadable ones are skipped.
-    pub(super) fn units(&self) -> Result<BTreeMap<String, Unit>, PlatformError> {
+    /// Returns the units that may run nodes. Unreadable ones are skipped.
+    pub(super) fn units(&self) -> Result<Units, PlatformError> {
         let read = |name: String| {
             let unit = Unit::read(&self.path_of(&name)).ok()??;
             Some((name, unit))
         };
-        Ok(self.unit_names()?.into_iter().filter_map(read).collect())
+        let by_name: BTreeMap<String, Unit> = self.unit_names()?.into_iter().filter_map(read).collect();
+        let named = by_name.iter().filter_map(|(name, unit)| Some((root_of(unit)?, name.clone())));
+        let by_folder = named.collect();
+        Ok(Units { by_name, by_folder })
     }
 
     /// Returns the node that an external unit runs on a folder.
@@ -53,11 +64,10 @@ impl Systemd {
     pub(super) fn adoptable(
         &self,
         folder: &Folder,
-        units: &BTreeMap<String, Unit>,
+        units: &Units,
         process: Option<&FoundProcess>,
     ) -> Result<Described, String> {
-        let on_it = |unit: &Unit| root_of(unit).is_some_and(|root| definition::is_same(&root, &folder.path));
-        let mut here = units.iter().filter(|(_, unit)| on_it(unit));
+        let mut here = units.by_folder.of(&folder.path).filter_map(|name| units.by_name.get_key_value(name));
         let (name, unit) = match (here.next(), here.next()) {
             (Some(one), None) => one,
             (Some((one, _)), Some((other, _))) => return Err(format!("units {one} and {other} both run it")),
@@ -93,15 +103,16 @@ impl Systemd {
     fn adoptable_by_process(
         &self,
         folder: &Folder,
-        units: &BTreeMap<String, Unit>,
+        units: &Units,
         process: Option<&FoundProcess>,
     ) -> Result<Described, String> {
         let Some(process) = process else {
             let name = folder.path.file_name().unwrap_or_default().to_string_lossy();
-            let is_unreadable = units.get(name.as_ref()).is_some_and(|unit| root_of(unit).is_none());
+            let is_unreadable = units.by_name.get(name.as_ref()).is_some_and(|unit| root_of(unit).is_none());
             return Err(if is_unreadable { unexpandable(&name) } else { "no systemd unit runs it".to_owned() });
         };
-        let mut named = units.keys().filter(|name| is_in_group_of(process.identity.pid, &format!("{name}.service")));
+        let mut named =
+            units.by_name.keys().filter(|name| is_in_group_of(process.identity.pid, &format!("{name}.service")));
         let name = named.next().ok_or_else(|| "no systemd unit runs it".to_owned())?;
         let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
         let service = adopt::Service {

@@ -60,7 +60,7 @@ impl Systemd {
         Ok(nodes.iter().zip(words).filter_map(|(node, word)| Some((node.id, plain(node, word)?))).collect())
     }
 
-    fn show<'a>(
+    pub(super) fn show<'a>(
         &self,
         nodes: impl IntoIterator<Item = &'a Node>,
     ) -> Result<BTreeMap<String, UnitStatus>, PlatformError> {

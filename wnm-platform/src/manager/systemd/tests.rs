@@ -438,7 +438,7 @@ fn external_unit_is_discovered() {
     let by_another_tool = fs::read(&path).unwrap();
     assert!(fake.systemd.define(&node).is_err());
     for _ in 0..2 {
-        fake.systemd.adopt(&node).unwrap();
+        fake.systemd.adopt(&[&node]).unwrap();
     }
     assert_eq!(fs::read(&path).unwrap(), by_another_tool);
     assert!(!fake.asked().iter().any(|line| line.contains("start") || line.contains("stop")));
@@ -450,6 +450,37 @@ fn external_unit_is_discovered() {
     assert!(Unit::read(&path).unwrap().unwrap().value("Unit", render::UUID) == Some(&node.uuid));
     assert!(!unit::drop_in_folder(&path).exists());
     assert_eq!(fs::read(node.root_dir.join(".wnm-service-before")).unwrap(), by_another_tool);
+}
+
+#[test]
+fn states_of_adopted_units_are_one_call() {
+    let state = |number, pid| {
+        format!("Id=node-{number}.service\nLoadState=loaded\nActiveState=active\nSubState=running\nMainPID={pid}\n")
+    };
+    let fake = user(move |line| {
+        let shown = Output::success([state(1, 7), state(2, 0), state(3, 8)].join("\n"));
+        if line.contains(" show ") { Ok(shown) } else { calm(line) }
+    });
+    let nodes = [1, 2, 3].map(|number| {
+        let root = fake.folder.path().join(format!("node-{number}"));
+        fs::create_dir_all(&root).unwrap();
+        let service = Some(format!("node-{number}"));
+        let id = NodeId::new(number).unwrap();
+        Node { id, service, manager: fake.systemd.kind, uuid: format!("uuid-{number}"), ..node_at(&root) }
+    });
+    fs::create_dir_all(fake.systemd.path(&nodes[0]).parent().unwrap()).unwrap();
+    for node in &nodes {
+        let root = node.root_dir.display();
+        let text = format!("[Service]\nExecStart={root}/antnode --root-dir {root}\n");
+        fs::write(fake.systemd.path(node), text).unwrap();
+    }
+    fake.systemd.adopt(&nodes.iter().collect::<Vec<_>>()).unwrap();
+    let asked = fake.asked();
+    let [only] = asked.as_slice() else { panic!("{asked:?}") };
+    assert!(only.contains(" show ") && only.ends_with("-- node-1.service node-2.service node-3.service"), "{only}");
+    let is_enabled = |node: &Node| fake.systemd.wanted(node).symlink_metadata().is_ok();
+    assert_eq!(nodes.each_ref().map(is_enabled), [true, false, true]);
+    assert!(nodes.iter().all(|node| others::mark(&fake.systemd.path(node)).exists()));
 }
 
 #[test]
