@@ -223,7 +223,11 @@ fn identified(
     });
     let found = Found {
         folder: Folder { path, marker: None, flavor: Some(flavor) },
-        node: node.map(|node| Described { replaced: one.replaced.clone(), ..Described::from(node) }),
+        node: node.map(|node| Described {
+            replaced: one.replaced.clone(),
+            has_number: node.service.is_none(),
+            ..Described::from(node)
+        }),
         process: None,
         status: one.status.clone(),
         version: one.version.clone(),

@@ -76,8 +76,8 @@ pub(crate) fn plan(
         (name, import(found, manager, records, now, uuid))
     });
     let mut candidates: Vec<_> = candidates.collect();
-    let keeps_number: Vec<bool> = survey.found.iter().map(has_fixed_number).collect();
-    assign_numbers(&mut candidates, &keeps_number);
+    let wishes: Vec<Wish> = survey.found.iter().map(wish).collect();
+    assign_numbers(&mut candidates, &wishes);
     let mut takeover = Takeover::of(RawSettings::default(), candidates);
     let found: ByFolder<&Found> = survey.found.iter().map(|found| (found.folder.path.clone(), found)).collect();
     takeover.skipped.extend(survey.services.iter().filter_map(|service| without_folder(service, &found)));
@@ -87,25 +87,50 @@ pub(crate) fn plan(
     takeover
 }
 
-/// Tells whether a node must have the number that it was found with: its marker, the name of its service, or the registry
-/// of its manager contains it.
-fn has_fixed_number(found: &Found) -> bool {
-    let is_fixed = |node: &Node| node.service.is_none() || node.manager.program == Program::Antctl;
-    found.folder.marker.is_some() || found.node.as_ref().is_ok_and(|found| is_fixed(&found.node))
+/// How much a node depends on the number that it was found with. Numbers are assigned in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wish {
+    /// The marker, the name of the service or the registry of the manager contains the number.
+    Fixed,
+    /// The name of the node contains the number, and the node keeps its name with another one.
+    Named,
+    /// Any number.
+    Any,
 }
 
-/// Gives a free number to each node whose number another one has. `keeps_number` tells for each candidate whether its
-/// number is fixed.
-fn assign_numbers(candidates: &mut [(String, Result<ImportedNode, Obstacle>)], keeps_number: &[bool]) {
+fn wish(found: &Found) -> Wish {
+    let Ok(Described { node, has_number, .. }) = &found.node else { return Wish::Any };
+    // Without a service, the name is that of the folder, of which there may be several.
+    let is_fixed = match node.manager.program {
+        Program::Antctl => true,
+        Program::Setsid => false,
+        Program::Systemd | Program::Launchd | Program::Docker => node.service.is_none(),
+    };
+    match has_number {
+        _ if found.folder.marker.is_some() => Wish::Fixed,
+        true if is_fixed => Wish::Fixed,
+        true => Wish::Named,
+        false => Wish::Any,
+    }
+}
+
+/// Gives each node the number in its name where that is free, otherwise the lowest number that no name contains. Of two
+/// nodes with one number, the running one keeps it: the other one may be a copy that is refused later.
+fn assign_numbers(candidates: &mut [(String, Result<ImportedNode, Obstacle>)], wishes: &[Wish]) {
+    let imported = candidates.iter_mut().map(|(_, imported)| imported.as_mut().ok()).zip(wishes);
+    let mut nodes: Vec<_> = imported.filter_map(|(imported, wish)| Some((imported?, *wish))).collect();
+    nodes.sort_by_key(|(imported, wish)| (*wish, !matches!(imported.state, NodeState::Running { .. })));
     let mut taken = BTreeSet::new();
-    let fixed = candidates.iter().zip(keeps_number).filter(|(_, keeps)| **keeps);
-    taken.extend(fixed.filter_map(|((_, imported), _)| Some(imported.as_ref().ok()?.node.id)));
-    for ((_, imported), _) in candidates.iter_mut().zip(keeps_number).filter(|(_, keeps)| !**keeps) {
-        let Ok(imported) = imported else { continue };
-        if !taken.insert(imported.node.id) {
-            imported.node.id = free_ids(taken.iter().copied(), None).next().unwrap_or(imported.node.id);
-            taken.insert(imported.node.id);
+    nodes.retain(|(imported, wish)| {
+        let is_free = *wish != Wish::Any && taken.insert(imported.node.id);
+        !is_free && *wish != Wish::Fixed
+    });
+    for ((imported, wish), free) in nodes.into_iter().zip(free_ids(taken, None)) {
+        let node = &mut imported.node;
+        if wish == Wish::Named && node.service.is_none() {
+            node.service = Some(node.id.name());
         }
+        node.id = free;
     }
 }
 
@@ -175,8 +200,9 @@ fn import(
         None => node.uuid = uuid(),
     }
     // A tool with a record stops nodes to relieve the host; other managers only when their operator says so.
-    let relieves = records.contains_key(&node.id);
-    let record = records.get(&node.id).cloned().unwrap_or_default();
+    let record = records.get(&node.id).filter(|_| described.has_number);
+    let relieves = record.is_some();
+    let record = record.cloned().unwrap_or_default();
     let previous_state = record.status.or_else(|| found.status.clone());
     let state = match (process, previous_state.as_deref()) {
         (Some(_), _) => NodeState::Running { since: now },
@@ -294,6 +320,9 @@ pub(crate) fn roots(requested: &RawSettings, default: &Path, program: Program) -
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use wnm_core::{ManagerKind, ProcessIdentity, Scope};
+    use wnm_platform::manager::{FoundProcess, Options};
+    use wnm_platform::node_dir::Folder;
 
     use super::*;
 
@@ -386,5 +415,97 @@ mod tests {
             ]
         );
         assert_eq!(takeover.nodes.len(), 1);
+    }
+
+    /// A node of a table: its manager, the name of its service where that is not the usual one, its number and where that
+    /// is from, and whether it runs.
+    type Row = (Program, Option<&'static str>, u32, Origin, bool);
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Origin {
+        Marker,
+        Name,
+        Placeholder,
+    }
+
+    #[test]
+    fn numbers_are_those_in_names_where_they_are_free() {
+        use Origin::{Marker, Name, Placeholder};
+        use Program::{Antctl, Docker, Setsid};
+        let table: [(&[Row], &[u32]); 10] = [
+            // A node without a number takes none from a node with one, whatever their order.
+            (&[(Setsid, Some("alpha"), 1, Placeholder, true), (Setsid, Some("node-1"), 1, Name, true)], &[2, 1]),
+            (&[(Docker, Some("alpha"), 1, Placeholder, true), (Docker, Some("node-1"), 1, Name, true)], &[2, 1]),
+            // Nor does one whose number another one has.
+            (
+                &[
+                    (Docker, Some("node-1"), 1, Name, true),
+                    (Docker, Some("ant-1"), 1, Name, true),
+                    (Docker, Some("node-2"), 2, Name, true),
+                ],
+                &[1, 3, 2],
+            ),
+            // The one that runs keeps it.
+            (&[(Docker, Some("a-7"), 7, Name, false), (Docker, Some("b-7"), 7, Name, true)], &[1, 7]),
+            // A name that stands for a number, and a marker, come first.
+            (&[(Docker, Some("node-3"), 3, Name, true), (Docker, None, 3, Name, false)], &[1, 3]),
+            (&[(Setsid, Some("node-3"), 3, Name, true), (Setsid, None, 3, Marker, false)], &[1, 3]),
+            // Folders of one name are no services of one name.
+            (&[(Setsid, None, 3, Name, true), (Setsid, None, 3, Name, true)], &[3, 1]),
+            (
+                &[
+                    (Setsid, Some("big-4294967295"), u32::MAX, Name, true),
+                    (Setsid, Some("too-big"), 1, Placeholder, true),
+                    (Setsid, Some("x-4294967295"), u32::MAX, Name, true),
+                ],
+                &[u32::MAX, 2, 1],
+            ),
+            // antctl has assigned its numbers.
+            (&[(Antctl, Some("antnode9"), 9, Name, false), (Antctl, Some("antnode2"), 2, Name, true)], &[9, 2]),
+            (&[(Setsid, Some("b"), 1, Placeholder, true), (Setsid, Some("a"), 1, Placeholder, true)], &[1, 2]),
+        ];
+        for (number, (rows, expected)) in table.into_iter().enumerate() {
+            let kind = ManagerKind::new(rows[0].0, Scope::User);
+            let manager = wnm_platform::manager::open(kind, &Options::default()).unwrap();
+            let found = rows.iter().enumerate().map(|(at, (_, service, id, origin, runs))| {
+                let folder = format!("/gone/{at}");
+                let node = taken(1, &folder, |node| {
+                    node.id = NodeId::new(*id).unwrap();
+                    let port = 1000 + u16::try_from(at).unwrap();
+                    node.ports = Ports { node: port, metrics: None, rpc: None };
+                    (node.manager, node.service, node.uuid) = (kind, service.map(str::to_owned), at.to_string());
+                });
+                let marker = (*origin == Marker).then(|| wnm_platform::node_dir::Marker::of(&node.node));
+                let identity = ProcessIdentity { pid: 1, start: at as u64, boot: String::new() };
+                Found {
+                    folder: Folder { path: folder.into(), marker, flavor: None },
+                    node: Ok(Described { has_number: *origin != Placeholder, ..Described::from(node.node) }),
+                    process: runs.then(|| FoundProcess {
+                        identity,
+                        executable: None,
+                        arguments: Vec::new(),
+                        working_dir: None,
+                    }),
+                    status: None,
+                    version: None,
+                    peer_id: None,
+                }
+            });
+            let survey = Survey { found: found.collect(), services: Vec::new(), highest: None };
+            let uuid = std::cell::Cell::new(100);
+            let next = || uuid.replace(uuid.get() + 1).to_string();
+            let takeover = plan(&survey, &*manager, &BTreeMap::new(), Timestamp::default(), &next);
+            assert_eq!(takeover.skipped, [], "{number}");
+            let mut numbers: Vec<(u16, u32)> =
+                takeover.nodes.iter().map(|taken| (taken.node.ports.node, taken.node.id.get())).collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers.iter().map(|(_, id)| *id).collect::<Vec<_>>(), expected, "{number}");
+            // Each keeps its name.
+            for taken in &takeover.nodes {
+                let (_, service, id, ..) = rows[usize::from(taken.node.ports.node - 1000)];
+                let name = service.map_or_else(|| NodeId::new(id).unwrap().name(), str::to_owned);
+                assert_eq!(taken.node.service_name(), name, "{number}");
+            }
+        }
     }
 }

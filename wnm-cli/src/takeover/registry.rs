@@ -90,7 +90,7 @@ pub(crate) fn complete(entries: Vec<Result<Entry, Refused>>, found: &mut Vec<Fou
         found.peer_id = found.peer_id.take().or(entry.peer_id);
         found.status = entry.status;
         match (&mut found.node, entry.number) {
-            (Ok(found), Some(number)) => found.node.id = number,
+            (Ok(found), Some(number)) => (found.node.id, found.has_number) = (number, true),
             (Ok(_), None) => {}
             (Err(_), _) if found.process.is_none() => found.node = entry.node.map(Described::from),
             (Err(_), _) => {}

@@ -160,11 +160,12 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     let alpha = start_by_hand(&host, "./alpha", &["-p", &port(1)], &[]);
     let seventh = start_by_hand(&host, "node-7", &[], &[("ANT_PORT", port(2))]);
     let hex = start_by_hand(&host, "f00d4b1c", &[], &[]);
+    let first = start_by_hand(&host, "node-1", &["-p", &port(3)], &[]);
     let line = format!("init --import --process-manager setsid+user --node-storage {}", host.path("nodes").display());
     // A node is visible when it has written its identity and opened its port.
     let is_ready = || {
         let shown = init(&host, &format!("--json {line} --dry-run"), &[]);
-        shown.code() == 0 && shown.json()["nodes"].as_array().is_some_and(|nodes| nodes.len() == 3)
+        shown.code() == 0 && shown.json()["nodes"].as_array().is_some_and(|nodes| nodes.len() == 4)
     };
     let mut attempts = (0..300).inspect(|_| std::thread::sleep(std::time::Duration::from_millis(100)));
     assert!(attempts.any(|_| is_ready()));
@@ -178,10 +179,10 @@ fn nodes_of_any_name_and_arguments_are_imported() {
             (node["node"].as_u64().unwrap(), folder.file_name().unwrap().to_str().unwrap().to_owned(), pid(node))
         })
         .collect();
-    let expected = [(1, "alpha", alpha), (2, "f00d4b1c", hex), (7, "node-7", seventh)];
+    let expected = [(1, "node-1", first), (2, "alpha", alpha), (3, "f00d4b1c", hex), (7, "node-7", seventh)];
     assert_eq!(facts, expected.map(|(id, name, pid)| (id, name.to_owned(), pid)));
-    assert_eq!(list[0]["ports"]["node"], json!(host.spare_port(1)));
-    assert_eq!(list[2]["ports"]["node"], json!(host.spare_port(2)));
+    assert_eq!(list[1]["ports"]["node"], json!(host.spare_port(1)));
+    assert_eq!(list[3]["ports"]["node"], json!(host.spare_port(2)));
     for _ in 0..2 {
         let ran = host.expect(0, "--json run").json();
         assert_eq!((&ran["decided"], &ran["work"]), (&json!([]), &json!([])), "{ran}");
@@ -189,10 +190,10 @@ fn nodes_of_any_name_and_arguments_are_imported() {
     // The node that had chosen its port itself keeps it.
     let key = host.path("nodes/f00d4b1c/node_identity.key");
     let identity = std::fs::read(&key).unwrap();
-    host.expect(0, "node restart 2");
-    let again = host.wait_for("the second node again", |nodes| states(nodes)[1] == "RUNNING");
-    assert_ne!(pid(&again[1]), hex);
-    assert_eq!(again[1]["ports"]["node"], list[1]["ports"]["node"]);
+    host.expect(0, "node restart 3");
+    let again = host.wait_for("the third node again", |nodes| states(nodes)[2] == "RUNNING");
+    assert_ne!(pid(&again[2]), hex);
+    assert_eq!(again[2]["ports"]["node"], list[2]["ports"]["node"]);
     assert_eq!(std::fs::read(&key).unwrap(), identity);
 }
 

@@ -93,9 +93,12 @@ pub(crate) fn each(
 }
 
 /// Returns the node of a service. Its UUID is that of the folder's marker, or empty without a marker. Its number is the
-/// one in the name, or else the first: the caller of the import assigns another one where it is taken.
+/// one in the name of the service, else the one in the name of the folder, else a placeholder: the import assigns another
+/// one where it is taken.
 pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
-    let id = number_in(service.name).unwrap_or(NodeId::FIRST);
+    let folder = service.folder.path.file_name().unwrap_or_default().to_string_lossy();
+    let number = number_in(service.name).or_else(|| number_in(&folder));
+    let id = number.unwrap_or(NodeId::FIRST);
     let name = service.program.file_name().unwrap_or_default().to_string_lossy();
     let flavor = Flavor::ALL.into_iter().find(|flavor| flavor.program() == name);
     let flavor = flavor.ok_or_else(|| NotAdoptable::Program(service.program.display().to_string()))?;
@@ -126,7 +129,7 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
         flavor,
         root_dir: line.root_dir,
     };
-    Ok(Described { node, unknown_arguments: line.unknown, replaced: line.replaced })
+    Ok(Described { node, has_number: number.is_some(), unknown_arguments: line.unknown, replaced: line.replaced })
 }
 
 /// Returns the port that a node has chosen itself, so that wnm can start it with the same one, and its third port.
@@ -163,15 +166,17 @@ pub(super) fn is_node_program(path: Option<impl AsRef<Path>>) -> bool {
     name.is_some_and(|name| Flavor::ALL.iter().any(|flavor| name == flavor.program()))
 }
 
-/// Returns the node number in a name such as `antnode0003`, `ant-node-3` or `com.autonomi.antnode3`: the digits after
-/// words without digits. The name of a folder such as `a4b1c7` has none.
+/// Returns the node number in a name such as `antnode0003`, `disk2-node-3` or `com.autonomi.antnode3`: the digits at its end,
+/// after a separator or a word without digits. The names `a4b1c7`, which is an identifier, and `2026-11-30` have none.
 fn number_in(name: &str) -> Option<NodeId> {
     let last = name.rsplit('.').next()?;
-    let word = last.trim_end_matches(|c: char| c.is_ascii_digit());
-    if word.is_empty() || word.contains(|c: char| c.is_ascii_digit()) {
+    let rest = last.trim_end_matches(|c: char| c.is_ascii_digit());
+    let word = rest.rsplit(|c: char| !c.is_alphanumeric()).next()?;
+    let is_named = rest.contains(char::is_alphabetic) && !word.contains(|c: char| c.is_ascii_digit());
+    if !is_named {
         return None;
     }
-    last.get(word.len()..)?.parse().ok().and_then(NodeId::new)
+    last.get(rest.len()..)?.parse().ok().and_then(NodeId::new)
 }
 
 /// Returns the time of the identity file. A node's age has value, so an adopted node keeps it.
@@ -245,6 +250,17 @@ mod tests {
             ("ant-node-7", Some(7)),
             ("node_12", Some(12)),
             ("com.autonomi.antnode0004", Some(4)),
+            ("disk2-node-7", Some(7)),
+            ("host1_antnode0012", Some(12)),
+            ("node-0000000003", Some(3)),
+            ("node-4294967295", Some(u32::MAX)),
+            ("node-4294967296", None),
+            ("node-7a", None),
+            ("node-7-", None),
+            ("2026-11-30", None),
+            ("n\u{f6}de-5", Some(5)),
+            ("550e8400-e29b-41d4-a716-446655440000", None),
+            ("12D3KooWRawPbxPtP1eZaJpumGnyWX2DcUyd3RQnydr3eAto4Az7", None),
             ("a4b1c7", None),
             ("12", None),
             ("node-0", None),

@@ -255,8 +255,10 @@ pub struct Found {
 /// A node as the definition of its service describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
-    /// The node. Its number is a wish where the name of the service has none, or one that another node has.
+    /// The node. Another one can have the same number.
     pub node: Node,
+    /// Whether the number is that of a name or a registry; without one it is a placeholder.
+    pub has_number: bool,
     /// The words of its command line that wnm does not know and keeps.
     pub unknown_arguments: Vec<String>,
     /// Settings with another value than the one that wnm gives every node, such as `--max-log-files 5`.
@@ -266,7 +268,7 @@ pub struct Described {
 impl From<Node> for Described {
     /// Returns a node that wnm has described itself.
     fn from(node: Node) -> Self {
-        Self { node, unknown_arguments: Vec::new(), replaced: Vec::new() }
+        Self { node, has_number: true, unknown_arguments: Vec::new(), replaced: Vec::new() }
     }
 }
 
