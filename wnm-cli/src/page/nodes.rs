@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use wnm_core::{Cores, NodeState, Version};
+use wnm_core::{Cores, NodeState};
 
 use super::html::escaped;
 use crate::render::nodes::NodeView;
 use crate::render::status::Status;
+use crate::render::versions::{self, OfVersion};
 use crate::render::{duration, health};
 
 /// Returns the class of a state for its colour, and the symbol that tells it without colours.
@@ -76,16 +77,10 @@ fn counts(status: &Status, nodes: &[NodeView]) -> String {
 /// Returns the counts by version, the newest first, and whether the versions differ; empty without a node.
 fn versions(by_version: &BTreeMap<String, usize>) -> String {
     let all: usize = by_version.values().sum();
-    let mut versions: Vec<(Option<Version>, &str, usize)> =
-        by_version.iter().map(|(version, count)| (version.parse().ok(), version.as_str(), *count)).collect();
-    // Unknown versions stand last.
-    versions.sort_by(|a, b| b.0.cmp(&a.0));
-    let newest = versions.first().and_then(|(version, ..)| version.clone());
-    let behind: usize =
-        versions.iter().filter(|(version, ..)| version.is_some() && *version != newest).map(|(.., count)| count).sum();
-    let items: String = versions
+    let behind = versions::older(by_version);
+    let items: String = versions::newest_first(by_version)
         .iter()
-        .map(|(_, version, count)| {
+        .map(|OfVersion { name: version, nodes: count, .. }| {
             let (name, label) = (escaped(version), escaped(format!("{count} of {all} nodes have version {version}")));
             format!("<li><b>{count}</b> {name} <meter min=\"0\" max=\"{all}\" value=\"{count}\" aria-label=\"{label}\"></meter></li>\n")
         })

@@ -35,6 +35,7 @@ pub(crate) mod tests;
 pub(crate) mod trash;
 mod unlisted;
 pub(crate) mod valves;
+pub(crate) mod versions;
 pub(crate) mod volumes;
 pub(crate) mod work;
 

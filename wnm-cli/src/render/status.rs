@@ -20,6 +20,7 @@ use super::health::{self, HealthView};
 use super::page::Width;
 use super::unlisted;
 use super::valves::{self, ValvesNow, ValvesView};
+use super::versions;
 use super::volumes::{self, VolumeView};
 use super::{BOLD, DIM, GREEN, RED, YELLOW, duration, reason, styled};
 use crate::config::reload::Refusal;
@@ -164,6 +165,10 @@ pub(crate) struct StatusView<'a> {
     by_state: &'a BTreeMap<&'static str, usize>,
     /// The count of nodes of each version; the key `unknown` counts those of unknown version.
     by_version: &'a BTreeMap<String, usize>,
+    /// The newest version of a node; null if no version is known.
+    newest_version: Option<&'a str>,
+    /// The count of nodes with an older version than the newest.
+    older_nodes: usize,
     /// The versions that failed on nodes that upgraded themselves within the last week.
     failed_versions: Vec<FailedVersionView<'a>>,
     /// The actions that have started and not ended.
@@ -209,6 +214,8 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             nodes: status.nodes,
             by_state: &status.by_state,
             by_version: &status.by_version,
+            newest_version: versions::newest(&status.by_version),
+            older_nodes: versions::older(&status.by_version),
             failed_versions: status.failed_versions.iter().map(FailedVersionView::from).collect(),
             under_way: status
                 .under_way
@@ -342,8 +349,7 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
         let style = if status.stale { DIM } else { known };
         text.push_str(&format!("  {}{count:>5}\n", styled(style, format!("{word:<12}"))));
     }
-    let versions = status.by_version.iter().map(|(version, count)| format!("{version} × {count}"));
-    let versions = versions.collect::<Vec<_>>().join(", ");
+    let versions = versions::line(&status.by_version);
     if !versions.is_empty() {
         text.push_str(&format!("  {:<12}{versions}\n", "versions"));
     }

@@ -11,7 +11,7 @@ use super::super::app::App;
 use super::super::feed::Data;
 use super::{Colour, Look};
 use crate::render::status::{self, Status};
-use crate::render::{DIM, RED, YELLOW, duration, health, styled, valves, volumes};
+use crate::render::{DIM, RED, YELLOW, duration, health, styled, valves, versions, volumes};
 
 /// The maximum number of lines about problems, holds and windows. The page of activity has them all.
 const MOST_NOTES: usize = 4;
@@ -147,10 +147,8 @@ pub(super) fn counts(app: &App, look: Look, width: u16) -> Vec<Line<'static>> {
         spans.push(Span::raw("  "));
         spans.push(Span::styled(format!("{count} {}", word.to_lowercase()), style));
     }
-    let versions: Vec<String> =
-        status.by_version.iter().map(|(version, count)| format!("{version} × {count}")).collect();
     let mut lines = vec![Line::from(spans)];
-    let versions = Span::raw(format!("  versions {}", versions.join(", ")));
+    let versions = Span::raw(format!("  versions {}", versions::line(&status.by_version)));
     if lines[0].width() + versions.width() <= usize::from(width) {
         lines[0].push_span(versions);
     } else {
