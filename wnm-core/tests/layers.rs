@@ -111,7 +111,7 @@ const DIRECT_CALLS: [&str; 24] = [
 ];
 
 /// The modules that may call so, with the reason why no path of theirs can hold a command.
-const DIRECT_CALLERS: [(&str, &str); 27] = [
+const DIRECT_CALLERS: [(&str, &str); 25] = [
     ("wnm-platform/src/files.rs", "each call runs in the helper thread of its volume"),
     ("wnm-platform/src/guarded.rs", "each call runs in the helper thread of its volume"),
     ("wnm-platform/src/volume/", "the questions whether a volume answers, in its helper thread"),
@@ -137,8 +137,6 @@ const DIRECT_CALLERS: [(&str, &str); 27] = [
     ("wnm-platform/src/service_install/", "the service of wnm, and crontabs"),
     ("wnm-cli/src/commands/doctor/supervisors.rs", "the programs of other tools"),
     ("wnm-cli/src/takeover/anm.rs", "the crontab and the files of another tool"),
-    ("wnm-cli/src/takeover/ant.rs", "the files of another tool"),
-    ("wnm-cli/src/takeover/registry.rs", "the registry of antctl"),
 ];
 
 /// Returns the lines of a module before its tests that call the file system without a deadline.

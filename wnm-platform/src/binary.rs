@@ -171,7 +171,7 @@ fn examine(path: &Path) -> Result<Metadata, PlatformError> {
 ///
 /// # Errors
 /// Another user owns or can write one of them. A missing file is left to the run.
-pub(crate) fn check_owner(path: &Path) -> Result<(), PlatformError> {
+pub fn check_owner(path: &Path) -> Result<(), PlatformError> {
     // The file behind a link is the one that runs.
     let Ok(real) = files::canonicalize(path) else { return Ok(()) };
     let untrusted =

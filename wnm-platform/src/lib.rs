@@ -22,6 +22,7 @@ pub mod node_dir;
 pub mod node_log;
 pub mod observe;
 pub mod open_files;
+pub mod other_tools;
 pub mod places;
 mod platform;
 pub mod probe;

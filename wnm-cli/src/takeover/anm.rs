@@ -2,12 +2,12 @@
 //! Only [`Anm::halt`] changes a file, and [`Halted::undo`] restores it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use wnm_core::{NodeId, Problem, RawSettings, Thousands};
+use wnm_platform::other_tools;
 
 use super::found::Record;
 
@@ -21,6 +21,8 @@ const NODES: &str = "var/antctl/NodeDetails";
 const BLOCK: &str = "var/antctl/block";
 /// The copy of the cron file.
 const CRON_COPY: &str = "var/antctl/anm.cron.before-wnm";
+/// The maximum size of a file in bytes: anm has a line for each node.
+const LIMIT: u64 = 4 * 1024 * 1024;
 /// The interval of checks for the end of a pass.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -147,13 +149,12 @@ impl Anm {
     /// before.
     pub(crate) fn halt(&self, patience: Duration) -> Result<Halted, AnmError> {
         let (cron, copy, block) = (self.root.join(CRON), self.root.join(CRON_COPY), self.root.join(BLOCK));
-        let halted = match fs::read(&cron) {
+        let halted = match other_tools::read(&cron, LIMIT) {
             Ok(text) => {
                 let remove = || {
                     // The copy is on disk first: a power failure in between must not lose the file.
-                    fs::write(&copy, &text)?;
-                    fs::File::open(&copy)?.sync_all()?;
-                    fs::remove_file(&cron)
+                    other_tools::write(&copy, &text, 0o644)?;
+                    other_tools::remove(&cron)
                 };
                 remove().map_err(|source| AnmError::File { verb: "remove", path: cron.clone(), source })?;
                 Halted { cron: Some((cron, text)) }
@@ -213,7 +214,7 @@ impl Halted {
     /// Restores the cron file, so that anm runs again.
     pub(crate) fn undo(self) {
         if let Some((cron, text)) = self.cron
-            && let Err(error) = fs::write(&cron, text)
+            && let Err(error) = other_tools::write(&cron, &text, 0o644)
         {
             tracing::error!(path = %cron.display(), %error, "cannot restore the cron file of anm");
         }
@@ -222,7 +223,8 @@ impl Halted {
 
 /// Reads a file; None if it does not exist.
 fn text(path: &Path) -> Result<Option<String>, AnmError> {
-    match fs::read_to_string(path) {
+    let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    match other_tools::read(path, LIMIT).and_then(|text| String::from_utf8(text).map_err(invalid)) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(AnmError::File { verb: "read", path: path.to_owned(), source }),
@@ -260,6 +262,8 @@ fn assignments(path: &Path, text: &str) -> Result<BTreeMap<String, (String, Stri
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// A host with the recorded files of anm.
@@ -318,6 +322,19 @@ mod tests {
             error(CONFIG, "CpuLessThan=fifty\nDelayStart=5.5\nNodeCap=-1\nNodeStorage=nodes\nRewardsAddress=\n"),
         ];
         insta::assert_snapshot!(errors.join("\n"));
+    }
+
+    #[test]
+    fn links_in_the_folder_are_not_followed() {
+        let (root, anm) = recorded();
+        let at = |path: &str| root.path().join(path);
+        fs::write(at("of-root"), "a secret").unwrap();
+        std::os::unix::fs::symlink(at("of-root"), at(CRON_COPY)).unwrap();
+        anm.halt(Duration::ZERO).unwrap();
+        assert_eq!(fs::read(at("of-root")).unwrap(), b"a secret");
+        assert!(fs::symlink_metadata(at(CRON_COPY)).unwrap().is_file());
+        rustix::fs::mkfifoat(rustix::fs::CWD, at(OVERRIDE), rustix::fs::Mode::RWXU).unwrap();
+        assert!(matches!(anm.read(), Err(AnmError::File { verb: "read", .. })));
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use wnm_core::{Address, Flavor, ManagerKind, Node, NodeId, Ports, Timestamp, Upnp, Version};
 use wnm_platform::observe::process::Processes;
-use wnm_platform::places;
+use wnm_platform::{other_tools, places};
 
 use super::registry::{Entry, Refused, Registry, RegistryError, Retired};
 
@@ -83,7 +83,8 @@ impl Ant {
     }
 
     fn daemon_in(&self, processes: &Processes) -> Option<u32> {
-        let pid = fs::read_to_string(self.folder.join(PID_FILE)).ok()?.trim().parse().ok()?;
+        let text = other_tools::read(&self.folder.join(PID_FILE), LIMIT).ok()?;
+        let pid = String::from_utf8(text).ok()?.trim().parse().ok()?;
         let facts = processes.facts(pid)?;
         facts.program().is_some_and(|program| program.ends_with("ant")).then_some(pid)
     }
@@ -95,7 +96,7 @@ impl Ant {
 
     fn listed(&self) -> Result<Vec<Read>, RegistryError> {
         let path = self.registry();
-        let text = read(&path).map_err(|source| match source.kind() {
+        let text = other_tools::read_own(&path, LIMIT).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => RegistryError::NoAnt { path: path.clone() },
             _ => RegistryError::File { verb: "read", path: path.clone(), source },
         })?;
@@ -151,7 +152,7 @@ impl Registry for Ant {
         self.check_unsupervised()?;
         let path = self.folder.join(LOCK);
         let fail = |source| RegistryError::File { verb: "lock", path: path.clone(), source };
-        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(fail)?;
+        let lock = other_tools::lock_file(&path).map_err(fail)?;
         lock.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => RegistryError::AntBusy { path: path.clone() },
             fs::TryLockError::Error(source) => fail(source),
@@ -211,13 +212,6 @@ impl Listed {
 /// Returns the time of the identity in a folder; the beginning of time without one.
 fn identity_time(folder: &Path) -> Timestamp {
     super::read_folder(folder).identity.unwrap_or_default()
-}
-
-/// Reads a file of at most [`LIMIT`] bytes.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    fs::File::open(path)?.take(LIMIT).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 /// Returns the kind of a fault in JSON.
@@ -290,6 +284,44 @@ mod tests {
         node 4: its entry is unreadable: invalid type: string "four", expected u32
         node5: the folder DIR/node-5 holds no identity of a node
         "#);
+    }
+
+    #[test]
+    fn links_and_fifos_in_the_folder_are_not_opened() {
+        let (folder, ant) = ant();
+        let at = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink(at("made"), at(LOCK)).unwrap();
+        assert!(matches!(ant.retire().err(), Some(RegistryError::File { verb: "lock", .. })));
+        assert!(!at("made").exists() && ant.registry().exists());
+        for name in [PID_FILE, REGISTRY] {
+            let _ = fs::remove_file(at(name));
+            rustix::fs::mkfifoat(rustix::fs::CWD, at(name), rustix::fs::Mode::RWXU).unwrap();
+        }
+        assert_eq!(ant.daemon(), None);
+        assert!(matches!(ant.listed(), Err(RegistryError::File { verb: "read", .. })));
+    }
+
+    #[test]
+    #[ignore = "needs root; .ci/root-tests runs it"]
+    fn registry_and_programs_of_another_user_are_not_used_as_root() {
+        let (folder, ant) = ant();
+        fs::create_dir(folder.path().join("node-1")).unwrap();
+        fs::write(folder.path().join("node-1/node_identity.key"), [1; 32]).unwrap();
+        let program = folder.path().join("node-1/ant-node");
+        fs::write(&program, "").unwrap();
+        let manager = wnm_platform::manager::open(KIND, &wnm_platform::manager::Options::default()).unwrap();
+        let refused = |ant: &Ant| {
+            let mut found = manager.discover(&[folder.path().to_owned()]).unwrap();
+            let refused = registry::complete(ant.entries(KIND).unwrap(), &mut found);
+            assert!(!refused.iter().any(|(name, _)| name == "node1"), "{refused:?}");
+            found[0].node.clone().err()
+        };
+        assert_eq!(refused(&ant), None);
+        std::os::unix::fs::chown(&program, Some(12345), Some(12345)).unwrap();
+        assert!(refused(&ant).unwrap().contains("12345"), "{:?}", refused(&ant));
+        std::os::unix::fs::chown(ant.registry(), Some(12345), Some(12345)).unwrap();
+        let error = ant.listed().unwrap_err().to_string();
+        assert!(error.ends_with("another user can write it"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::io;
 use std::path::PathBuf;
 
 use wnm_core::{ManagerKind, Node, NodeId, Version};
+use wnm_platform::binary::check_owner;
 use wnm_platform::manager::{Described, Found, Options};
+use wnm_platform::other_tools;
 use wnm_store::StoreError;
 
 use super::contained::Contained;
@@ -92,7 +94,15 @@ pub(crate) fn complete(entries: Vec<Result<Entry, Refused>>, found: &mut Vec<Fou
         match (&mut found.node, entry.number) {
             (Ok(found), Some(number)) => (found.node.id, found.has_number) = (number, true),
             (Ok(_), None) => {}
-            (Err(_), _) if found.process.is_none() => found.node = entry.node.map(Described::from),
+            (Err(_), number) if found.process.is_none() => {
+                let has_number = number.is_some();
+                // wnm starts it with its own rights.
+                let trusted = entry.node.and_then(|node| match check_owner(&node.binary) {
+                    Ok(()) => Ok(node),
+                    Err(error) => Err(error.to_string()),
+                });
+                found.node = trusted.map(|node| Described { has_number, ..Described::from(node) });
+            }
             (Err(_), _) => {}
         }
     }
@@ -115,7 +125,7 @@ impl Retired {
     /// # Errors
     /// The registry cannot be renamed.
     pub(crate) fn rename(from: PathBuf, to: PathBuf, lock: Option<fs::File>) -> Result<Self, RegistryError> {
-        match fs::rename(&from, &to) {
+        match other_tools::rename(&from, &to) {
             Ok(()) => Ok(Self { from, to, _lock: lock }),
             Err(source) => Err(RegistryError::File { verb: "rename", path: from, source }),
         }
@@ -123,7 +133,7 @@ impl Retired {
 
     /// Restores the registry.
     pub(crate) fn undo(self) {
-        if let Err(error) = fs::rename(&self.to, &self.from) {
+        if let Err(error) = other_tools::rename(&self.to, &self.from) {
             tracing::error!(path = %self.to.display(), %error, "cannot restore the registry");
         }
     }

@@ -26,6 +26,7 @@ use super::{
 use crate::by_folder::ByFolder;
 use crate::error::{FileOperation, PlatformError, RegistryProblem};
 use crate::exec::{Call, Exec};
+use crate::guarded;
 use crate::node_dir::{self, Folder};
 use crate::observe::process::Processes;
 use crate::places::home;
@@ -104,7 +105,8 @@ impl Antctl {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|source| fail(FileOperation::Create, source))?;
         }
-        let file = File::create(&path).map_err(|source| fail(FileOperation::Create, source))?;
+        // The registry may be in a folder of another user, who could put a link to a file of root there.
+        let file = guarded::open_or_create(&path, 0o644).map_err(|source| fail(FileOperation::Create, source))?;
         let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -154,7 +154,8 @@ impl Status {
 impl Registry {
     /// Reads the registry; a missing file is an empty one.
     pub(super) fn read(path: &Path) -> Result<Self, PlatformError> {
-        match guarded::read(path, LIMIT, Trust::Anyone) {
+        // It names programs that wnm runs.
+        match guarded::read(path, LIMIT, Trust::Owner) {
             Ok(text) => Self::parse(&text).map_err(|error| PlatformError::Unparsable {
                 file: ParsedFile::AntctlRegistry,
                 path: path.to_owned(),
