@@ -64,6 +64,18 @@ impl Host {
         host
     }
 
+    /// Returns a host with a colony under the docker of the test, which `.ci/docker-tests` starts.
+    pub(crate) fn with_colony_under_docker() -> Self {
+        let image = std::env::var("WNM_TEST_DOCKER_IMAGE").unwrap();
+        let host = Self::new();
+        let mut init: Vec<String> = host.init_args();
+        init.iter_mut().filter(|word| *word == "setsid+user").for_each(|word| *word = "docker".to_owned());
+        init.extend(["--docker-image".to_owned(), image]);
+        let ran = host.wnm(&init);
+        assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
+        host
+    }
+
     pub(crate) fn init_args(&self) -> Vec<String> {
         let [node, metrics, rpc] = self.ports;
         let flags = [

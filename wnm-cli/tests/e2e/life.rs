@@ -136,7 +136,18 @@ const PROGRAM_OF_FIRST: &str = ".local/share/autonomi/node/antnode0001/antnode";
 
 #[test]
 fn new_node_gets_the_newest_program_of_a_healthy_node() {
-    let host = Host::with_colony();
+    new_node_gets_the_newest_program(&Host::with_colony());
+}
+
+#[test]
+#[ignore = "needs docker; .ci/docker-tests runs it"]
+fn new_node_gets_the_newest_program_of_a_healthy_node_under_docker() {
+    let host = Host::with_colony_under_docker();
+    new_node_gets_the_newest_program(&host);
+    host.expect(0, "teardown --yes");
+}
+
+fn new_node_gets_the_newest_program(host: &Host) {
     host.expect(0, "node add");
     host.put_binary("0.4.18", Behaviour::Normal);
     host.expect(0, "node upgrade 1");

@@ -316,13 +316,7 @@ fn crash_loop_ends_with_its_cause_under_setsid() {
 #[test]
 #[ignore = "needs docker; .ci/docker-tests runs it"]
 fn crash_loop_ends_with_its_cause_under_docker() {
-    let image = std::env::var("WNM_TEST_DOCKER_IMAGE").expect("an image with the libraries of the fake node");
-    let host = Host::new();
-    let mut init: Vec<String> = host.init_args();
-    init.iter_mut().filter(|word| *word == "setsid+user").for_each(|word| *word = "docker".to_owned());
-    init.extend(["--docker-image".to_owned(), image]);
-    let ran = host.wnm(&init);
-    assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
+    let host = Host::with_colony_under_docker();
     crash_loop_ends_with_its_cause(&host, Some("signal 6"));
     host.expect(0, "teardown --yes");
 }
