@@ -203,13 +203,21 @@ fn process(details: &NodeDetails) -> Vec<(&'static str, String)> {
 fn network(view: &NodeView, node: &Node) -> Vec<(&'static str, String)> {
     let ports = node.ports;
     let now = view.now;
-    let shunned = view.sample.as_ref().and_then(|sample| sample.shunned_since);
+    let sample = view.sample.as_ref();
+    // An ant-node does not tell whether peers shun it.
+    let is_told = sample
+        .is_some_and(|sample| sample.metrics.as_ref().is_some_and(|metrics| metrics.shunned_by_close_group.is_some()));
+    let shunned = match sample.and_then(|sample| sample.shunned_since) {
+        Some(since) => format!("for {}", duration(now.since(since))),
+        None if is_told => "no".to_owned(),
+        None => "-".to_owned(),
+    };
     vec![
         ("network", if node.network.is_empty() { "-".to_owned() } else { shell_text(&node.network) }),
         ("ports", format!("{} (node), {} (metrics), {} (rpc)", ports.node, or_dash(ports.metrics), or_dash(ports.rpc))),
         ("UPnP", if node.upnp == Upnp::On { "on" } else { "off" }.to_owned()),
         ("peers", or_dash(view.peers())),
-        ("shunned", shunned.map_or_else(|| "no".to_owned(), |since| format!("for {}", duration(now.since(since))))),
+        ("shunned", shunned),
     ]
 }
 
