@@ -17,8 +17,8 @@ const SEED: u64 = 32;
 /// protobuf message with the type of the key (field 1: Ed25519 = 1) and its 32 bytes (field 2).
 const PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 
-/// The maximum size of an identity file, in bytes: the key of an `ant-node`, which resists quantum computers, has a few
-/// thousand.
+/// The maximum size of an identity file, in bytes: the key of an `ant-node`, which resists quantum computers, is a text of
+/// 5,984 numbers with up to nine characters each.
 pub(crate) const KEY_LIMIT: u64 = 64 * 1024;
 
 /// The file of an `ant-node` with its address for WebRTC, which ends with its peer ID.
