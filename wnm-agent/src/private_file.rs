@@ -4,7 +4,6 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// Longest file, in bytes.
 const LONGEST_FILE: u64 = 64 << 10;
@@ -36,6 +35,14 @@ pub enum PrivateFileError {
         /// The ID of its owner.
         owner: u32,
     },
+    /// Another user owns the link in the place of the file, and can lead it to any file of this user.
+    #[error("cannot use {}: it is a link of another user (ID {owner})", path.display())]
+    Linked {
+        /// The link.
+        path: PathBuf,
+        /// The ID of its owner.
+        owner: u32,
+    },
     /// The file is too long.
     #[error("cannot use {}: longer than {} KiB", path.display(), LONGEST_FILE >> 10)]
     TooLong {
@@ -59,7 +66,7 @@ impl PrivateFileError {
         let (program, argument, path) = match self {
             Self::Open { path, .. } => ("chmod", "600".to_owned(), path),
             Self::Owned { path, .. } => ("chown", rustix::process::geteuid().as_raw().to_string(), path),
-            Self::Unreadable { .. } | Self::TooLong { .. } | Self::Invalid { .. } => return None,
+            Self::Unreadable { .. } | Self::Linked { .. } | Self::TooLong { .. } | Self::Invalid { .. } => return None,
         };
         Some([program.to_owned(), argument, path.display().to_string()])
     }
@@ -87,12 +94,16 @@ fn within_deadline(
 }
 
 fn private_text(path: &Path) -> Result<String, PrivateFileError> {
+    let is_foreign = |facts: &Metadata| ![0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
+    let link = path.symlink_metadata().ok().filter(Metadata::is_symlink);
+    if let Some(link) = link.filter(is_foreign) {
+        return Err(PrivateFileError::Linked { path: path.to_owned(), owner: link.uid() });
+    }
     let (file, facts) = open(path)?;
     if facts.mode() & 0o077 != 0 {
         return Err(PrivateFileError::Open { path: path.to_owned(), mode: facts.mode() & 0o7777 });
     }
-    let own = rustix::process::geteuid().as_raw();
-    if ![0, own].contains(&facts.uid()) {
+    if is_foreign(&facts) {
         return Err(PrivateFileError::Owned { path: path.to_owned(), owner: facts.uid() });
     }
     rest(path, file)
@@ -104,13 +115,24 @@ pub(crate) fn read_public(path: &Path) -> Result<String, PrivateFileError> {
     within_deadline(path, |path| open(path).and_then(|(file, _)| rest(path, file)))
 }
 
-/// Returns the time of the last change of a file and its length, by which a change is noticed; None if it is missing.
-pub(crate) fn change(path: &Path) -> Option<(SystemTime, u64)> {
-    let facts = wnm_platform::files::with_deadline(path, Path::metadata).ok()?.ok()?;
-    Some((facts.modified().ok()?, facts.len()))
+/// The state of a file, by which a change of its content, its owner or its mode is noticed: device and inode, the time of
+/// the last change of these, and the length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileState {
+    file: (u64, u64),
+    changed: (i64, i64),
+    length: u64,
 }
 
-fn open(path: &Path) -> Result<(File, Metadata), PrivateFileError> {
+/// Returns the state of a file; None if it is missing.
+pub(crate) fn state(path: &Path) -> Option<FileState> {
+    let facts = wnm_platform::files::with_deadline(path, Path::metadata).ok()?.ok()?;
+    let changed = (facts.ctime(), facts.ctime_nsec());
+    Some(FileState { file: (facts.dev(), facts.ino()), changed, length: facts.len() })
+}
+
+/// Opens a regular file for reading.
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), PrivateFileError> {
     let unreadable = |source| PrivateFileError::Unreadable { path: path.to_owned(), source };
     // A pipe in its place must not stop the daemon.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
@@ -143,4 +165,50 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Str
         let place = error.span().map_or_else(String::new, |span| format!("line {}: ", line(span.start)));
         format!("{place}{}", error.message())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, lchown, symlink};
+
+    use super::*;
+
+    #[test]
+    fn link_of_another_user_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "secret").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&file, &link).unwrap();
+        let content = |path: &Path| read(path, |text| Ok(text.to_owned())).map_err(|error| error.to_string());
+        assert_eq!(content(&link).as_deref(), Ok("secret"));
+        // Only root can give a link away.
+        if lchown(&link, Some(1234), None).is_ok() {
+            let error = content(&link).unwrap_err();
+            assert_eq!(error, format!("cannot use {}: it is a link of another user (ID 1234)", link.display()));
+            assert_eq!(content(&file).as_deref(), Ok("secret"));
+        }
+    }
+
+    #[test]
+    fn state_follows_content_and_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        assert_eq!(state(&file), None);
+        std::fs::write(&file, "a").unwrap();
+        let first = state(&file);
+        assert_eq!(state(&file), first);
+        // A mode that lets other users read the file is a change, whose time may be that of the one before.
+        let started = std::time::Instant::now();
+        let mut mode = 0o600;
+        while state(&file) == first {
+            mode ^= 0o044;
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert!(started.elapsed().as_secs() < 10);
+        }
+        let second = state(&file);
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, "bb").unwrap();
+        assert_ne!(state(&file), second);
+    }
 }

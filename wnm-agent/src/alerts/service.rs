@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver as Results, Sender, channel};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wnm_core::Timestamp;
@@ -17,6 +17,7 @@ use super::message::{Message, message};
 use super::receivers::{Receiver, Receivers};
 use crate::live::{AlertSummary, Live};
 use crate::outbound::{self, OutboundError};
+use crate::private_file::{self, FileState};
 use crate::valves::host::{beside, replace};
 
 /// Longest time of a request. Each receiver has a thread of its own while it is asked.
@@ -52,8 +53,8 @@ pub struct AlertService {
     book: Book,
     /// The book as it is stored.
     stored: Option<Book>,
-    /// The file of receivers, and the change time and length of its last reading.
-    file: Option<(PathBuf, Option<(SystemTime, u64)>)>,
+    /// The file of receivers, and its state at the last reading.
+    file: Option<(PathBuf, Option<FileState>)>,
     receivers: Option<Receivers>,
     problem: Option<String>,
     pulse: Pulse,
@@ -184,7 +185,7 @@ impl AlertService {
 
     /// Reads the file of receivers if it changed. A file that turns bad leaves the receivers as they are.
     fn read(&mut self, path: &Path) {
-        let facts = crate::private_file::change(path);
+        let facts = private_file::state(path);
         let is_new = self.file.as_ref().is_none_or(|(known, at)| known != path || *at != facts);
         if !is_new && self.problem.is_none() {
             return;

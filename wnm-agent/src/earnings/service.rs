@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use wnm_core::probe::Atto;
 use wnm_core::{Address, FAUCET, NodeState, Timestamp};
@@ -13,6 +13,7 @@ use super::rpc::{Chain, Transfers};
 use super::source::Source;
 use crate::live::{EarningsSummary, Live, Snapshot};
 use crate::outbound::OutboundError;
+use crate::private_file::{self, FileState};
 use crate::valves::host::{beside, replace};
 
 /// The maximum number of addresses that are read: those of most nodes.
@@ -49,8 +50,8 @@ pub struct EarningsService {
     path: PathBuf,
     /// The record; None before it was loaded.
     record: Option<Record>,
-    /// The file that names the server, and the change time and length of its last reading.
-    file: Option<(PathBuf, Option<(SystemTime, u64)>)>,
+    /// The file that names the server, and its state at the last reading.
+    file: Option<(PathBuf, Option<FileState>)>,
     source: Option<Source>,
     /// Why the file is not applied.
     problem: Option<String>,
@@ -107,7 +108,7 @@ impl EarningsService {
 
     /// Reads the file if it changed. A file that turns bad leaves the server as it is.
     fn follow(&mut self, path: &Path) {
-        let facts = crate::private_file::change(path);
+        let facts = private_file::state(path);
         let is_new = self.file.as_ref().is_none_or(|(known, at)| known != path || *at != facts);
         if !is_new && self.problem.is_none() {
             return;

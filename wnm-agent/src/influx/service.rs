@@ -11,6 +11,7 @@ use super::writer::{InfluxWriter, Written};
 use crate::alerts::host_name;
 use crate::live::{InfluxSummary, Live};
 use crate::metrics;
+use crate::private_file::{self, FileState};
 use crate::valves::host::beside;
 
 /// The lines of a daemon for InfluxDB.
@@ -19,8 +20,8 @@ pub struct InfluxService {
     spool: PathBuf,
     host: String,
     version: &'static str,
-    /// The file that names the server, and the change time and length of its last reading.
-    file: Option<(PathBuf, Option<(SystemTime, u64)>)>,
+    /// The file that names the server, and its state at the last reading.
+    file: Option<(PathBuf, Option<FileState>)>,
     authorities: Option<PathBuf>,
     target: Option<Target>,
     writer: Option<InfluxWriter>,
@@ -83,7 +84,7 @@ impl InfluxService {
 
     /// Reads the file if it changed. A file that turns bad leaves the server as it is.
     fn follow(&mut self, path: &Path, authorities: Option<&Path>) {
-        let facts = path.metadata().and_then(|facts| Ok((facts.modified()?, facts.len()))).ok();
+        let facts = private_file::state(path);
         let is_new = self.file.as_ref().is_none_or(|(known, at)| known != path || *at != facts);
         let has_authorities = self.authorities.as_deref() == authorities;
         if !is_new && self.problem.is_none() && has_authorities && self.writer.is_some() {

@@ -193,7 +193,7 @@ fn plain_http_and_slow_handshakes_hold_up_no_client() {
         let _ = stream.write_all(begin);
         stream
     };
-    let mut crowd: Vec<TcpStream> = (0..600).map(silent).collect();
+    let mut crowd: Vec<TcpStream> = (0..1000).map(silent).collect();
     let started = Instant::now();
     assert_eq!(status(&files.get(port, "/metrics")), "200");
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
@@ -271,7 +271,7 @@ fn files_that_cannot_be_used_refuse_the_server_and_tell_why() {
         std::fs::set_permissions(files.path(name), Permissions::from_mode(mode)).unwrap();
     };
     let other_key = KeyPair::generate().unwrap().serialize_pem();
-    let faults: [(&str, &dyn Fn()); 11] = [
+    let faults: [(&str, &dyn Fn()); 12] = [
         ("missing token", &|| std::fs::remove_file(files.path("token")).unwrap()),
         ("empty token", &|| files.write("token", " \n")),
         ("short token", &|| files.write("token", "0123456789abcde\n")),
@@ -279,6 +279,10 @@ fn files_that_cannot_be_used_refuse_the_server_and_tell_why() {
         ("token that is a folder", &|| {
             std::fs::remove_file(files.path("token")).unwrap();
             std::fs::create_dir(files.path("token")).unwrap();
+        }),
+        ("token that is a pipe", &|| {
+            std::fs::remove_file(files.path("token")).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(files.path("token")).status().unwrap().success());
         }),
         ("missing certificate", &|| std::fs::remove_file(files.path("cert")).unwrap()),
         ("damaged certificate", &|| files.write("cert", "x")),
@@ -297,6 +301,7 @@ fn files_that_cannot_be_used_refuse_the_server_and_tell_why() {
         assert!(!text.contains(TOKEN) && !text.contains("BEGIN"), "{text}");
         told.push(text.replace(&place, "").replace(&format!("chown {own}"), "chown USER"));
         let _ = std::fs::remove_dir(files.path("token"));
+        let _ = std::fs::remove_file(files.path("token"));
         files.write("token", TOKEN);
         files.certify();
         served.server.set_listen(&settings);
