@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
+use crate::private_file::{self, PrivateFileError};
+
 /// Largest file of certificates that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 /// Longest quotation of an answer, in characters.
@@ -71,7 +73,10 @@ pub fn client(timeout: Duration, authorities: Option<&Path>) -> Result<ureq::Age
 
 pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
     use std::io::Read as _;
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let (file, _) = private_file::open(path).map_err(|error| match error {
+        PrivateFileError::Unreadable { source, .. } => source.to_string(),
+        error => error.to_string(),
+    })?;
     let mut text = Vec::new();
     file.take(LARGEST_FILE).read_to_end(&mut text).map_err(|error| error.to_string())?;
     let mut found = Vec::new();
@@ -134,12 +139,24 @@ fn accepted(mut response: ureq::http::Response<ureq::Body>) -> Result<ureq::http
     if status.is_success() {
         return Ok(response);
     }
-    let header = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let header =
+        response.headers().get("retry-after").and_then(|value| wait(value.to_str().ok()?, jiff::Timestamp::now()));
     let answer = response.body_mut().with_config().limit(LONGEST_REPLY).read_to_string().unwrap_or_default();
-    let retry_after = retry_after(&answer).or(header.map(Duration::from_secs));
+    let retry_after = retry_after(&answer).or(header);
     let quote = answer.split_whitespace().collect::<Vec<_>>().join(" ");
     let quote = quote.chars().filter(|c| !c.is_control()).take(LONGEST_QUOTE).collect();
     Err(OutboundError::Status { status: status.as_u16(), quote, retry_after })
+}
+
+/// Returns the wait that a header `Retry-After` asks for: seconds, or the date of their end. Another value, as a date that
+/// has passed, asks for none. The callers bound a long wait.
+fn wait(header: &str, now: jiff::Timestamp) -> Option<Duration> {
+    let header = header.trim();
+    if !header.is_empty() && header.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(header.parse().unwrap_or(u64::MAX)));
+    }
+    let end = jiff::fmt::rfc2822::parse(header).ok()?.timestamp();
+    Duration::try_from(end.duration_since(now)).ok()
 }
 
 /// Returns the wait that the body of an answer asks for: Discord in seconds, Telegram in its parameters.
@@ -159,4 +176,62 @@ fn failed(error: &ureq::Error) -> OutboundError {
         }
         error => error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_is_that_of_seconds_or_of_a_date() {
+        let now = "1994-11-06T08:49:00Z".parse().unwrap();
+        let longest = Some(u64::MAX);
+        for (header, seconds) in [
+            ("0", Some(0)),
+            (" 120 ", Some(120)),
+            ("18446744073709551615", longest),
+            ("99999999999999999999999", longest),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(37)),
+            ("Sun, 06 Nov 1994 09:49:37 +0100", Some(37)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", Some(0)),
+            ("Sun, 06 Nov 1994 08:48:37 GMT", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("1e9", None),
+            ("soon", None),
+            ("", None),
+            ("1994-11-06T08:49:37Z", None),
+            ("Sun, 99 Nov 1994 08:49:37 GMT", None),
+        ] {
+            assert_eq!(wait(header, now).map(|wait| wait.as_secs()), seconds, "{header}");
+        }
+    }
+
+    #[test]
+    fn waits_in_an_answer_are_seconds() {
+        for (answer, seconds) in [
+            (r#"{"retry_after": 1.5}"#, Some(1.5)),
+            (r#"{"parameters": {"retry_after": 7}}"#, Some(7.0)),
+            (r#"{"retry_after": -1}"#, None),
+            (r#"{"retry_after": 1e300}"#, None),
+            (r#"{"retry_after": "soon"}"#, None),
+            ("[]", None),
+            ("<html>", None),
+        ] {
+            assert_eq!(retry_after(answer).map(|wait| wait.as_secs_f64()), seconds, "{answer}");
+        }
+    }
+
+    #[test]
+    fn authorities_are_those_of_a_regular_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // Reading a pipe would wait for a writer.
+        for path in [pipe.as_path(), folder.path()] {
+            assert_eq!(certificates(path).unwrap_err(), "not a regular file");
+        }
+        assert!(certificates(&folder.path().join("missing")).is_err());
+    }
 }

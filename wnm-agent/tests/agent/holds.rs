@@ -167,12 +167,15 @@ fn hold_by_url_is_seen_within_a_minute_and_survives_lies_and_absence() {
     assert_eq!(server.asked(), 2);
     assert_eq!(cycle(&mut agent).0.actions.len(), 0);
     let stored = || std::fs::read(folder.path().join("wnm.db.hold-url")).unwrap();
+    let endless = format!("{{\"hold\": false, \"reason\": \"{}", "x".repeat(1 << 20));
     for (status, body) in [
         ("200 OK", "<html>hello</html>"),
         ("200 OK", r#"{"held": false}"#),
         ("200 OK", r#"{"hold": "no"}"#),
         ("200 OK", r#"{"hold": true, "until": "soon"}"#),
         ("302 Found", ""),
+        ("404 Not Found", r#"{"hold": false}"#),
+        ("200 OK", &endless),
         ("500 Oh no", r#"{"hold": false}"#),
     ] {
         let before = stored();
