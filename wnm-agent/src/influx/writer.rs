@@ -127,7 +127,10 @@ impl Thread {
                 change(&self.written, |written| {
                     written.spool_problem = Some(problem);
                     match &sent {
-                        Ok(()) => written.accepted += count(lines),
+                        Ok(()) => {
+                            written.accepted += count(lines);
+                            written.problem = None;
+                        }
                         Err(error) => {
                             written.dropped += count(lines);
                             written.problem = Some(error.to_string());
@@ -179,6 +182,16 @@ impl Thread {
     }
 }
 
+/// Appends bytes as a whole or not at all: the batch is written again after a failure, as on a full volume.
+fn append(mut file: std::fs::File, bytes: &[u8]) -> std::io::Result<()> {
+    let before = file.metadata()?;
+    file.write_all(bytes).inspect_err(|_| {
+        if before.is_file() {
+            _ = file.set_len(before.len());
+        }
+    })
+}
+
 /// Writes lines to the destination, and waits for it.
 ///
 /// # Errors
@@ -186,9 +199,12 @@ impl Thread {
 pub fn write_now(target: &Target, authorities: Option<&Path>, lines: &str) -> Result<(), OutboundError> {
     match &target.destination {
         Destination::File(path) => {
-            let open = || std::fs::OpenOptions::new().append(true).create(true).mode(0o640).open(path);
-            let written = open().and_then(|mut file| file.write_all(lines.as_bytes()));
-            written.map_err(|error| OutboundError::Request(format!("cannot write {}: {error}", path.display())))
+            // A pipe without a reader is an error, and must not hold up the thread.
+            let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+            let mut options = std::fs::OpenOptions::new();
+            let file = options.append(true).create(true).mode(0o640).custom_flags(flags).open(path);
+            file.and_then(|file| append(file, lines.as_bytes()))
+                .map_err(|error| OutboundError::Request(format!("cannot write {}: {error}", path.display())))
         }
         Destination::Server { url, authorization } => {
             let client = outbound::client(TIMEOUT, authorities)?;

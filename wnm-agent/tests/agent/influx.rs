@@ -110,6 +110,21 @@ fn without_a_disk_lines_are_sent_at_once() {
 }
 
 #[test]
+fn without_a_disk_the_problem_of_the_server_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    std::fs::write(&spool, "a file").unwrap();
+    let server = Server::start(&[BUSY, OK]);
+    let writer = InfluxWriter::start(server_target(&server.url), None, &spool).unwrap();
+    writer.write("a v=1 1\n".to_owned());
+    let written = wait(&writer, |written| written.dropped == 1);
+    assert_eq!(written.problem.as_deref(), Some("the server answered 503"));
+    writer.write("b v=1 2\n".to_owned());
+    let written = wait(&writer, |written| written.accepted == 1);
+    assert_eq!(written.problem, None);
+}
+
+#[test]
 fn full_queue_drops_and_counts_without_waiting() {
     let folder = tempfile::tempdir().unwrap();
     // Takes connections, and never answers.
@@ -151,6 +166,33 @@ fn file_grows_by_the_lines() {
     writer.write("b v=1 1\n".to_owned());
     wait(&writer, |written| written.accepted == 2);
     assert_eq!(std::fs::read_to_string(file).unwrap(), "a v=1 1\nb v=1 1\n");
+}
+
+#[test]
+fn pipe_without_a_reader_is_told_and_holds_up_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("lines");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let target = Target { destination: Destination::File(pipe.clone()), every: Duration::from_secs(60) };
+    let writer = InfluxWriter::start(target, None, &folder.path().join("spool")).unwrap();
+    writer.write("a v=1 1\n".to_owned());
+    let problem = wait(&writer, |written| written.problem.is_some()).problem.unwrap();
+    assert!(problem.starts_with(&format!("cannot write {}: ", pipe.display())), "{problem}");
+    // The lines wait for a file in its place.
+    std::fs::remove_file(&pipe).unwrap();
+    wait(&writer, |written| written.accepted == 1);
+    assert_eq!(std::fs::read_to_string(pipe).unwrap(), "a v=1 1\n");
+}
+
+#[test]
+fn full_volume_leaves_no_part_of_a_line() {
+    // Each write fails there, and nothing can be cut off.
+    let target = Target { destination: Destination::File("/dev/full".into()), every: Duration::from_secs(60) };
+    let folder = tempfile::tempdir().unwrap();
+    let writer = InfluxWriter::start(target, None, &folder.path().join("spool")).unwrap();
+    writer.write("a v=1 1\n".to_owned());
+    let written = wait(&writer, |written| written.problem.is_some());
+    assert_eq!((written.accepted, written.spooled), (0, 8));
 }
 
 fn target_file(text: &str) -> (tempfile::TempDir, PathBuf) {
