@@ -123,10 +123,15 @@ fn start_server(
         version: env!("CARGO_PKG_VERSION"),
     };
     match Server::start(daemon, &socket_path(db)) {
-        Ok(server) => Ok(Some(server)),
+        Ok(server) => {
+            if let Some(error) = server.no_socket() {
+                tracing::warn!(%error, "commands take their turn between two cycles");
+            }
+            Ok(Some(server))
+        }
         Err(error @ ServeError::Taken { .. }) => Err(CommandError::Serve(error).into()),
         Err(error) => {
-            tracing::warn!(%error, "commands take their turn between two cycles");
+            tracing::warn!(%error, "commands take their turn between two cycles, and no HTTP is served");
             Ok(None)
         }
     }

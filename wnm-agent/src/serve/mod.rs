@@ -102,20 +102,25 @@ pub struct Server {
     changed: watch::Sender<u64>,
     listen: watch::Sender<Option<Wanted>>,
     live: Live,
+    no_socket: Option<ServeError>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Starts the control socket at `path`, for processes of this user and of root.
+    /// Starts the control socket at `path`, for processes of this user and of root. Where it cannot be made, HTTP is served
+    /// without it.
     ///
     /// # Errors
-    /// Another daemon listens there, or the system refuses the socket or the thread.
+    /// Another daemon listens there, or the system refuses the thread.
     pub fn start(daemon: Daemon, path: &Path) -> Result<Self, ServeError> {
-        let socket = ControlSocket::bind(path).map_err(|error| match error {
-            SocketError::Taken => ServeError::Taken { path: path.to_path_buf() },
-            SocketError::Io(source) => ServeError::Socket { path: path.to_path_buf(), source },
-        })?;
-        socket.listener.set_nonblocking(true).map_err(ServeError::Thread)?;
+        let (socket, no_socket) = match ControlSocket::bind(path) {
+            Ok(socket) => (Some(socket), None),
+            Err(SocketError::Taken) => return Err(ServeError::Taken { path: path.to_path_buf() }),
+            Err(SocketError::Io(source)) => (None, Some(ServeError::Socket { path: path.to_path_buf(), source })),
+        };
+        if let Some(socket) = &socket {
+            socket.listener.set_nonblocking(true).map_err(ServeError::Thread)?;
+        }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
@@ -138,12 +143,23 @@ impl Server {
         let (listen, wanted) = watch::channel(None);
         let run = move || {
             runtime.spawn(http::serve(wanted, Arc::clone(&shared)));
-            runtime.block_on(connection::serve(socket, routes::control(shared), stopped));
+            runtime.block_on(async {
+                match socket {
+                    Some(socket) => connection::serve(socket, routes::control(shared), stopped).await,
+                    None => drop(stopped.await),
+                }
+            });
             // Answers that still go on would hold the thread.
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("wnm-serve".to_owned()).spawn(run).map_err(ServeError::Thread)?;
-        Ok(Self { stop: Some(stop), changed, listen, live, thread: Some(thread) })
+        Ok(Self { stop: Some(stop), changed, listen, live, no_socket, thread: Some(thread) })
+    }
+
+    /// Returns the reason for which there is no control socket; None with one.
+    #[must_use]
+    pub const fn no_socket(&self) -> Option<&ServeError> {
+        self.no_socket.as_ref()
     }
 
     /// Serves HTTP as the settings say from now on, and reads their files. Unchanged settings and files change nothing;

@@ -265,6 +265,27 @@ fn address_that_cannot_be_had_is_told() {
 }
 
 #[test]
+fn http_is_served_where_the_control_socket_cannot_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wnm.db.sock");
+    std::fs::create_dir(&path).unwrap();
+    let (live, requests) = (Live::default(), wnm_agent::RequestQueue::default());
+    let server = crate::serve::start(&live, &requests, channel().0, &path).unwrap();
+    let failure = server.no_socket().unwrap().to_string();
+    assert!(failure.starts_with(&format!("cannot make the control socket {}: ", path.display())), "{failure}");
+    let address = free_port();
+    server.set_listen(&ListenSettings::local(wnm_core::Listen::At(address)));
+    let started = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(started.elapsed() < LIMIT);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(status(&get(address, "/healthz")), "200");
+    drop(server);
+    assert!(TcpStream::connect(address).is_err(), "the server is off");
+}
+
+#[test]
 fn pages_answer_and_others_are_refused() {
     let served = Served::new(channel().0);
     served.listen(free_port());

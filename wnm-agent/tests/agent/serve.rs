@@ -85,7 +85,12 @@ impl Documents for Plain {
     }
 }
 
-fn start(live: &Live, requests: &RequestQueue, wake: Sender<Wake>, path: &Path) -> Result<Server, ServeError> {
+pub(crate) fn start(
+    live: &Live,
+    requests: &RequestQueue,
+    wake: Sender<Wake>,
+    path: &Path,
+) -> Result<Server, ServeError> {
     let daemon = Daemon {
         live: live.clone(),
         requests: requests.clone(),
