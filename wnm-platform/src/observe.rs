@@ -2,7 +2,7 @@
 
 mod answers;
 pub(crate) mod exit;
-mod folders;
+pub(crate) mod folders;
 pub mod host;
 pub mod isolation;
 pub mod ports;
@@ -125,8 +125,10 @@ impl Platform {
         binaries.forget_unused();
         drop(binaries);
         exit::add(self, colony, &mut nodes);
-        folders::count_records(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
-        folders::measure(colony, &mut nodes, reading.uptime, FOLDERS_BUDGET);
+        let mut turns = self.folder_turns.lock().unwrap_or_else(PoisonError::into_inner);
+        folders::count_records(colony, &mut nodes, &mut turns, reading.uptime, FOLDERS_BUDGET);
+        folders::measure(colony, &mut nodes, &mut turns, reading.uptime, FOLDERS_BUDGET);
+        drop(turns);
         let target = target.ok().flatten();
         let observation = Observation { now: reading.at, rebooted, host, nodes, target, ..Observation::default() };
         self.know_newest(newest_program(&colony.settings, &colony.nodes, &colony.state, &observation));

@@ -17,6 +17,7 @@ use crate::executor::HostExecutor;
 use crate::firewall::{self, Firewall};
 use crate::manager::{self, Found, Options, ProcessManager, ProvenNode, Service};
 use crate::node_dir;
+use crate::observe::folders::FolderTurns;
 use crate::observe::host::Host;
 use crate::observe::probe::Limits;
 use crate::observe::slices::Slices;
@@ -36,6 +37,7 @@ pub struct Platform {
     pub(crate) probe_limits: Limits,
     /// The nodes that were asked for their metrics.
     pub(crate) slices: Mutex<Slices>,
+    pub(crate) folder_turns: Mutex<FolderTurns>,
     cpu_limit: CpuLimit,
     binaries: Mutex<BinaryCache>,
     /// The identities of the volumes, by storage folder.
@@ -82,6 +84,7 @@ impl Platform {
             firewall: firewall::open(settings.firewall),
             probe_limits: Limits::default(),
             slices: Mutex::default(),
+            folder_turns: Mutex::default(),
             cpu_limit: CpuLimit::of(settings),
             binaries: Mutex::default(),
             volumes: Mutex::default(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use wnm_core::{Bytes, Colony, Node, NodeId, NodeMap, NodeSample, Presence};
 
+use super::slices::Turns;
 use crate::volume;
 
 /// The time limit for one folder. The size of a slower folder stays unknown.
@@ -17,22 +18,43 @@ const NO_ANSWER: Duration = Duration::from_secs(5);
 const BLOCK: u64 = 512;
 /// The number of records at which counting stops.
 const MOST_RECORDS: usize = 200_000;
+/// The number of nodes up to which all folders are measured in every observation.
+const ALL_AT_ONCE: usize = 20;
 
-/// Measures the folders of as many nodes as the budget allows, nodes without a value first.
+/// The times of the measurements in this process. In a larger colony each folder is measured twice a minute: sizes change
+/// slowly, and without turns the measurements would use their whole budget in every observation.
+#[derive(Debug, Default)]
+pub(crate) struct FolderTurns {
+    size: Turns,
+    records: Turns,
+}
+
+/// Measures the folders whose turn it is, as many as the budget allows, nodes without a value first.
 ///
-/// `turn` is a number that differs between observations and selects the first node.
-pub(super) fn measure(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
+/// `uptime` differs between observations, and selects the first node.
+pub(super) fn measure(
+    colony: &Colony,
+    samples: &mut NodeMap<NodeSample>,
+    turns: &mut FolderTurns,
+    uptime: u64,
+    budget: Duration,
+) {
+    let turns = &mut turns.size;
+    let is_large = samples.len() > ALL_AT_ONCE;
+    turns.keep(|node| samples.contains_key(node));
     let here = samples
         .iter()
         .filter(|(_, sample)| !matches!(sample.presence, Presence::FolderMissing | Presence::VolumeFault));
-    let mut due: Vec<_> = here.map(|(id, sample)| (*id, sample.disk.is_some())).collect();
-    rotate_by_turn(&mut due, turn);
+    let here = here.map(|(id, sample)| (*id, sample.disk.is_some()));
+    let mut due: Vec<_> = here.filter(|(id, is_known)| !is_large || !is_known || turns.is_due(*id, uptime)).collect();
+    rotate_by_turn(&mut due, uptime);
     due.sort_by_key(|(_, is_known)| *is_known);
     let begun = Instant::now();
     for (id, _) in due {
         if begun.elapsed() >= budget {
             return;
         }
+        turns.taken(id, uptime);
         if let (Some(node), Some(sample)) = (colony.nodes.get(&id), samples.get_mut(&id)) {
             let folder = node.root_dir.clone();
             let used = in_time(node, move || disk_use(&folder, Instant::now() + MOST));
@@ -61,20 +83,31 @@ pub(crate) fn disk_use(folder: &Path, until: Instant) -> Option<u64> {
     Some(bytes)
 }
 
-/// Counts the records of as many running nodes as the budget allows; other nodes keep their last count.
-pub(super) fn count_records(colony: &Colony, samples: &mut NodeMap<NodeSample>, turn: u64, budget: Duration) {
+/// Counts the records of running nodes whose turn it is, as many as the budget allows; other nodes keep their last count.
+pub(super) fn count_records(
+    colony: &Colony,
+    samples: &mut NodeMap<NodeSample>,
+    turns: &mut FolderTurns,
+    uptime: u64,
+    budget: Duration,
+) {
+    let turns = &mut turns.records;
+    let is_large = samples.len() > ALL_AT_ONCE;
+    turns.keep(|node| samples.contains_key(node));
     let counts = |id: &NodeId, sample: &NodeSample| {
         let node = colony.nodes.get(id)?;
         let is_silent = node.metrics_port().is_none();
         (is_silent && sample.presence == Presence::Answering).then_some((*id, node))
     };
-    let mut due: Vec<(NodeId, &Node)> = samples.iter().filter_map(|(id, sample)| counts(id, sample)).collect();
-    rotate_by_turn(&mut due, turn);
+    let counted = samples.iter().filter_map(|(id, sample)| counts(id, sample));
+    let mut due: Vec<(NodeId, &Node)> = counted.filter(|(id, _)| !is_large || turns.is_due(*id, uptime)).collect();
+    rotate_by_turn(&mut due, uptime);
     let begun = Instant::now();
     for (id, node) in due {
         if begun.elapsed() >= budget {
             return;
         }
+        turns.taken(id, uptime);
         if let Some(metrics) = samples.get_mut(&id).and_then(|sample| sample.metrics.as_mut()) {
             let chunks = node.root_dir.join("chunks");
             metrics.records = in_time(node, move || records_in(&chunks));

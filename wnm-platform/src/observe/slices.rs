@@ -18,17 +18,42 @@ const ALL_AT_ONCE: usize = 200;
 /// The time in which each node is asked once, in milliseconds.
 const PERIOD: u64 = 30_000;
 
-/// The times at which nodes were last asked by this process, in milliseconds since the start of the host.
+/// The times at which nodes had their last turn in this process, in milliseconds since the start of the host.
+#[derive(Debug, Default)]
+pub(super) struct Turns(BTreeMap<NodeId, u64>);
+
+impl Turns {
+    /// Records that a node had its turn.
+    pub(super) fn taken(&mut self, node: NodeId, uptime: u64) {
+        self.0.insert(node, uptime);
+    }
+
+    /// Forgets all other nodes.
+    pub(super) fn keep(&mut self, is_known: impl Fn(&NodeId) -> bool) {
+        self.0.retain(|node, _| is_known(node));
+    }
+
+    /// Tells whether the turn of a node came since its last one. The turns of the nodes are spread over the period.
+    pub(super) fn is_due(&self, node: NodeId, uptime: u64) -> bool {
+        let Some(last) = self.0.get(&node) else { return true };
+        // Neighbouring numbers are far apart, so that a part of the numbers has no slice of its own.
+        let phase = u64::from(node.get()).wrapping_mul(7919) % PERIOD;
+        let turn = |at: u64| (at + phase) / PERIOD;
+        turn(uptime) != turn(*last)
+    }
+}
+
+/// The turns of the metrics servers.
 #[derive(Debug)]
 pub(crate) struct Slices {
-    last: BTreeMap<NodeId, u64>,
+    last: Turns,
     /// The number of nodes up to which all are asked in every cycle.
     pub(crate) all_at_once: usize,
 }
 
 impl Default for Slices {
     fn default() -> Self {
-        Self { last: BTreeMap::new(), all_at_once: ALL_AT_ONCE }
+        Self { last: Turns::default(), all_at_once: ALL_AT_ONCE }
     }
 }
 
@@ -42,17 +67,17 @@ impl Slices {
         uptime: u64,
     ) -> (Vec<Target>, BTreeMap<NodeId, (Target, Answer)>) {
         let known: BTreeSet<NodeId> = targets.iter().map(|target| target.node).collect();
-        self.last.retain(|node, _| known.contains(node));
+        self.last.keep(|node| known.contains(node));
         let acting: BTreeSet<NodeId> = colony.unfinished.iter().map(|record| record.node()).collect();
         let is_large = targets.len() > self.all_at_once;
         let (mut asked, mut kept) = (Vec::new(), BTreeMap::new());
         for target in targets {
             let node = target.node;
-            let may_stay = is_large && !acting.contains(&node) && !self.is_due(node, uptime);
+            let may_stay = is_large && !acting.contains(&node) && !self.last.is_due(node, uptime);
             match may_stay.then(|| last_answer(colony, services.get(&node)?, node)).flatten() {
                 Some(answer) => _ = kept.insert(node, (target, answer)),
                 None => {
-                    self.last.insert(node, uptime);
+                    self.last.taken(node, uptime);
                     asked.push(target);
                 }
             }
@@ -62,16 +87,7 @@ impl Slices {
 
     /// Records that nodes were asked after all.
     pub(super) fn asked(&mut self, nodes: impl Iterator<Item = NodeId>, uptime: u64) {
-        self.last.extend(nodes.map(|node| (node, uptime)));
-    }
-
-    /// Tells whether the turn of a node came since it was last asked. The turns of the nodes are spread over the period.
-    fn is_due(&self, node: NodeId, uptime: u64) -> bool {
-        let Some(last) = self.last.get(&node) else { return true };
-        // Neighbouring numbers are far apart, so that a part of the numbers has no slice of its own.
-        let phase = u64::from(node.get()).wrapping_mul(7919) % PERIOD;
-        let turn = |at: u64| (at + phase) / PERIOD;
-        turn(uptime) != turn(*last)
+        nodes.for_each(|node| self.last.taken(node, uptime));
     }
 }
 
@@ -116,7 +132,7 @@ mod tests {
         let mut largest = 0;
         for cycle in 0..36_u64 {
             let uptime = 1_000_000 + cycle * 5000;
-            let due: Vec<NodeId> = nodes.iter().copied().filter(|node| slices.is_due(*node, uptime)).collect();
+            let due: Vec<NodeId> = nodes.iter().copied().filter(|node| slices.last.is_due(*node, uptime)).collect();
             if cycle > 0 {
                 largest = largest.max(due.len());
             }

@@ -378,6 +378,33 @@ fn disk_use_is_measured_and_kept() {
 }
 
 #[test]
+fn folders_of_a_large_colony_are_measured_in_turns() {
+    let mut host = TestHost::new();
+    let nodes: Vec<NodeId> = (1..=30).map(|number| host.add(number, Flavor::AntNode)).collect();
+    let mut uptime = 1_000_000;
+    // A slow host measures a part of them at once.
+    while host.colony.samples.values().filter(|sample| sample.disk.is_some()).count() < nodes.len() {
+        uptime += 1;
+        host.colony.samples = host.look(uptime);
+        assert!(uptime < 1_000_500);
+    }
+    for id in &nodes {
+        fs::write(host.colony.nodes[id].root_dir.join("record"), [7; 300_000]).unwrap();
+    }
+    let grown = |samples: &NodeMap<NodeSample>| {
+        samples.values().filter(|sample| sample.disk.is_some_and(|disk| disk.0 > 300_000)).count()
+    };
+    uptime += 5000;
+    host.colony.samples = host.look(uptime);
+    assert!((1..15).contains(&grown(&host.colony.samples)), "{} at once", grown(&host.colony.samples));
+    while grown(&host.colony.samples) < nodes.len() {
+        uptime += 5000;
+        host.colony.samples = host.look(uptime);
+        assert!(uptime < 1_090_000, "{} of 30", grown(&host.colony.samples));
+    }
+}
+
+#[test]
 fn nodes_of_a_large_colony_are_asked_in_turns() {
     let mut host = TestHost::new();
     host.platform.slices.get_mut().unwrap().all_at_once = 2;
