@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// The level of compression. Metrics are 15 times smaller at this level, and at a higher one hardly smaller than that.
+/// The level of compression, below the usual 6: the thread of the server compresses. The metrics of 100 nodes have 120 kB,
+/// and 14 kB at this level.
 const LEVEL: Compression = Compression::new(4);
 
 /// A coding of an answer.
