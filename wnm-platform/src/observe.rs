@@ -333,7 +333,8 @@ impl NodeObserver<'_> {
     /// Tells whether a process names the folder of a node, also one that its process manager does not know.
     fn has_process(&self, node: &Node) -> bool {
         let all = self.processes.get_or_init(|| Processes::of_host().all());
-        all.iter().any(|facts| facts.life == Liveness::Alive && facts.is_on_folder_of(node))
+        let is_on_it = |facts: &ProcessInfo| facts.life == Liveness::Alive && facts.is_on_folder_of(node);
+        all.iter().any(|facts| is_on_it(facts) && facts.may_use(&node.root_dir))
     }
 
     /// Returns the version of the node's program on disk: from the cache, or by running it while time is left.

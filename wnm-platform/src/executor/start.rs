@@ -17,7 +17,7 @@ use crate::guarded;
 use crate::manager::{self, Service};
 use crate::node_dir::{check_free_space, errors_log};
 use crate::observe::ports;
-use crate::observe::process::Liveness;
+use crate::observe::process::{Liveness, ProcessInfo};
 
 /// The age at which a process without an open port counts as up: `antnode` continues without its metrics server when
 /// the port of the server is taken.
@@ -65,7 +65,10 @@ impl HostExecutor<'_> {
     /// after the process has disappeared from `/proc`.
     pub(super) fn check_unused(&self, node: &Node, waited: Duration) -> Result<Option<Effect>, PlatformError> {
         let mut on_folder = self.processes.all();
-        on_folder.retain(|facts| facts.life == Liveness::Alive && facts.is_on_folder_of(node));
+        let uses_it = |facts: &ProcessInfo| {
+            facts.life == Liveness::Alive && facts.is_on_folder_of(node) && facts.may_use(&node.root_dir)
+        };
+        on_folder.retain(uses_it);
         if let Some(facts) = on_folder.first() {
             return Err(PlatformError::FolderInUse {
                 node: node.id,

@@ -93,9 +93,22 @@ pub(super) fn by_folder(all: impl IntoIterator<Item = ProcessInfo>) -> ByFolder<
     alive.filter_map(|facts| Some((facts.root_dir()?.into(), facts))).collect()
 }
 
-/// Returns the newest process with this `--root-dir`.
+/// Returns the newest process with this `--root-dir` whose user may run the node of the folder.
 pub(super) fn process_on(folder: &Folder, all: &ByFolder<ProcessInfo>, processes: &Processes) -> Option<FoundProcess> {
-    let newest = all.of(&folder.path).max_by_key(|facts| (facts.start, facts.pid))?;
+    newest(all.of(&folder.path).filter(|facts| facts.may_use(&folder.path)), processes)
+}
+
+/// Returns the newest process with this `--root-dir`, of any user.
+pub(super) fn process_of_any_user_on(
+    folder: &Folder,
+    all: &ByFolder<ProcessInfo>,
+    processes: &Processes,
+) -> Option<FoundProcess> {
+    newest(all.of(&folder.path), processes)
+}
+
+fn newest<'a>(found: impl Iterator<Item = &'a ProcessInfo>, processes: &Processes) -> Option<FoundProcess> {
+    let newest = found.max_by_key(|facts| (facts.start, facts.pid))?;
     Some(FoundProcess {
         identity: processes.identity(newest),
         executable: newest.program().map(Path::to_owned),

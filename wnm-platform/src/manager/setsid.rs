@@ -189,12 +189,15 @@ impl Own {
         process: Option<&FoundProcess>,
         others: &ByFolder<ProcessInfo>,
     ) -> Result<Described, String> {
-        let process = process.ok_or_else(|| match definition::process_on(folder, others, &self.processes) {
-            Some(other) => format!("another user runs it as process {}: import it as that user", other.identity.pid),
-            None => {
-                "it does not run, so its ports and its rewards address are unknown: start it, then import it".into()
-            }
-        })?;
+        let process =
+            process.ok_or_else(|| match definition::process_of_any_user_on(folder, others, &self.processes) {
+                Some(other) => {
+                    format!("another user runs it as process {}: import it as that user", other.identity.pid)
+                }
+                None => {
+                    "it does not run, so its ports and its rewards address are unknown: start it, then import it".into()
+                }
+            })?;
         process.executable.as_deref().map_or(Ok(()), check_owner).map_err(|error| error.to_string())?;
         let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
         adopt::node(&adopt::Service {
@@ -493,7 +496,7 @@ mod tests {
         let own = setsid.0.processes.facts(std::process::id()).unwrap();
         let facts = ProcessInfo { executable: Some(program.clone()), arguments, ..own };
         let of_node = Folder { path: folder.path().to_owned(), marker: None, flavor: None };
-        let all = definition::by_folder([facts]);
+        let all = definition::by_folder([facts.clone()]);
         let process = definition::process_on(&of_node, &all, &setsid.0.processes).unwrap();
         let refusal = |process| match setsid.0.adoptable(&of_node, process, &all) {
             Ok(described) => described.node.root_dir.display().to_string(),
@@ -501,6 +504,8 @@ mod tests {
         };
         assert_eq!(refusal(Some(&process)), root);
         assert!(refusal(None).starts_with("another user runs it as process "), "{}", refusal(None));
+        let foreign = ProcessInfo { user: facts.user.map(|user| user + 1), ..facts };
+        assert_eq!(definition::process_on(&of_node, &definition::by_folder([foreign]), &setsid.0.processes), None);
         for (file, mode) in [(&program, 0o646), (&folder.path().to_owned(), 0o777)] {
             let before = fs::metadata(file).unwrap().permissions();
             fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();

@@ -25,6 +25,8 @@ pub struct ProcessInfo {
     pub start: u64,
     /// Whether it is alive.
     pub life: Liveness,
+    /// The ID of its user; None where the kernel does not tell.
+    pub user: Option<u32>,
     /// Its executable as the kernel reports it; None for an ended process, or without the rights to read it.
     pub executable: Option<PathBuf>,
     /// Its arguments, the program's name first.
@@ -51,7 +53,21 @@ impl ProcessInfo {
     /// Tells whether the process runs the program of a node on the folder of that node.
     #[must_use]
     pub fn runs(&self, node: &Node) -> bool {
-        self.life == Liveness::Alive && self.is_on_folder_of(node) && self.executes(&node.binary)
+        self.life == Liveness::Alive
+            && self.is_on_folder_of(node)
+            && self.executes(&node.binary)
+            && self.may_use(&node.root_dir)
+    }
+
+    /// Tells whether the user of the process may run the node of this folder: root, the user of wnm, or the owner of the
+    /// folder. Any user can start a program with the arguments of a node. True where the owner is unknown, as of a folder
+    /// that is missing: then the process counts.
+    #[must_use]
+    pub fn may_use(&self, folder: &Path) -> bool {
+        let Some(user) = self.user else { return true };
+        user == 0
+            || user == rustix::process::geteuid().as_raw()
+            || files::metadata(folder).map_or(true, |facts| facts.uid() == user)
     }
 
     /// Tells whether the process is about to end: it has given up its memory, and may still hold its locks and ports. On a
@@ -139,6 +155,9 @@ fn resolved(path: &Path) -> PathBuf {
 /// Variables besides `ANT_…` that node programs read: the payment network of `antnode`, and the verbosity of logs.
 const OF_NODES: [&str; 5] = ["EVM_NETWORK", "RPC_URL", "PAYMENT_TOKEN_ADDRESS", "DATA_PAYMENTS_ADDRESS", "RUST_LOG"];
 
+/// The maximum length of the arguments and of the environment of a process, in bytes. A node has some hundred.
+const TEXT_LIMIT: u64 = 128 * 1024;
+
 /// The processes of a host.
 #[derive(Debug, Clone)]
 pub struct Processes {
@@ -184,7 +203,7 @@ impl Processes {
             Source::Proc(proc) => {
                 let folder = proc.join(pid.to_string());
                 let file = folder.join("environ");
-                volume::within(&folder, self.patience, || fs::read(file).unwrap_or_default()).unwrap_or_default()
+                volume::within(&folder, self.patience, move || head(&file)).unwrap_or_default()
             }
             #[cfg(target_os = "macos")]
             Source::System => Vec::new(),
@@ -226,7 +245,7 @@ impl Processes {
     #[must_use]
     pub fn user_of(&self, pid: u32) -> Option<u32> {
         match &self.source {
-            Source::Proc(proc) => fs::metadata(proc.join(pid.to_string())).ok().map(|facts| facts.uid()),
+            Source::Proc(proc) => user_of(&proc.join(pid.to_string())),
             #[cfg(target_os = "macos")]
             Source::System => None,
         }
@@ -311,11 +330,23 @@ impl Processes {
     }
 }
 
+/// Returns the user of the folder of a process, which is that of the process also where its files belong to root.
+fn user_of(process: &Path) -> Option<u32> {
+    fs::metadata(process).ok().map(|facts| facts.uid())
+}
+
+/// Reads the first bytes of a file of a process. A user can give a process megabytes of arguments, and start thousands.
+fn head(file: &Path) -> Vec<u8> {
+    let mut text = Vec::new();
+    _ = fs::File::open(file).and_then(|file| file.take(TEXT_LIMIT).read_to_end(&mut text));
+    text
+}
+
 fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     volume::progress();
     let folder = proc.join(pid.to_string());
     let mut facts = without_arguments(&folder, pid)?;
-    let line = fs::read(folder.join("cmdline")).unwrap_or_default();
+    let line = head(&folder.join("cmdline"));
     let line = line.strip_suffix(b"\0").unwrap_or(&line);
     let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
     facts.arguments = if line.is_empty() { Vec::new() } else { words.collect() };
@@ -338,6 +369,7 @@ fn without_arguments(folder: &Path, pid: u32) -> Option<ProcessInfo> {
         parent,
         start,
         life,
+        user: user_of(folder),
         executable: fs::read_link(folder.join("exe")).ok(),
         arguments: Vec::new(),
         working_dir: None,
@@ -364,7 +396,7 @@ fn implied_root(process: &Path, arguments: &[OsString]) -> Option<PathBuf> {
     const VARIABLE: &[u8] = b"ANT_ROOT_DIR=";
     let name = Path::new(arguments.first()?).file_name()?;
     let flavor = Flavor::ALL.into_iter().find(|flavor| flavor.program() == name)?;
-    let environment = fs::read(process.join("environ")).unwrap_or_default();
+    let environment = head(&process.join("environ"));
     let of_variable = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(VARIABLE));
     if let Some(folder) = of_variable.filter(|_| flavor == Flavor::AntNode) {
         let folder = Path::new(OsStr::from_bytes(folder));
@@ -421,6 +453,7 @@ mod macos {
                     ProcessStatus::Zombie | ProcessStatus::Dead => Liveness::Ended,
                     _ => Liveness::Alive,
                 },
+                user: None,
                 executable: process.exe().map(Into::into),
                 arguments: process.cmd().to_vec(),
                 working_dir: process.cwd().map(Into::into),
@@ -479,6 +512,40 @@ mod tests {
         assert!(!runs(exe, &["antnode", "--root-dir"]));
         assert!(!runs(exe, &["antnode", "x--root-dir=/s p/antnode0001"]));
         assert!(!runs(exe, &[]));
+    }
+
+    /// Any user can start the program of a node with its arguments.
+    #[test]
+    fn process_of_another_user_runs_no_node() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = node_at(folder.path());
+        let words = ["antnode", "--root-dir", folder.path().to_str().unwrap()];
+        let proc = host("S", &node.binary, &words);
+        let processes = Processes::below(proc.path());
+        let own = processes.facts(7).unwrap();
+        assert!(own.user.is_some() && own.runs(&node), "{own:?}");
+        let other = ProcessInfo { user: own.user.map(|user| user + 1), ..own };
+        assert!(!other.runs(&node));
+        assert!(ProcessInfo { user: Some(0), ..other.clone() }.runs(&node));
+        // A node that lost its folder still runs.
+        let gone = node_at(Path::new("/s p/antnode0001"));
+        let words = ["antnode".into(), "--root-dir=/s p/antnode0001".into()].to_vec();
+        assert!(ProcessInfo { executable: Some(gone.binary.clone()), arguments: words, ..other }.runs(&gone));
+    }
+
+    #[test]
+    #[ignore = "needs root; .ci/root-tests runs it"]
+    fn process_of_the_owner_of_a_folder_runs_its_node_as_root() {
+        use std::os::unix::fs::chown;
+        let folder = tempfile::tempdir().unwrap();
+        let node = node_at(folder.path());
+        let proc = host("S", &node.binary, &["antnode", "--root-dir", folder.path().to_str().unwrap()]);
+        let processes = Processes::below(proc.path());
+        for (owner, user, expected) in [(0, 0, true), (0, 12345, false), (12345, 12345, true), (12345, 12346, false)] {
+            chown(folder.path(), Some(owner), None).unwrap();
+            chown(proc.path().join("7"), Some(user), None).unwrap();
+            assert_eq!(processes.running(&node).len(), usize::from(expected), "{owner} {user}");
+        }
     }
 
     #[test]

@@ -157,6 +157,7 @@ mod tests {
             parent: 1,
             start: 1,
             life: Liveness::Alive,
+            user: None,
             executable: Some(program.into()),
             arguments: std::iter::once(program).chain(words.iter().copied()).map(Into::into).collect(),
         }

@@ -183,6 +183,7 @@ mod tests {
             parent: 1,
             start: 1,
             life: Liveness::Alive,
+            user: None,
             executable: executable.map(Into::into),
             arguments: arguments.iter().map(Into::into).collect(),
             working_dir: None,
