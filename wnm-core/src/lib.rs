@@ -85,6 +85,7 @@ pub use model::pressure_stall::{Psi, Stall, StallTime, Stalls};
 pub use model::program_cache::{CachedProgram, ProgramCache, VersionResult};
 pub use model::rollout::{RolloutSample, RolloutWait};
 pub use model::secret;
+pub use model::unfit_text::UnfitText;
 pub use model::units::{Bytes, BytesPerSecond, Cores, Load, NotAVersion, OutOfRange, Percent, Timestamp, Version};
 pub use model::unlisted::UnlistedFolder;
 pub use model::upgrade_source::UpgradeSource;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wnm_core::{Node, NodeId, NodeState, RawSettings, Settings, Timestamp};
+use wnm_core::{Node, NodeId, NodeState, RawSettings, Settings, Timestamp, UnfitText};
 use wnm_platform::files;
 use wnm_platform::identity::{self, IdentityDigest};
 use wnm_platform::node_dir::Marker;
@@ -58,6 +58,7 @@ impl Takeover {
         for (name, candidate) in candidates {
             let imported = candidate.and_then(|mut imported| {
                 check_paths(&imported.node)?;
+                UnfitText::of(&imported.node).map_or(Ok(()), Err)?;
                 check_unique(&imported.node, &takeover.nodes)?;
                 check_identity(&mut imported, &mut identities)?;
                 Ok(imported)

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use wnm_core::{ManagerKind, NodeId, NotAManager, Problem, WalletError};
+use wnm_core::{ManagerKind, NodeId, NotAManager, Problem, UnfitText, WalletError};
 use wnm_platform::identity::KeyFault;
 
 /// Why a node is not imported, as a sentence for people.
@@ -56,6 +56,8 @@ pub(crate) enum Obstacle {
     Wallet(#[from] WalletError),
     #[error(transparent)]
     Setting(#[from] Box<Problem>),
+    #[error(transparent)]
+    Text(#[from] UnfitText),
     #[error("environment: {0:?} is not KEY=VALUE")]
     Environment(String),
     /// The process manager cannot tell the node's arguments.

@@ -21,6 +21,7 @@ pub(crate) mod pressure_stall;
 pub(crate) mod program_cache;
 pub(crate) mod rollout;
 pub mod secret;
+pub(crate) mod unfit_text;
 pub(crate) mod units;
 pub(crate) mod unlisted;
 pub(crate) mod upgrade_source;

@@ -66,6 +66,12 @@ impl PlatformError {
     const fn fixed_hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::BinaryMissing { .. } => "copy the node program there, or set another path with --antnode-path PATH",
+            Self::Refused { reason: Refusal::NotForUnitFile, .. } => {
+                "use folders without control characters, blanks at the ends, and a backslash at the end"
+            }
+            Self::UnfitText { .. } => {
+                "correct environment, start_args or network, and then the node with `wnm node update`"
+            }
             Self::BinaryNotExecutable { .. } => "run chmod +x on it, or set another path with --antnode-path PATH",
             Self::BinaryUnrecognized { .. } | Self::BinaryHangs { .. } => {
                 "set the node program with --antnode-path PATH; for ant-node also set --flavor ant-node"

@@ -61,6 +61,7 @@ impl PlatformError {
             | Self::Unparsable { .. }
             | Self::Refused { .. }
             | Self::NotText { .. }
+            | Self::UnfitText { .. }
             | Self::ProgramChanged { .. }
             | Self::StartFailed { .. }
             | Self::UnknownNode { .. }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use wnm_core::steps::StepError;
-use wnm_core::{Bytes, FirewallKind, Flavor, ManagerKind, NodeId, VolumeFault};
+use wnm_core::{Bytes, FirewallKind, Flavor, ManagerKind, NodeId, UnfitText, VolumeFault};
 
 pub use reason::{AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, Refusal, RegistryProblem};
 
@@ -214,6 +214,14 @@ pub enum PlatformError {
         path: PathBuf,
         /// The condition that the folder violates.
         reason: Refusal,
+    },
+    /// A name, path, argument or variable of a node cannot be given to its process manager unchanged.
+    #[error("{} cannot be started: {text}", .node.name())]
+    UnfitText {
+        /// The node.
+        node: NodeId,
+        /// The text.
+        text: UnfitText,
     },
     /// A path is not UTF-8 or contains control characters, so it cannot be written into a text file.
     #[error("cannot write path {} into a text file: not printable UTF-8", .path.display())]

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::UNIX_EPOCH;
 
-use wnm_core::{CommandLine, Flavor, ManagerKind, Node, NodeId, NotANodeCommand, Ports, Surroundings, Timestamp};
+use wnm_core::{
+    CommandLine, Flavor, ManagerKind, Node, NodeId, NotANodeCommand, Ports, Surroundings, Timestamp, UnfitText,
+};
 
 use super::{Described, FoundProcess};
 use crate::error::PlatformError;
@@ -191,6 +193,14 @@ pub(super) fn born(folder: &Path, flavor: &Flavor) -> Timestamp {
 pub(super) fn root_dir(arguments: &[String]) -> Option<String> {
     let words: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     process::root_dir_in(&words)?.into_string().ok()
+}
+
+/// Checks that all texts of a node reach its process unchanged.
+///
+/// # Errors
+/// One of them does not.
+pub(super) fn check_texts(node: &Node) -> Result<(), PlatformError> {
+    UnfitText::of(node).map_or(Ok(()), |text| Err(PlatformError::UnfitText { node: node.id, text }))
 }
 
 /// Returns a path as text, for a command line or a file of another program.

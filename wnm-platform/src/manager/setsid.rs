@@ -257,6 +257,7 @@ impl ProcessManager for Setsid {
     }
 
     fn define(&self, node: &Node) -> Result<(), PlatformError> {
+        adopt::check_texts(node)?;
         self.on_volume(node, |_, node| {
             let path = node.root_dir.join(LOCK);
             open_lock(&path).map_err(|source| PlatformError::File {

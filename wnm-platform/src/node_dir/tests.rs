@@ -33,6 +33,51 @@ pub(crate) fn node_at(root: &Path) -> Node {
     }
 }
 
+/// The texts that a unit, a property list or a container may read differently.
+const HOSTILE: [&str; 14] = [
+    "50%n %h",
+    "$HOME ${HOME} $$",
+    "`id` $(id)",
+    "a\"b'c",
+    "back\\slash\\",
+    ";",
+    "-x",
+    "",
+    " a b ",
+    "# a",
+    "a\nExecStartPre=/bin/false\n[Install]\nAlias=dbus.service",
+    "a\tb",
+    "\u{202e}é\u{200b}\u{fffd}",
+    "[Service]",
+];
+
+/// Returns nodes with a hostile text in one field each, and the field. The folders of the nodes exist.
+pub(crate) fn hostile_nodes(folder: &Path) -> Vec<(String, Node)> {
+    let mut nodes = Vec::new();
+    for (number, text) in HOSTILE.iter().enumerate() {
+        let root = folder.join(format!("n{number}"));
+        let inner = root.join(text.trim());
+        let program = inner.join("antnode");
+        if !text.contains('\n') && fs::create_dir_all(&inner).is_ok() {
+            fs::copy("/bin/true", &program).unwrap();
+        }
+        fs::create_dir_all(root.join("logs")).unwrap();
+        fs::copy("/bin/true", root.join("antnode")).unwrap();
+        let node = node_at(&root);
+        let mut add = |field: &str, node: Node| nodes.push((format!("{field} {text:?}"), node));
+        let word = (*text).to_owned();
+        add("argument", Node { arguments: vec![word.clone(), "--local".to_owned()], ..node.clone() });
+        add("network", Node { network: vec!["evm-custom".to_owned(), word.clone()], ..node.clone() });
+        add("value", Node { environment: vec![("A".to_owned(), word.clone())], ..node.clone() });
+        add("name", Node { environment: vec![(word.clone(), "v".to_owned())], ..node.clone() });
+        add("service", Node { service: Some(word), ..node.clone() });
+        add("binary", Node { binary: program.clone(), ..node.clone() });
+        add("log_dir", Node { log_dir: inner.clone(), ..node.clone() });
+        add("root_dir", Node { root_dir: inner.clone(), binary: program, log_dir: inner.join("logs"), ..node });
+    }
+    nodes
+}
+
 /// A storage folder in a folder of its own, beside something that must survive.
 struct Storage {
     folder: tempfile::TempDir,

@@ -19,6 +19,7 @@ use crate::model::firewall::FirewallKind;
 use crate::model::flavor::Flavor;
 use crate::model::manager::ManagerKind;
 use crate::model::node::Upnp;
+use crate::model::unfit_text::UnfitText;
 use crate::model::units::Bytes;
 use crate::model::upgrade_source::UpgradeSource;
 use crate::model::wallet::{Address, FAUCET, Rewards};
@@ -148,15 +149,8 @@ impl Settings {
         if raw.rewards_address.is_none() {
             problems.push(Problem::missing("rewards_address"));
         }
-        let words = raw.environment.as_ref().map(|words| words.0.as_slice()).unwrap_or_default();
-        let mut pair = |word: &String| match word.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Some((name.to_owned(), value.to_owned())),
-            Some(_) | None => {
-                problems.push(Problem::new("environment", word, ProblemCause::NotAPair));
-                None
-            }
-        };
-        let environment = words.iter().filter_map(&mut pair).collect();
+        let environment = environment(raw, &mut problems);
+        problems.extend(unfit_words(raw));
         let flavor = raw.flavor.clone().unwrap_or(Flavor::Antnode);
         let manager = raw.process_manager.unwrap_or(host.manager);
         problems.extend(raw.network.as_ref().and_then(|network| network::problem(&network.0, &flavor)));
@@ -208,4 +202,29 @@ impl Settings {
             docker_image: raw.docker_image.clone().unwrap_or_else(|| DOCKER_IMAGE.to_owned()),
         })
     }
+}
+
+/// Returns the environment of new nodes, and adds the faults of its words to `problems`.
+fn environment(raw: &RawSettings, problems: &mut Vec<Problem>) -> Vec<(String, String)> {
+    let words = raw.environment.as_ref().map(|words| words.0.as_slice()).unwrap_or_default();
+    let mut pair = |word: &String| {
+        let cause = match word.split_once('=') {
+            Some((name, value)) if !name.is_empty() => match UnfitText::of_variable(name, value) {
+                None => return Some((name.to_owned(), value.to_owned())),
+                Some(unfit) => ProblemCause::Unfit(Box::new(unfit)),
+            },
+            Some(_) | None => ProblemCause::NotAPair,
+        };
+        problems.push(Problem::new("environment", word, cause));
+        None
+    };
+    words.iter().filter_map(&mut pair).collect()
+}
+
+/// Returns the arguments of new nodes that a process would not get unchanged. They may be secrets.
+fn unfit_words(raw: &RawSettings) -> impl Iterator<Item = Problem> {
+    [("start_args", &raw.start_args), ("network", &raw.network)].into_iter().filter_map(|(key, words)| {
+        let unfit = UnfitText::of_words(words.as_ref()?.0.iter().map(String::as_str))?;
+        Some(Problem::new(key, "", ProblemCause::Unfit(Box::new(unfit))))
+    })
 }

@@ -6,6 +6,7 @@ use super::unit::Unit;
 use super::{RawSettings, Shape};
 use crate::model::flavor::InvalidFlavor;
 use crate::model::secret::masked_line;
+use crate::model::unfit_text::UnfitText;
 use crate::model::wallet::WalletError;
 use crate::model::window::NotAWindow;
 
@@ -111,6 +112,8 @@ pub enum ProblemCause {
     NotAnAmount,
     /// A word of an environment is not `NAME=VALUE`.
     NotAPair,
+    /// A word cannot be given to every program unchanged.
+    Unfit(Box<UnfitText>),
     /// The text is no rewards address and no weighted list of them.
     Wallet(Box<WalletError>),
     /// The text describes no node program.
@@ -303,6 +306,7 @@ impl ProblemCause {
             Self::Window { window, cause } => write!(f, "{window:?}: {cause}"),
             Self::NotMaxUnavailable => f.write_str("neither a whole number nor a percentage, such as 2 or 10%"),
             Self::NotAPair => f.write_str("not NAME=VALUE"),
+            Self::Unfit(unfit) => write!(f, "{unfit}"),
             Self::Wallet(error) if error.text == value => write!(f, "{}", error.cause),
             Self::Wallet(error) => write!(f, "{error}"),
             Self::Flavor(error) => write!(f, "{}", error.cause),

@@ -9,6 +9,7 @@ use super::Antctl;
 use super::registry::Registry;
 use crate::error::{AntctlLimit, NameHolder, PlatformError, RegistryProblem};
 use crate::exec::Call;
+use crate::manager::adopt::check_texts;
 use crate::manager::is_bare_word;
 
 /// The deadline of an addition for which antctl downloads the program.
@@ -55,6 +56,7 @@ impl Antctl {
     /// antctl does not support a property of the node.
     pub(super) fn addition(&self, node: &Node) -> Result<Call, PlatformError> {
         let name = self.kind.folder_name(node.id);
+        check_texts(node)?;
         let unsupported = |limit| PlatformError::Antctl { node: node.id, limit };
         if let Some(word) = self.units.as_ref().and_then(|_| split_word(node)) {
             return Err(unsupported(AntctlLimit::Word(word)));
@@ -97,6 +99,12 @@ impl Antctl {
         if !node.environment.is_empty() {
             if node.environment.iter().any(|(_, value)| value.contains(',')) {
                 return Err(unsupported(AntctlLimit::CommaInEnvironment));
+            }
+            // antctl writes the pairs between quotes into its units, as they are.
+            let is_split = |value: &str| value.contains(|c: char| c.is_control() || "\"\\%".contains(c));
+            let split = node.environment.iter().find(|(_, value)| self.units.is_some() && is_split(value));
+            if let Some((name, _)) = split {
+                return Err(unsupported(AntctlLimit::Word(format!("{name}=…"))));
             }
             let pairs: Vec<String> = node.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
             call = call.arg("--env").arg(pairs.join(","));

@@ -60,6 +60,7 @@ const OF_THE_CLIENT: [&str; 10] =
 
 /// Returns the arguments after `docker container create`, with the values of all variables, as the digest covers them.
 pub(super) fn words(node: &Node, image: &str, parent: Option<&str>) -> Result<Vec<String>, PlatformError> {
+    adopt::check_texts(node)?;
     let root = adopt::text(&node.root_dir)?;
     // The node runs as the owner of its folder, so that it can write there without capabilities.
     let owner = files::metadata(&node.root_dir).map_err(|source| PlatformError::File {

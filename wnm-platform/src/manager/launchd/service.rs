@@ -71,6 +71,7 @@ struct Limits {
 impl Plist {
     /// Returns the list of a node.
     pub(super) fn of(node: &Node, label: &str, weights: Option<Weights>) -> Result<Self, PlatformError> {
+        adopt::check_texts(node)?;
         let files = Some(Limits { number_of_files: 65_536 });
         let mut program_arguments = vec![adopt::text(&node.binary)?];
         program_arguments.extend(node.flavor.arguments(node));
@@ -178,4 +179,31 @@ pub(crate) fn fuzz(bytes: &[u8]) {
     let again = parse(&written).map(|again| (again.label, again.program_arguments, again.environment_variables));
     let facts = (list.label, list.program_arguments, list.environment_variables);
     assert!(again.as_ref().is_ok_and(|again| *again == facts), "{facts:?} is written as {again:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_texts_are_read_back_from_a_property_list_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut written = 0;
+        for (field, node) in crate::node_dir::tests::hostile_nodes(folder.path()) {
+            let list = match Plist::of(&node, "com.autonomi.antnode0001", None) {
+                Ok(list) => list,
+                Err(error) => {
+                    assert!(error.hint().is_some(), "{field}: {error}");
+                    continue;
+                }
+            };
+            written += 1;
+            let read = parse(&list.to_text(Path::new("test")).unwrap()).unwrap();
+            let command = [vec![node.binary.display().to_string()], node.flavor.arguments(&node)].concat();
+            assert_eq!(read.program_arguments, command, "{field}");
+            assert_eq!(read.environment_variables, node.environment.iter().cloned().collect(), "{field}");
+            assert_eq!(read.working_directory.as_ref(), Some(&node.root_dir), "{field}");
+        }
+        assert!(written > 70, "{written}");
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use wnm_core::{Node, Scope};
 
+use super::super::adopt::check_texts;
 use super::environment;
 use super::unit::{WordContext, bare, command_line, quote};
 use super::version::{StandardError, Version};
@@ -19,10 +20,12 @@ const SYSTEM_LOGS: &str = "/var/log";
 pub(super) const UUID: &str = "X-Wnm-Uuid";
 
 /// Returns the part of a log folder for `LogsDirectory=`; None for a folder elsewhere. After a colon systemd expects the name
-/// of a link: `journal:x` would give the journal of the host to the user of the nodes.
+/// of a link: `journal:x` would give the journal of the host to the user of the nodes. It reads no escapes there.
 pub(super) fn logs_directory(log_dir: &Path) -> Option<&Path> {
     let below = log_dir.strip_prefix(SYSTEM_LOGS).ok()?;
-    let is_plain = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.as_bytes().contains(&b':'));
+    let is_special = |byte: &u8| b":\"'\\".contains(byte);
+    let is_plain =
+        |part: Component<'_>| matches!(part, Component::Normal(name) if !name.as_bytes().iter().any(is_special));
     below.components().all(is_plain).then_some(below)
 }
 
@@ -52,6 +55,7 @@ pub(super) struct Surroundings<'a> {
 pub(super) fn render(node: &Node, surroundings: Surroundings<'_>) -> Result<String, PlatformError> {
     let Surroundings { scope, group, slice, version } = surroundings;
     check_uuid(node)?;
+    check_texts(node)?;
     let path = |path: &Path| {
         bare(path).ok_or_else(|| PlatformError::Refused { path: path.to_owned(), reason: Refusal::NotForUnitFile })
     };

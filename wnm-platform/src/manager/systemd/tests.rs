@@ -8,7 +8,7 @@ use super::super::Described;
 use super::others::holders_in;
 use super::*;
 use crate::exec::{Call, Output};
-use crate::node_dir::tests::node_at;
+use crate::node_dir::tests::{hostile_nodes, node_at};
 use crate::observe::process::Liveness;
 
 /// A fake systemd: a folder for its units, and the log of the calls it received.
@@ -796,4 +796,67 @@ fn journal_of_a_node_is_that_of_its_unit() {
     let journal = "journalctl --no-pager --quiet --output=short-iso --lines=20 --user-unit=antnode0001.service";
     assert_eq!(line(Follow::No), journal);
     assert_eq!(line(Follow::Yes), format!("{journal} --follow"));
+}
+
+/// Returns the unit of a node in a scope; None where the node is refused with a hint.
+fn unit_of(field: &str, node: &Node, scope: Scope) -> Option<String> {
+    let surroundings = render::Surroundings {
+        scope,
+        group: render::Group::Own,
+        slice: Some("wnm-1.slice"),
+        version: version::Version::CURRENT,
+    };
+    match render::render(node, surroundings) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            assert!(error.hint().is_some(), "{field}: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn hostile_texts_are_read_back_from_a_unit_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut written = 0;
+    for (field, node) in hostile_nodes(folder.path()) {
+        for scope in [Scope::User, Scope::Sudo] {
+            let Some(text) = unit_of(&field, &node, scope) else { continue };
+            written += 1;
+            let unit = Unit::parse(&text);
+            let command = [vec![node.binary.display().to_string()], node.flavor.arguments(&node)].concat();
+            assert_eq!(unit.command(), Some(command), "{field}\n{text}");
+            for key in ["ExecStartPre", "Alias"] {
+                assert_eq!(
+                    unit.values("Service", key).chain(unit.values("Install", key)).count(),
+                    0,
+                    "{field}\n{text}"
+                );
+            }
+        }
+    }
+    assert!(written > 100, "{written}");
+}
+
+#[test]
+#[ignore = "needs root; .ci/root-tests runs it"]
+fn units_with_hostile_texts_are_verified_by_systemd_as_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut units = Vec::new();
+    for (number, (field, node)) in hostile_nodes(folder.path()).into_iter().enumerate() {
+        for scope in [Scope::User, Scope::Sudo] {
+            let Some(text) = unit_of(&field, &node, scope) else { continue };
+            let unit = folder.path().join(format!("antnode{number}{scope:?}.service"));
+            fs::write(&unit, text).unwrap();
+            units.push(unit);
+        }
+    }
+    let verified = std::process::Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=no"])
+        .args(&units)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+    assert!(verified.status.success() && said.is_empty(), "{said}");
+    assert!(units.len() > 100, "{}", units.len());
 }
