@@ -72,6 +72,11 @@ impl HeldFolder {
         Ok(Self(Arc::new(walk(path, missing)?), path.to_owned()))
     }
 
+    /// Returns the descriptor of the folder.
+    pub(crate) fn descriptor(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.0)
+    }
+
     /// Returns owner, mode and kind of the folder.
     ///
     /// # Errors
@@ -286,6 +291,55 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
         let (folder, old) = place(from, Missing::Fail)?;
         folder.rename(&old, &new)?;
         folder.sync()
+    })
+}
+
+/// Device and inode of a folder, which its path may name no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FolderId(u64, u64);
+
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the fields differ between operating systems")]
+impl FolderId {
+    fn of(facts: &Stat) -> Self {
+        Self(facts.st_dev as u64, facts.st_ino as u64)
+    }
+}
+
+/// Returns the identity of a folder; None when the path is no folder, is a link, or does not exist.
+///
+/// # Errors
+/// A link on the way was made by another user.
+pub(crate) fn folder_id(path: &Path) -> io::Result<Option<FolderId>> {
+    let is_folder = |facts: &Stat| FileType::from_raw_mode(facts.st_mode) == FileType::Directory;
+    Ok(facts(path)?.filter(is_folder).as_ref().map(FolderId::of))
+}
+
+/// Moves exactly this folder to a path that does not exist, on the same volume.
+///
+/// # Errors
+/// The path is another folder or a link by now, the other path exists, or a link on the way was made by another user.
+pub(crate) fn move_folder(from: &Path, id: FolderId, to: &Path) -> io::Result<()> {
+    let to = to.to_owned();
+    volume::io_writing(from, move |from| {
+        let ((source, old), (target, new)) = (place(from, Missing::Fail)?, place(&to, Missing::Fail)?);
+        let is_it = |folder: &HeldFolder, name: &OsStr| {
+            let facts = rustix::fs::statat(&folder.0, name, AtFlags::SYMLINK_NOFOLLOW);
+            facts.is_ok_and(|facts| FolderId::of(&facts) == id)
+        };
+        let exchanged = || io::Error::new(io::ErrorKind::NotADirectory, "another folder has its place");
+        if !is_it(&source, &old) {
+            return Err(exchanged());
+        }
+        if rustix::fs::statat(&target.0, &*new, AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        rustix::fs::renameat(&source.0, &*old, &target.0, &*new)?;
+        if !is_it(&target, &new) {
+            // Another process exchanged it at the same moment.
+            rustix::fs::renameat(&target.0, &*new, &source.0, &*old)?;
+            return Err(exchanged());
+        }
+        source.sync().and_then(|()| target.sync())
     })
 }
 
@@ -560,6 +614,26 @@ mod tests {
         assert!(open(&at("node/logs/file"), Trust::Owner).is_ok());
         chown(&at("node/logs"), 65534);
         assert_not_followed(folder.path());
+    }
+
+    #[test]
+    fn folder_that_was_exchanged_does_not_move() {
+        let folder = linked();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("logs")).unwrap();
+        let id = folder_id(&at("logs")).unwrap().unwrap();
+        std::fs::rename(at("logs"), at("old")).unwrap();
+        assert!(move_folder(&at("logs"), id, &at("trash")).is_err());
+        std::fs::create_dir(at("logs")).unwrap();
+        assert!(move_folder(&at("logs"), id, &at("trash")).is_err());
+        std::fs::remove_dir(at("logs")).unwrap();
+        symlink(at("old"), at("logs")).unwrap();
+        assert_eq!(folder_id(&at("logs")).unwrap(), None);
+        assert!(move_folder(&at("logs"), id, &at("trash")).is_err());
+        assert!(move_folder(&at("old"), id, &at("real")).is_err(), "the other path exists");
+        assert!(at("old").exists() && !at("trash").exists());
+        move_folder(&at("old"), id, &at("trash")).unwrap();
+        assert!(at("trash").exists());
     }
 
     #[test]

@@ -223,7 +223,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
 
 /// Returns the settings of a small host with these changes, for the tests of the checks.
 #[cfg(test)]
-fn settings_with(changes: &[(&str, &str)]) -> Settings {
+pub(crate) fn settings_with(changes: &[(&str, &str)]) -> Settings {
     let manager = wnm_core::ManagerKind::ALL[0];
     let host = wnm_core::HostDefaults { cpus: 2, storage: "/s".into(), programs: "/bin".into(), manager };
     let mut raw = RawSettings::default();

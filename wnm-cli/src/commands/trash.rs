@@ -127,8 +127,14 @@ const fn condition(origin: Origin) -> &'static str {
 fn plans(context: &Context, storage: &Storage, args: &Restore) -> Result<Vec<Plan>, CliError> {
     let (settings, store) = (&context.agent.settings, &context.agent.store);
     let mut removed = node_dir::interrupted_restores(&storage.answering);
-    removed.extend(node_dir::list_trash(&storage.answering));
     let nodes = store.nodes()?;
+    // The description in the folder of a node of the colony is one that the node wrote, or a leftover.
+    let is_of_colony = |folder: &Path| {
+        let named = nodes.values().filter(|node| node.root_dir.file_name() == folder.file_name());
+        named.into_iter().any(|node| plan::is_same(&node.root_dir, folder))
+    };
+    removed.retain(|removed| !is_of_colony(&removed.folder));
+    removed.extend(node_dir::list_trash(&storage.answering));
     let mut unlisted = unlisted::find(&context.agent.platform, &storage.answering, &nodes)?;
     unlisted.retain(|unlisted| removed.iter().all(|removed| removed.uuid != unlisted.node.uuid));
     let logs = &context.agent.logs;

@@ -367,6 +367,17 @@ impl ProcessManager for Docker {
         Ok(node_dir::find(roots)?.into_iter().map(found).collect())
     }
 
+    fn definition_of(&self, folder: &Folder) -> Option<Node> {
+        // The process of a node writes its folder as the user of wnm, so that only the label of its container counts.
+        let containers = self.containers().ok()?;
+        containers.iter().find_map(|container| container.defined(folder))
+    }
+
+    fn adopt(&self, _nodes: &[&Node]) -> Result<(), PlatformError> {
+        // The container shows the node, and a file in its folder would prove nothing.
+        Ok(())
+    }
+
     fn services(&self) -> Result<Vec<Listed>, PlatformError> {
         let containers =
             self.containers()?.into_iter().filter(|one| one.name.starts_with("antnode") || one.runs_node());

@@ -158,6 +158,12 @@ pub trait ProcessManager: Send + Sync {
     /// The storage folders or the definitions are unreadable.
     fn discover(&self, roots: &[PathBuf]) -> Result<Vec<Found>, PlatformError>;
 
+    /// Returns the node of a folder by a definition that only root and the user of wnm can write, and no process of the node;
+    /// None without one.
+    fn definition_of(&self, folder: &Folder) -> Option<Node> {
+        definition::read(folder, self.kind())
+    }
+
     /// Returns all services of this manager that may run nodes, including external ones.
     ///
     /// # Errors

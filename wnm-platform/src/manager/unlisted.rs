@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use wnm_core::{Flavor, Node, ProcessIdentity, Program, UnlistedFolder};
 
 use super::setsid::PID_FILE;
-use super::{ProcessManager, Service, definition};
+use super::{ProcessManager, Service};
 use crate::error::PlatformError;
 use crate::files;
 use crate::node_dir::{self, Folder, Marker, holds_identity};
@@ -41,7 +41,7 @@ pub(crate) fn settle(
     let Some(marker) = marker.filter(|_| kind.program != Program::Antctl) else { return Ok(None) };
     let id = marker.id;
     let folder = Folder { path: path.clone(), marker: Some(marker), flavor: None };
-    let defined = definition::read(&folder, kind);
+    let defined = manager.definition_of(&folder);
     let flavors: Vec<&Flavor> = defined.iter().map(|node| &node.flavor).chain([flavor]).chain(&Flavor::ALL).collect();
     if is_untouched(path, &flavors) {
         return remove_remnant(manager, &folder, defined, roots).map(|()| None);

@@ -53,6 +53,14 @@ pub(super) fn describe(folder: &Path, node: &Node) -> Result<(), PlatformError> 
     write(&path, &text, 0o600)
 }
 
+/// Removes a description that wnm has not written for this removal: the process of a node with the user of wnm, as in a
+/// container, could have left one, and its paths would be believed.
+pub(super) fn forget_description(folder: &Path) {
+    if let Err(error) = guarded::remove(&folder.join(DESCRIPTION)) {
+        tracing::warn!(path = %folder.display(), %error, "cannot remove the description of an earlier removal");
+    }
+}
+
 /// Returns the removed nodes in the trash of the storage folders, the latest first.
 #[must_use]
 pub fn list_trash(roots: &[PathBuf]) -> Vec<RemovedNode> {
@@ -127,7 +135,8 @@ fn restore_logs(removed: &RemovedNode, node: &Node) {
         return;
     }
     let parent = node.log_dir.parent().map_or(Ok(()), guarded::make_folder);
-    let moved = parent.and_then(|()| files::rename(&logs, &node.log_dir)).and_then(|()| sync_folder(&node.log_dir));
+    let id = guarded::folder_id(&logs);
+    let moved = parent.and(id).and_then(|id| id.map_or(Ok(()), |id| guarded::move_folder(&logs, id, &node.log_dir)));
     if let Err(error) = moved {
         tracing::warn!(node = %node.id, %error, "the old logs of a restored node stay in the trash");
     } else if let Err(error) = mark(&node.log_dir, node) {

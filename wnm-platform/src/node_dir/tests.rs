@@ -448,6 +448,32 @@ fn unmarked_external_logs_stay() {
 }
 
 #[test]
+fn logs_that_others_can_exchange_are_not_followed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let storage = Storage::new();
+    let node = Node { log_dir: storage.path("shared/logs/antnode0001"), ..storage.node() };
+    create(&node, &storage.roots).unwrap();
+    // Another user puts a link to a folder of the same name in the place of the logs.
+    fs::rename(storage.path("shared/logs"), storage.path("shared/old")).unwrap();
+    fs::create_dir(storage.path("precious/antnode0001")).unwrap();
+    symlink(storage.path("precious"), storage.path("shared/logs")).unwrap();
+    fs::set_permissions(storage.path("shared"), fs::Permissions::from_mode(0o777)).unwrap();
+    trash(&node, &storage.roots).unwrap().unwrap();
+    assert!(storage.path("precious/antnode0001").exists());
+}
+
+#[test]
+fn logs_with_the_identity_of_a_node_stay() {
+    let storage = Storage::new();
+    let node = Node { log_dir: storage.path("other/antnode0001"), ..storage.node() };
+    fs::create_dir_all(&node.log_dir).unwrap();
+    fs::write(node.log_dir.join("secret-key"), [7; 32]).unwrap();
+    create(&node, &storage.roots).unwrap();
+    trash(&node, &storage.roots).unwrap().unwrap();
+    assert!(node.log_dir.join("secret-key").exists());
+}
+
+#[test]
 fn failed_creation_leaves_no_folder() {
     let storage = Storage::new();
     let node = Node { log_dir: storage.path("logs/antnode0001"), ..storage.node() };
@@ -692,6 +718,19 @@ fn description_of_another_user_is_not_believed() {
     assert!(described());
     fs::set_permissions(moved.join(".wnm-removed"), fs::Permissions::from_mode(0o606)).unwrap();
     assert!(!described());
+}
+
+#[test]
+fn description_that_the_node_left_is_not_believed() {
+    let storage = Storage::new();
+    let node = storage.made();
+    fs::write(node.root_dir.join("secret-key"), [7; 32]).unwrap();
+    let forged = Node { log_dir: "/etc".into(), ..node.clone() };
+    fs::write(node.root_dir.join(".wnm-removed"), serde_json::to_vec(&forged).unwrap()).unwrap();
+    // wnm cannot write its own description there.
+    fs::create_dir_all(node.root_dir.join(".wnm-removed.tmp/x")).unwrap();
+    trash(&node, &storage.roots).unwrap().unwrap();
+    assert_eq!(list_trash(&storage.roots)[0].node, None);
 }
 
 #[test]

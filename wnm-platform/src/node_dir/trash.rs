@@ -11,11 +11,11 @@ use wnm_core::{Flavor, Node, Timestamp};
 
 use super::delete::{Progress, delete};
 use super::place::CheckedPath;
-use super::restore::describe;
+use super::restore::{describe, forget_description};
 use super::{MARKER, Marker, Owner, TRASH, holds_identity, not_of_this, owner_of, refused};
 use crate::error::{FileOperation, PlatformError, Refusal};
 use crate::files;
-use crate::guarded::{self, Trust, sync_folder};
+use crate::guarded::{self, FolderId, HeldFolder, Trust, sync_folder};
 use crate::observe::disk_use;
 use crate::volume;
 
@@ -59,6 +59,7 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
         return Ok(is_folder(&moved).then_some(moved));
     }
     ensure_bin(&bin, &place.path)?;
+    forget_description(&place.path);
     // A full disk must not prevent a removal. Without the description the node restores with the present settings.
     if let Err(error) = describe(&place.path, node) {
         tracing::warn!(node = %node.id, %error, "cannot describe a removed node for a later restore");
@@ -72,29 +73,43 @@ pub fn trash(node: &Node, roots: &[PathBuf]) -> Result<Option<PathBuf>, Platform
 /// works only within a volume.
 fn trash_logs(node: &Node, place: &CheckedPath, roots: &[PathBuf]) -> Result<(), PlatformError> {
     let logs = &node.log_dir;
-    if logs.starts_with(&node.root_dir) || !is_folder(logs) {
+    let fail = |source| PlatformError::File { operation: FileOperation::Remove, path: logs.clone(), source };
+    if logs.starts_with(&node.root_dir) {
         return Ok(());
     }
+    // The folder may be where another user can exchange it, also while it moves: only this very folder is removed.
+    let Some(id) = guarded::folder_id(logs).map_err(fail)? else { return Ok(()) };
     let has_its_name = logs.file_name().is_some_and(|name| name == node.id.name().as_str());
     match owner_of(logs, node)? {
         Owner::This => {}
-        Owner::Unmarked if has_its_name => {}
+        // Logs of an imported node, unless the folder is a node of another tool.
+        Owner::Unmarked if has_its_name && !holds_any_identity(logs, node) => {}
         Owner::Unmarked | Owner::Absent | Owner::Other(_) => return Ok(()),
     }
-    let fail = |source| PlatformError::File { operation: FileOperation::Remove, path: logs.clone(), source };
-    let real = files::canonicalize(logs).map_err(fail)?;
-    let holds = |path: &Path| files::canonicalize(path).is_ok_and(|path| path.starts_with(&real));
-    if place.path.starts_with(&real) || roots.iter().any(|root| holds(root)) {
+    let roots = roots.iter().filter_map(|root| files::canonicalize(root).ok());
+    let inside: Vec<PathBuf> = roots.chain([place.path.clone()]).collect();
+    if inside
+        .iter()
+        .flat_map(|path| path.ancestors())
+        .any(|path| guarded::folder_id(path).is_ok_and(|of| of == Some(id)))
+    {
         return Err(refused(logs, Refusal::ContainsNodes));
     }
-    match rename_into(&place.root.join(TRASH), &real, &format!("{}{LOGS}", node.uuid)) {
-        Err(PlatformError::File { source, .. }) if source.kind() == io::ErrorKind::CrossesDevices => {}
-        moved => return moved.map(|_| ()),
+    let bin = place.root.join(TRASH);
+    ensure_bin(&bin, logs)?;
+    let target = free_name(&bin, logs, &format!("{}{LOGS}", node.uuid))?;
+    match guarded::move_folder(logs, id, &target) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
+        moved => return moved.map_err(fail),
     }
-    match delete_folder(&real, Instant::now() + LOG_BUDGET).map_err(fail)? {
+    match delete_folder_with(logs, Some(id), Instant::now() + LOG_BUDGET).map_err(fail)? {
         Progress::Complete => Ok(()),
         Progress::OutOfTime => Err(fail(io::ErrorKind::TimedOut.into())),
     }
+}
+
+fn holds_any_identity(folder: &Path, node: &Node) -> bool {
+    Flavor::ALL.iter().chain([&node.flavor]).any(|flavor| holds_identity(folder, flavor))
 }
 
 /// Moves the folder of a node into the trash without its logs, for a node that lives on at another place.
@@ -112,6 +127,7 @@ pub(crate) fn trash_folder(node: &Node, roots: &[PathBuf]) -> Result<PathBuf, Pl
 pub(crate) fn trash_remnant(folder: &Path, uuid: &str, roots: &[PathBuf]) -> Result<PathBuf, PlatformError> {
     check_file_name(folder, uuid)?;
     let place = CheckedPath::of(folder, roots)?;
+    forget_description(&place.path);
     end_age(&place.path);
     rename_into(&place.root.join(TRASH), &place.path, uuid)
 }
@@ -153,12 +169,21 @@ fn ensure_bin(bin: &Path, folder: &Path) -> Result<(), PlatformError> {
 fn rename_into(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, PlatformError> {
     let fail = |source| PlatformError::File { operation: FileOperation::MoveToTrash, path: folder.to_owned(), source };
     ensure_bin(bin, folder)?;
-    let names = (0..ATTEMPTS).map(|n| if n == 0 { name.to_owned() } else { format!("{name}.{n}") });
-    let free = names.map(|name| bin.join(name)).find(|path| files::symlink_metadata(path).is_err());
-    let target = free.ok_or_else(|| fail(io::ErrorKind::AlreadyExists.into()))?;
+    let target = free_name(bin, folder, name)?;
     files::rename(folder, &target).map_err(fail)?;
     sync_folder(folder).and_then(|()| sync_folder(&target)).map_err(fail)?;
     Ok(target)
+}
+
+/// Returns the path in the trash for a folder of this name: with the next free number, if the trash has the name.
+fn free_name(bin: &Path, folder: &Path, name: &str) -> Result<PathBuf, PlatformError> {
+    let names = (0..ATTEMPTS).map(|n| if n == 0 { name.to_owned() } else { format!("{name}.{n}") });
+    let free = names.map(|name| bin.join(name)).find(|path| files::symlink_metadata(path).is_err());
+    free.ok_or_else(|| PlatformError::File {
+        operation: FileOperation::MoveToTrash,
+        path: folder.to_owned(),
+        source: io::ErrorKind::AlreadyExists.into(),
+    })
 }
 
 /// Returns the disk use of the trash of these storage folders, in bytes: that of the folders that were measured until then.
@@ -320,15 +345,22 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
 
 /// Deletes a folder; marker and identity file are deleted last.
 fn delete_folder(path: &Path, deadline: Instant) -> io::Result<Progress> {
+    delete_folder_with(path, None, deadline)
+}
+
+/// Deletes a folder as [`delete_folder`], if it is still the folder with this identity.
+fn delete_folder_with(path: &Path, id: Option<FolderId>, deadline: Instant) -> io::Result<Progress> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
     let names = [MARKER].into_iter().chain(Flavor::ALL.iter().map(Flavor::identity_file));
     let last: Vec<CString> = names.filter_map(|name| CString::new(name).ok()).collect();
     let last: Vec<_> = last.iter().map(CString::as_c_str).collect();
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let parent = openat(rustix::fs::CWD, parent, flags, Mode::empty())?;
-    delete(&parent, &CString::new(name.as_bytes())?, &last, deadline)
+    let parent = HeldFolder::open(parent)?;
+    if id.is_some() && guarded::folder_id(path)? != id {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "another folder has its place"));
+    }
+    delete(parent.descriptor(), &CString::new(name.as_bytes())?, &last, deadline)
 }
 
 /// Returns the time from which the age of a folder in the trash counts; None before the first sweep that saw it. A file

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use wnm_core::{AllocationError, NewNodeInputs, Node, NodeId, Settings, Timestamp, free_ids, new_node};
+use wnm_core::{AllocationError, NewNodeInputs, Node, NodeId, Program, Settings, Timestamp, free_ids, new_node};
 use wnm_platform::files;
 use wnm_platform::node_dir::{RemovedNode, TRASH};
 
@@ -136,7 +136,11 @@ impl Surroundings<'_> {
     /// Returns the node as it was, with its number, place and ports adapted to the colony.
     fn node(&self, removed: &RemovedNode, id: NodeId) -> Result<Node, CliError> {
         let mut node = match &removed.node {
-            Some(node) => node.clone(),
+            Some(node) if self.is_believed(removed) => node.clone(),
+            // Ports and the wallet lead to no other file.
+            Some(node) => {
+                Node { ports: node.ports, wallet: node.wallet, born: node.born, ..self.undescribed(removed, id)? }
+            }
             None => self.undescribed(removed, id)?,
         };
         let is_renumbered = node.id != id;
@@ -149,6 +153,15 @@ impl Surroundings<'_> {
             self.check_ports(&node)?;
         }
         Ok(node)
+    }
+
+    /// Tells whether the description of a removed node counts. In a container a node writes its folder as the user of wnm:
+    /// only in the trash, where no container has the folder, is a description surely that of wnm.
+    fn is_believed(&self, removed: &RemovedNode) -> bool {
+        let is_unlisted = || self.unlisted.iter().any(|unlisted| unlisted.node.uuid == removed.uuid);
+        let in_storage =
+            removed.folder.parent().is_some_and(|parent| parent.file_name().is_none_or(|name| name != TRASH));
+        self.settings.manager.program != Program::Docker || !in_storage || is_unlisted()
     }
 
     /// Returns a node under the present settings, for a folder whose description could not be written.
@@ -200,7 +213,7 @@ fn is_occupied(place: &Path, removed: &RemovedNode) -> bool {
     files::symlink_metadata(place).is_ok() && !is_same(place, &removed.folder)
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     files::canonicalize(one).is_ok_and(|one| files::canonicalize(other).is_ok_and(|other| one == other))
 }
 
@@ -210,4 +223,71 @@ fn created(removed: &RemovedNode) -> Option<Timestamp> {
     let written = files::symlink_metadata(identity).ok()?.modified().ok()?;
     let seconds = written.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs();
     Some(Timestamp::from_secs(i64::try_from(seconds).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+
+    use wnm_core::Flavor;
+
+    use super::*;
+    use crate::commands::doctor::settings_with;
+
+    /// Returns the node that a restore makes of a folder with a hostile description.
+    fn restored(manager: &str, folder: PathBuf, root: &Path) -> Node {
+        let settings = settings_with(&[("node_cap", "9"), ("process_manager", manager)]);
+        let described = Node {
+            log_dir: "/etc".into(),
+            binary: "/root/antnode".into(),
+            environment: vec![("DOCKER_HOST".to_owned(), "tcp://192.0.2.1".to_owned())],
+            ..new_node(
+                NodeId::FIRST,
+                &settings,
+                NewNodeInputs {
+                    uuid: "u".to_owned(),
+                    roll: 0,
+                    storage: root.to_owned(),
+                    logs: PathBuf::new(),
+                    now: Timestamp::default(),
+                },
+                [],
+            )
+            .unwrap()
+        };
+        let removed = RemovedNode {
+            uuid: "u".to_owned(),
+            id: Some(NodeId::FIRST),
+            folder,
+            removed: None,
+            size: None,
+            identity: Some(Flavor::Antnode),
+            node: Some(described),
+        };
+        let surroundings = Surroundings {
+            settings: &settings,
+            storage: &Storage { answering: vec![root.to_owned()], silent: Vec::new() },
+            logs: Path::new(""),
+            nodes: BTreeMap::new(),
+            removed: Vec::new(),
+            unlisted: Vec::new(),
+        };
+        surroundings.node(&removed, NodeId::FIRST).unwrap()
+    }
+
+    #[test]
+    fn description_that_a_container_can_write_names_no_path() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("antnode0001");
+        fs::create_dir(&folder).unwrap();
+        let node = restored("docker", folder.clone(), root.path());
+        assert_eq!((node.log_dir, node.binary), (folder.join("logs"), folder.join("antnode")));
+        assert_eq!(node.environment, []);
+        // No process of a node has the trash, and under setsid the node has the rights of wnm anyhow.
+        let trashed = root.path().join(TRASH).join("u");
+        for (manager, folder) in [("docker", trashed), ("setsid+user", folder)] {
+            assert_eq!(restored(manager, folder, root.path()).log_dir, Path::new("/etc"), "{manager}");
+        }
+    }
 }

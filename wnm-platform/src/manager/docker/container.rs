@@ -166,6 +166,12 @@ impl Container {
         node
     }
 
+    /// Returns the node that the label of wnm defines, if it is the node of this folder.
+    pub(super) fn defined(&self, folder: &Folder) -> Option<Node> {
+        let node = serde_json::from_str(self.definition.as_ref()?).ok().filter(|node| definition::is_of(node, folder));
+        node.map(|node| self.with_values(node))
+    }
+
     /// Returns the node of the container.
     ///
     /// # Errors
@@ -176,10 +182,9 @@ impl Container {
         folder: &Folder,
         process: Option<&FoundProcess>,
     ) -> Result<Described, String> {
-        if let Some(definition) = &self.definition {
-            let node = serde_json::from_str(definition).ok().filter(|node| definition::is_of(node, folder));
-            let node = node.map(|node| self.with_values(node));
-            return node
+        if self.definition.is_some() {
+            return self
+                .defined(folder)
                 .map(Described::from)
                 .ok_or_else(|| format!("container {} belongs to another folder", self.name));
         }

@@ -363,3 +363,55 @@ fn log_of_a_node_is_that_of_its_container() {
     assert_eq!(line(Follow::No), "docker container logs --tail 20 antnode0001");
     assert_eq!(line(Follow::Yes), "docker container logs --tail 20 --follow antnode0001");
 }
+
+/// A node in a container writes its folder as the user of wnm.
+#[test]
+fn only_the_label_of_a_container_defines_a_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = std::fs::canonicalize(folder.path()).unwrap().join("antnode0001");
+    let node = Node { manager: KIND, ..node_at(&root) };
+    crate::node_dir::create(&node, &[root.parent().unwrap().to_owned()]).unwrap();
+    std::fs::write(root.join("secret-key"), [7; 32]).unwrap();
+    let forged = Node { log_dir: "/etc".into(), ..node.clone() };
+    definition::write(&forged).unwrap();
+    let unlisted = wnm_core::UnlistedFolder { folder: root.clone(), number: node.id, uuid: node.uuid.clone() };
+    let settle = |answers: Vec<Output>| {
+        let (docker, _) = scripted(answers);
+        let proven = super::super::settle_unlisted(&docker, &node.flavor, &unlisted, &[folder.path().to_owned()]);
+        proven.unwrap().map(|proven| proven.node)
+    };
+    assert_eq!(settle(vec![Output::success("")]), None);
+    let label = serde_json::json!({
+        "name": "/antnode0001", "status": "exited", "pid": 0, "code": 0, "root": root, "digest": "",
+        "definition": serde_json::to_string(&node).unwrap(),
+    });
+    let container = Output::success(label.to_string());
+    assert_eq!(settle(vec![Output::success("a\n"), container.clone(), container]), Some(node.clone()));
+}
+
+#[test]
+fn hostile_texts_reach_the_command_of_a_container_unchanged_or_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut written = 0;
+    for (field, node) in crate::node_dir::tests::hostile_nodes(folder.path()) {
+        let words = match create::words(&node, "image", None) {
+            Ok(words) => words,
+            // The folder of a text that is no name does not exist.
+            Err(PlatformError::File { .. }) => continue,
+            Err(error) => {
+                assert!(error.hint().is_some(), "{field}: {error}");
+                continue;
+            }
+        };
+        written += 1;
+        let call = create::call(Call::new("docker"), &node, words).unwrap();
+        let words: Vec<&str> = call.arguments.iter().map(|word| word.to_str().unwrap()).collect();
+        let image = words.iter().position(|word| *word == "image").unwrap();
+        // docker reads no options after the image.
+        assert_eq!(words[image + 1..], node.flavor.arguments(&node), "{field}");
+        assert_eq!(words[image - 1], format!("--entrypoint={}", node.binary.display()), "{field}");
+        assert!(words[..image].iter().all(|word| word.starts_with("--")), "{field}: {words:?}");
+        assert!(!words[..image].iter().any(|word| word.starts_with("--env=A=")), "{field}: {words:?}");
+    }
+    assert!(written > 70, "{written}");
+}
