@@ -18,6 +18,7 @@ use crate::json::{Document, ErrorDocument, ErrorReport};
 use crate::progress::Progress;
 use crate::render;
 use crate::render::page::{self, Width};
+use crate::render::printable::{printable, printable_json};
 use crate::render::symbols;
 
 /// Whether a command fills the terminal, on which a log message would be written into its screen.
@@ -52,16 +53,19 @@ impl Output {
         let filter = Targets::new()
             .with_default(LevelFilter::WARN)
             .with_targets(["wnm", "wnm_agent", "wnm_platform", "wnm_store"].map(|target| (target, level)));
-        let log_format =
-            tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(log).with_target(false);
+        let log_format = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_target(false);
         let ansi = match global.color {
             Color::Auto => io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
             Color::Always => true,
             Color::Never => false,
         };
         match global.log_format {
-            LogFormat::Text => log_format.with_ansi(ansi).finish().with(filter).init(),
-            LogFormat::Json => log_format.json().finish().with(filter).init(),
+            LogFormat::Text => {
+                log_format.with_writer(|| log(LogFormat::Text)).with_ansi(ansi).finish().with(filter).init();
+            }
+            LogFormat::Json => {
+                log_format.with_writer(|| log(LogFormat::Json)).json().finish().with(filter).init();
+            }
         }
         Self { json: global.json, quiet: global.quiet, width: Width::of_output() }
     }
@@ -162,16 +166,15 @@ impl Output {
 
     /// Writes a document with a value as one line of JSON to standard output. All JSON output goes through here.
     fn json<T: Serialize>(&self, value: &T) -> Result<(), CliError> {
-        let mut line = serde_json::to_vec(&Document::now(value))?;
-        line.push(b'\n');
-        write(&line)
+        let line = printable_json(serde_json::to_string(&Document::now(value))?);
+        write(format!("{line}\n").as_bytes())
     }
 
     /// Prints a message to standard error, unless `--quiet` is given.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
             // A closed standard error must not end a command that changes nodes.
-            let _ = writeln!(anstream::stderr().lock(), "{}", symbols::for_locale(text));
+            let _ = writeln!(anstream::stderr().lock(), "{}", symbols::for_locale(&printable(text)));
         }
     }
 
@@ -179,7 +182,7 @@ impl Output {
     pub(crate) fn ask(&self, text: &str) {
         let mut error = anstream::stderr().lock();
         // Without standard error the question has no answer, and the command ends.
-        let question = symbols::for_locale(&page::fitted(text, self.width)).into_owned();
+        let question = symbols::for_locale(&page::fitted(&printable(text), self.width)).into_owned();
         let _ = error.write_all(question.as_bytes()).and_then(|()| error.flush());
     }
 
@@ -202,9 +205,10 @@ impl Output {
             let report = ErrorReport { message: error.message(), hint: error.hint(), exit_code: exit.code() };
             serde_json::to_string(&ErrorDocument::now(report))
                 .map_err(io::Error::from)
-                .and_then(|report| writeln!(err, "{report}"))
+                .and_then(|report| writeln!(err, "{}", printable_json(report)))
         } else {
-            symbols::for_locale(&render::error(error)).lines().try_for_each(|line| writeln!(err, "{line}"))
+            let text = render::error(error);
+            symbols::for_locale(&printable(&text)).lines().try_for_each(|line| writeln!(err, "{line}"))
         };
         exit
     }
@@ -227,16 +231,37 @@ impl Drop for SilentLog {
 }
 
 /// Returns the writer of log messages: standard error, also of a command that fills the terminal if it is a file.
-fn log() -> Box<dyn Write> {
+fn log(format: LogFormat) -> Box<dyn Write> {
     let is_hidden = FILLS_TERMINAL.load(Ordering::Relaxed) && io::stderr().is_terminal();
-    if is_hidden { Box::new(io::sink()) } else { Box::new(io::stderr()) }
+    if is_hidden { Box::new(io::sink()) } else { Box::new(LogWriter(format)) }
+}
+
+/// Standard error for log messages, each in one call.
+struct LogWriter(LogFormat);
+
+impl Write for LogWriter {
+    fn write(&mut self, message: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(message);
+        let text = text.trim_end_matches('\n');
+        let lines = match self.0 {
+            // A further line cannot look like a message of its own.
+            LogFormat::Text => printable(text).replace('\n', "\n    "),
+            LogFormat::Json => printable_json(text.to_owned()),
+        };
+        io::stderr().lock().write_all(format!("{lines}\n").as_bytes())?;
+        Ok(message.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Returns a text with the colours that standard output can show.
 fn coloured(text: &str) -> Result<Vec<u8>, CliError> {
     let choice = anstream::AutoStream::choice(&io::stdout());
     let mut page = anstream::AutoStream::new(Vec::with_capacity(text.len()), choice);
-    page.write_all(text.as_bytes()).map_err(CliError::Output)?;
+    page.write_all(printable(text).as_bytes()).map_err(CliError::Output)?;
     Ok(page.into_inner())
 }
 

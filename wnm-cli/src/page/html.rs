@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Formatter, Result, Write};
 
+use crate::render::printable::is_risky;
+
 /// A value whose text is escaped for HTML, in content and in attributes.
 struct Escaped<T>(T);
 
@@ -23,9 +25,8 @@ impl<T: Display> Display for Escaped<T> {
                         '>' => "&gt;",
                         '"' => "&quot;",
                         '\'' => "&#39;",
-                        // Escape codes and bidirectional overrides could show another text than there is.
-                        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => "\u{fffd}",
-                        control if control.is_control() && control != '\n' => "\u{fffd}",
+                        // Escape codes and invisible characters could show another text than there is.
+                        risky if risky == '\t' || is_risky(risky) => "\u{fffd}",
                         _ => continue,
                     };
                     self.0.write_str(&text[plain..at])?;

@@ -20,6 +20,7 @@ pub(crate) mod node_list;
 pub(crate) mod node_show;
 pub(crate) mod nodes;
 pub(crate) mod page;
+pub(crate) mod printable;
 pub(crate) mod probe;
 pub(crate) mod reason;
 pub(crate) mod recovery;

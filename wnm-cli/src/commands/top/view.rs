@@ -106,6 +106,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, look: Look) {
     if look.symbols == Symbols::Ascii {
         in_ascii(frame.buffer_mut());
     }
+    // A text of a node cannot turn or hide the text beside it.
+    for cell in &mut frame.buffer_mut().content {
+        if cell.symbol().contains(crate::render::printable::is_risky) {
+            cell.set_symbol("\u{fffd}");
+        }
+    }
 }
 
 fn tab_line(app: &App, look: Look) -> Line<'static> {
