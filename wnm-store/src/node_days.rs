@@ -85,7 +85,7 @@ pub(crate) fn write(tx: &Connection, today: Day, rows: &NodeMap<String>) -> Resu
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use serde_json::json;
     use wnm_core::{Node, NodeMetrics, NodeSample, NodeState, Timestamp};
 
@@ -103,7 +103,7 @@ mod tests {
         }
     }
 
-    fn node() -> Node {
+    pub(crate) fn node() -> Node {
         let node = json!({
             "id": 1, "uuid": "u", "flavor": "antnode", "manager": "setsid+user", "root_dir": "/r", "log_dir": "/l",
             "binary": "/b", "ports": {"node": 55_001, "metrics": 13_001, "rpc": 30_001},

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::{BUSY_WAIT, DbError, FileOperation, StoreError, file_error};
@@ -124,9 +125,12 @@ impl Store {
             return Err(StoreError::RestoreFromItself { path });
         }
         file::inspect(&from)?;
+        // The copy belongs to the user of wnm, and names the programs that wnm runs.
+        file::check_owner(&from)?;
         let draft = suffixed(&path, ".restored");
         let copied = connect_to_read(&from).and_then(|(source, _)| {
             check_pages(&source, &from)?;
+            check_tables_only(&source, &from)?;
             file::copy(&source, &draft, IfExists::Replace)
         });
         copied.map_err(|error| error.at(&from))?;
@@ -172,6 +176,15 @@ fn complete(path: &Path) {
 pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_WAIT)?;
+    // No database that wnm reads needs code of its own. Foreign keys are none.
+    for (config, is_on) in [
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+    ] {
+        db.set_db_config(config, is_on)?;
+    }
     digest::register(&db)?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)
@@ -258,6 +271,18 @@ pub(crate) fn check_pages(db: &Connection, path: &Path) -> Result<(), DbError> {
     Err(StoreError::Damaged { path: path.to_path_buf(), details: errors.join("; ") }.into())
 }
 
+/// Checks that a database has no triggers and no views. wnm makes none, and ignores those of others.
+fn check_tables_only(db: &Connection, path: &Path) -> Result<(), DbError> {
+    let code = "SELECT group_concat(type || ' ' || name, ', ') FROM sqlite_schema WHERE type IN ('trigger', 'view')";
+    match db.query_row(code, [], |row| row.get::<_, Option<String>>(0))? {
+        None => Ok(()),
+        Some(found) => {
+            let details = format!("no database of wnm contains {found}");
+            Err(StoreError::Damaged { path: path.to_path_buf(), details }.into())
+        }
+    }
+}
+
 /// Returns the errors that a check of SQLite reports; none for a sound database.
 pub(crate) fn integrity_errors(db: &Connection, check: &str) -> Vec<String> {
     let lines = db.prepare(&format!("PRAGMA {check}")).and_then(|mut statement| {
@@ -283,6 +308,25 @@ mod tests {
         let db = connect_immutable(&path).unwrap();
         assert_eq!(schema::version(&db, &path, MIGRATIONS).unwrap() as usize, MIGRATIONS.len());
         assert!(!suffixed(&path, "-shm").exists() && !suffixed(&path, "-wal").exists());
+    }
+
+    #[test]
+    fn database_with_code_is_not_restored() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, from] = ["wnm.db", "from.db"].map(|name| folder.path().join(name));
+        let mut store = Store::create(&path).unwrap();
+        store.backup(&from).unwrap();
+        let trigger =
+            "CREATE TRIGGER planted AFTER INSERT ON nodes BEGIN DELETE FROM nodes; END; CREATE VIEW seen AS SELECT 1;";
+        Connection::open(&from).unwrap().execute_batch(trigger).unwrap();
+        let error = Store::restore(&path, &from).unwrap_err();
+        assert!(error.to_string().contains("trigger planted, view seen"), "{error}");
+        // In the database itself, such code does not run.
+        Connection::open(&path).unwrap().execute_batch(trigger).unwrap();
+        let node = crate::node_days::tests::node();
+        let state = wnm_core::NodeState::Running { since: wnm_core::Timestamp::default() };
+        store.insert_nodes(&[(node, state)]).unwrap();
+        assert_eq!(store.nodes().unwrap().len(), 1);
     }
 
     #[test]

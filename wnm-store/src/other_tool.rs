@@ -3,12 +3,24 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use std::time::{Duration, Instant};
+
+use rusqlite::limits::Limit;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row};
 
 use crate::error::{Content, DbError, StoreError};
 use crate::file::{self, suffixed};
 use crate::open;
+
+/// The time for all reading of one database: real ones take milliseconds.
+const DEADLINE: Duration = Duration::from_secs(20);
+/// The number of instructions of SQLite between two readings of the clock: some milliseconds.
+const INSTRUCTIONS: i32 = 100_000;
+/// The maximum length of a value, and of a row in the file, in bytes.
+const LONGEST: i32 = 1 << 20;
+/// The maximum length of all values of a table, in bytes.
+const LONGEST_IN_ALL: usize = 32 << 20;
 
 /// A tool whose database wnm reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +55,12 @@ pub enum OtherToolError {
     /// A table of the tool is missing.
     #[error("it has other tables: {0}")]
     OtherTables(rusqlite::Error),
+    /// Reading takes too long.
+    #[error("it cannot be read within {} s", DEADLINE.as_secs())]
+    TooSlow,
+    /// A value, or a table, is too long.
+    #[error("it has more data than the tool writes")]
+    TooLong,
     /// The table `machine` of the Python wnm has no row.
     #[error("the table `machine` is empty")]
     NoColony,
@@ -71,13 +89,28 @@ impl OtherTool {
         }
         // Immutable: the tool must not find files of SQLite that it did not make.
         let db = open::connect_immutable(path).map_err(|error| error.at(path))?;
+        // Another user may have written the database: a value may have gigabytes, and an expression in its tables take hours.
+        let until = Instant::now() + DEADLINE;
+        let bounded = db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST).map(drop);
+        let bounded = bounded.and_then(|()| db.progress_handler(INSTRUCTIONS, Some(move || Instant::now() > until)));
+        bounded.map_err(|error| DbError::from(error).at(path))?;
         let errors = open::integrity_errors(&db, "quick_check(5)");
+        if Instant::now() > until {
+            return Err(self.unusable(path, OtherToolError::TooSlow));
+        }
         if errors.is_empty() { Ok(db) } else { Err(self.unusable(path, OtherToolError::Damaged(errors.join("; ")))) }
     }
 
     /// Tells a missing table or column apart from the other failures of a query.
     pub(crate) fn checked<T>(self, path: &Path, result: Result<T, DbError>) -> Result<T, StoreError> {
+        use rusqlite::ErrorCode::{OperationInterrupted, TooBig};
         result.map_err(|error| match error {
+            DbError::Sqlite(error) if error.sqlite_error_code() == Some(OperationInterrupted) => {
+                self.unusable(path, OtherToolError::TooSlow)
+            }
+            DbError::Sqlite(error) if error.sqlite_error_code() == Some(TooBig) => {
+                self.unusable(path, OtherToolError::TooLong)
+            }
             DbError::Sqlite(error)
                 if error.sqlite_error_code().is_none_or(|code| code == rusqlite::ErrorCode::Unknown) =>
             {
@@ -97,6 +130,7 @@ pub(crate) fn rows(db: &Connection, table: &str, order: &str) -> Result<Vec<Colu
     let mut statement = db.prepare(&format!("SELECT * FROM {table} ORDER BY {order}"))?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
+    let mut length = 0;
     while let Some(row) = rows.next()? {
         let mut columns = Columns::new();
         for (i, name) in names.iter().enumerate() {
@@ -104,8 +138,17 @@ pub(crate) fn rows(db: &Connection, table: &str, order: &str) -> Result<Vec<Colu
             let value = row.get_ref(i)?;
             let value = match value {
                 ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+                // No column that wnm reads is one.
+                ValueRef::Blob(_) => Value::Null,
                 other => other.try_into().unwrap_or(Value::Null),
             };
+            if let Value::Text(text) = &value {
+                length += text.len();
+            }
+            length += size_of::<Value>();
+            if length > LONGEST_IN_ALL {
+                return Err(too_long().into());
+            }
             if value != Value::Null {
                 columns.insert(name.clone(), value);
             }
@@ -113,6 +156,11 @@ pub(crate) fn rows(db: &Connection, table: &str, order: &str) -> Result<Vec<Colu
         found.push(columns);
     }
     Ok(found)
+}
+
+/// Returns the error of SQLite for values that are too long.
+fn too_long() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_TOOBIG), None)
 }
 
 /// Returns the names of the columns that `SELECT *` returns. `Statement::column_names` panics for a name that is not
@@ -143,5 +191,65 @@ pub(crate) fn integer(columns: &Columns, name: &str) -> Option<i64> {
         Value::Real(number) if number.fract() == 0.0 && number.abs() < 9e15 => Some(*number as i64),
         Value::Text(text) => text.trim().parse().ok(),
         Value::Real(_) | Value::Blob(_) | Value::Null => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::python_db;
+
+    /// Returns the error for a database of the Python wnm that these statements make.
+    fn error_of(statements: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("colony.db");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(statements).unwrap();
+        drop(db);
+        let begun = Instant::now();
+        let error = python_db::read(&path, folder.path()).unwrap_err();
+        assert!(begun.elapsed() < DEADLINE * 2, "{error}");
+        assert!(error.hint().is_some(), "{error}");
+        error.to_string()
+    }
+
+    const ENDLESS: &str = "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT id FROM n";
+
+    #[test]
+    fn views_of_a_database_are_not_evaluated() {
+        let error = error_of(&format!("CREATE VIEW machine AS {ENDLESS}; CREATE VIEW node AS {ENDLESS};"));
+        assert!(error.contains("other tables"), "{error}");
+        let error = error_of(&format!(
+            "CREATE TABLE machine (id INTEGER); INSERT INTO machine VALUES (1); CREATE VIEW node AS {ENDLESS};"
+        ));
+        assert!(error.contains("other tables"), "{error}");
+    }
+
+    #[test]
+    fn huge_values_are_not_read() {
+        let tables = "CREATE TABLE machine (id INTEGER, cpu_count TEXT); CREATE TABLE node (id INTEGER, status TEXT);";
+        let error = error_of(&format!("{tables} INSERT INTO machine VALUES (1, CAST(zeroblob(40000000) AS TEXT));"));
+        assert!(error.contains("more data"), "{error}");
+        // A small file whose values are computed as they are read.
+        let error = error_of(
+            "CREATE TABLE machine (id INTEGER, cpu_count TEXT AS (printf('%.*c', 10000000, 'x')));\
+             CREATE TABLE node (id INTEGER); INSERT INTO machine (id) VALUES (1);",
+        );
+        assert!(error.contains("more data") || error.contains("damaged"), "{error}");
+        let many = "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 100)";
+        let error = error_of(&format!(
+            "{tables} INSERT INTO machine VALUES (1, 'x');\
+             INSERT INTO node {many} SELECT id, printf('%.*c', 900000, 'x') FROM n;"
+        ));
+        assert!(error.contains("more data"), "{error}");
+    }
+
+    #[test]
+    fn endless_reading_is_ended() {
+        let db = Connection::open_in_memory().unwrap();
+        db.progress_handler(1, Some(|| true)).unwrap();
+        let read = db.query_row(&format!("SELECT count(*) FROM ({ENDLESS})"), [], |_| Ok(())).map_err(DbError::from);
+        let error = OtherTool::Formicaio.checked(Path::new("/x"), read).unwrap_err();
+        assert!(error.to_string().contains("within 20 s"), "{error}");
     }
 }
