@@ -148,6 +148,8 @@ fn push_escaped(text: &mut String, value: &str) {
             '\\' => text.push_str("\\\\"),
             '"' => text.push_str("\\\""),
             '\n' => text.push_str("\\n"),
+            // A person who reads the metrics on a terminal must not get the escape codes of a node.
+            control if control.is_control() => text.push('\u{fffd}'),
             other => text.push(other),
         }
     }
@@ -195,7 +197,7 @@ mod tests {
     fn text(format: Format) -> String {
         let mut sink = sink(format);
         sink.as_sink().family(gauge("wnm_a_bytes", "A."));
-        sink.as_sink().sample("", &[("folder", "/a \"b\"\\c\nd"), ("x", "")], 1.5e9);
+        sink.as_sink().sample("", &[("folder", "/a \"b\"\\c\nd"), ("x", "\u{1b}\u{9b}")], 1.5e9);
         sink.as_sink().family(counter("wnm_b_total", "B."));
         sink.as_sink().sample("", &[], 2.0);
         String::from_utf8(sink.finish()).unwrap()
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn label_values_are_escaped_and_formats_differ_as_specified() {
-        let a = "wnm_a_bytes{folder=\"/a \\\"b\\\"\\\\c\\nd\",x=\"\"} 1500000000\n";
+        let a = "wnm_a_bytes{folder=\"/a \\\"b\\\"\\\\c\\nd\",x=\"\u{fffd}\u{fffd}\"} 1500000000\n";
         assert_eq!(
             text(Format::Prometheus),
             format!(
