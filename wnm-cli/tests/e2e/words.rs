@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 
@@ -129,4 +129,49 @@ fn packaged_completions_and_man_pages_are_current() {
         assert!(read(&generated.join(&name)) == read(&pages.join(&name)), "{} is stale: {RENEW}", name.display());
     }
     assert!(generated.join("wnm-node-stop.1").exists());
+}
+
+/// Returns the Rust sources of the workspace.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+        let path = entry.path();
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() && entry.file_name() != "target" => sources(&path, found),
+            kind if kind.is_file() && is_source => found.push(path),
+            _ => {}
+        }
+    }
+}
+
+/// A threat whose test was renamed or removed would seem to be tested.
+#[test]
+fn tests_that_the_pages_about_threats_and_faults_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut paths = Vec::new();
+    sources(&root, &mut paths);
+    let mut names = BTreeSet::new();
+    for path in &paths {
+        names.insert(path.file_stem().unwrap().to_string_lossy().into_owned());
+        for line in fs::read_to_string(path).unwrap().lines() {
+            let declared = ["fn ", "mod "].iter().find_map(|word| Some(line.split_once(word)?.1));
+            let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            names.extend(declared.map(|rest| rest.chars().take_while(|c| is_part(*c)).collect::<String>()));
+        }
+    }
+    let mut checked = 0;
+    for page in ["docs/THREATS.md", "docs/RELIABILITY.md"] {
+        let text = fs::read_to_string(root.join(page)).unwrap();
+        for quoted in text.split('`').skip(1).step_by(2).filter(|quoted| !quoted.contains(['\n', '{'])) {
+            let is_path = quoted.contains("::");
+            let is_test = is_path || quoted.matches('_').count() > 3 && !quoted.contains(['/', '=', '.', ' ']);
+            let Some(name) = quoted.split(' ').next_back().filter(|_| is_test) else { continue };
+            let parts: Vec<&str> = name.split("::").filter(|part| !part.is_empty()).collect();
+            // A unit test is in the module `tests` of its file.
+            let last = parts.iter().rev().find(|part| **part != "tests").unwrap();
+            assert!(names.contains(*last), "{page} names `{quoted}`, which does not exist");
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "{checked}");
 }
