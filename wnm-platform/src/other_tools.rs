@@ -61,8 +61,6 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{chown, lchown, symlink};
 
-    use rustix::fs::{Mode, mkfifoat};
-
     use super::*;
 
     #[test]
@@ -72,7 +70,7 @@ mod tests {
         fs::write(at("own"), "secret").unwrap();
         symlink(at("own"), at("link")).unwrap();
         symlink(at("new"), at("dangling")).unwrap();
-        mkfifoat(rustix::fs::CWD, at("fifo"), Mode::RWXU).unwrap();
+        guarded::make_pipe(&at("fifo"));
         for name in ["link", "dangling", "fifo"] {
             assert!(read(&at(name), 100).is_err() && lock_file(&at(name)).is_err(), "{name}");
         }
