@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use wnm_agent::{Mode, Trigger};
+use wnm_core::Outcome;
 use wnm_store::Schedule;
 
 use super::node::CYCLE_PAUSE;
@@ -53,7 +54,15 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
     drop(lock);
     let mut has_failures = report.has_failures();
     let mut copied = Instant::now();
+    if report.is_pending() {
+        context.progress = output.progress();
+    }
     loop {
+        for (_, outcome) in &report.worked {
+            if let Outcome::Pending { why, .. } = outcome {
+                context.progress.note(why);
+            }
+        }
         if context.agent.platform.wait_for_copy(MOVE_INTERVAL) {
             copied = Instant::now();
         } else if report.has_node_down_for_move() && copied.elapsed() < MOVE_INTERVAL {
@@ -69,6 +78,7 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
         }
         has_failures |= report.has_failures();
     }
+    context.progress.end();
     if let Some(failure) = context.agent.platform.manager_failure() {
         return Err(CommandError::ManagerFailure(failure).into());
     }
