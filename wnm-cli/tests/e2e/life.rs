@@ -165,11 +165,10 @@ fn new_node_gets_the_newest_program(host: &Host) {
     // The file of a node may be another one than its process runs: it upgraded itself and has not restarted.
     host.put_program(PROGRAM_OF_FIRST, "0.4.19", Behaviour::ExitAtStart { code: 1 });
     host.expect(0, "node add");
-    assert!(of_version("0.4.18")(&host.nodes()), "the program of the second node");
+    host.wait_for("the program of the second node", of_version("0.4.18"));
     host.expect(0, "config set upgrade_source=binary");
     host.expect(0, "node add");
-    let nodes = host.nodes();
-    assert_eq!(nodes[3]["sample"]["version"], json!("0.4.17"));
+    host.wait_for("the program of the setting", |nodes| nodes[3]["sample"]["version"] == json!("0.4.17"));
 }
 
 #[test]
