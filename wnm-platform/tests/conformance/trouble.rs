@@ -174,7 +174,8 @@ pub(crate) fn folder_lost(kind: ManagerKind) {
     let id = colony.added(1);
     let process = colony.process(id);
     let folder = colony.node(id).root_dir.clone();
-    // The node may write into it meanwhile.
+    // A node that cannot write its last file at its start ends.
+    wait_for("the files of the node", || folder.join("antnode.pid").exists());
     wait_for("the folder to be lost", || fs::remove_dir_all(&folder).is_ok() || !folder.exists());
     assert_eq!(colony.process(id), process);
     colony.done(remove_of(id));
