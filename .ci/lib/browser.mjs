@@ -56,12 +56,20 @@ export class Browser {
     return result.value;
   }
 
+  // Waits until an expression is true. While a page loads its elements are missing, and its context may go: an error is
+  // not the end of the wait.
   async until(expression, seconds = 30) {
     const end = Date.now() + seconds * 1000;
+    let problem = "";
     for (;;) {
-      const value = await this.value(expression);
-      if (value) return value;
-      if (Date.now() > end) throw new Error(`not within ${seconds} s: ${expression}`);
+      try {
+        const value = await this.value(expression);
+        if (value) return value;
+        problem = "";
+      } catch (error) {
+        problem = ` (${error.message})`;
+      }
+      if (Date.now() > end) throw new Error(`not within ${seconds} s: ${expression}${problem}`);
       await new Promise((done) => setTimeout(done, 50));
     }
   }

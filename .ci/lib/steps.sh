@@ -35,6 +35,7 @@ end_steps() {
     pid=$(cat "$(step_log "$name").pid")
     kill -TERM -- "-$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
+    rm -f "$(step_log "$name").log"
     printf '%s\tstopped\n' "$name" >>"$CI_STEPS/table"
   done
   rm -rf ${step_files[@]+"${step_files[@]}"}
@@ -45,14 +46,25 @@ end_steps() {
     done <"$CI_STEPS/table"
     printf '%-44s %7d\n' total $((SECONDS - step_begun))
     if [ "$status" -ne 0 ]; then
+      # The copy of the output of the last step may be behind.
+      sleep 0.5
       # Failures of a part that passed when it was repeated are among them.
       printf '\n'
-      cut -c-400 "$CI_STEPS/why" 2>/dev/null || true
+      cut -c-400 "$CI_STEPS/why" 2>/dev/null | tail -n 20 || true
+      faults
       printf 'FAILED: exit code %d\n' "$status"
     fi
     rm -rf "$CI_STEPS"
   fi
   exit "$status"
+}
+
+# Prints the errors of the failed steps, last: a record may keep only the end.
+faults() {
+  local logs=("$CI_STEPS"/*.log)
+  [ -e "${logs[0]}" ] || return 0
+  grep -hE -A2 'panicked at|^(test .*(FAILED|failed)$)|^error(\[|:)|Error(:| \[)' "${logs[@]}" |
+    awk '!/^(--|note: run with)/ && !seen[$0]++' | cut -c-300 | tail -n 16 || true
 }
 
 # Prints where a background step writes, without the suffix.
@@ -69,10 +81,13 @@ trap 'because note "${BASH_SOURCE[0]:-$0}:$LINENO: exit code $? of $BASH_COMMAND
 # Runs a step: step NAME COMMAND [ARGUMENT ...].
 step() {
   local begun=$SECONDS
+  local log
   step_now=$1
+  log=$(step_log "$1").log
   printf '\n=== %s\n+ %s\n' "$1" "${*:2}"
-  "${@:2}"
+  "${@:2}" > >(exec tee "$log") 2>&1
   step_now=
+  rm -f "$log"
   printf '%s\t%d\n' "$1" $((SECONDS - begun)) >>"$CI_STEPS/table"
   printf -- '--- %s: %d s\n' "$1" $((SECONDS - begun))
 }
@@ -113,6 +128,7 @@ join() {
     printf '\n=== %s, in the background: exit code %d\n' "$name" "$status"
     if [ "$status" -eq 0 ]; then
       cat "$log.log"
+      rm -f "$log.log"
       printf '%s\t%d\n' "$name (background)" "$(cat "$log.seconds")" >>"$CI_STEPS/table"
       printf -- '--- %s: %d s\n' "$name" "$(cat "$log.seconds")"
     else
