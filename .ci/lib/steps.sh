@@ -59,12 +59,15 @@ end_steps() {
   exit "$status"
 }
 
-# Prints the errors of the failed steps, last: a record may keep only the end.
+# Prints the errors of the failed steps, or their last lines. They stand last: a record may keep only the end.
 faults() {
-  local logs=("$CI_STEPS"/*.log)
-  [ -e "${logs[0]}" ] || return 0
-  grep -hE -A2 'panicked at|^(test .*(FAILED|failed)$)|^error(\[|:)|Error(:| \[)' "${logs[@]}" |
-    awk '!/^(--|note: run with)/ && !seen[$0]++' | cut -c-300 | tail -n 16 || true
+  local error='panicked at|^test .*(FAILED|failed)$|^error(\[|:)|Error(:| \[)|SC[0-9]+ \('
+  { cat "$CI_STEPS"/*.log 2>/dev/null || true; } >"$CI_STEPS/failed"
+  if grep -qE "$error" "$CI_STEPS/failed"; then
+    grep -E -A2 "$error" "$CI_STEPS/failed" | awk '!/^(--|note: run with)/ && !seen[$0]++' | cut -c-300 | tail -n 16
+  else
+    tail -n 12 "$CI_STEPS/failed" | cut -c-300
+  fi
 }
 
 # Prints where a background step writes, without the suffix.
