@@ -146,10 +146,18 @@ join() {
   fail "background steps failed:$failed"
 }
 
-# Runs a command with low priority; only in the background.
+# Runs a program with low priority; only in the background. Linux shares the processors between sessions first, so that the
+# program gets one of its own: inside the session of the tests it would slow each daemon and node that they start.
 low() {
-  renice -n 19 -p "${BASHPID:-$$}" >/dev/null
-  "$@"
+  local session=()
+  ! command -v setsid >/dev/null || session=(setsid)
+  # shellcheck disable=SC2016 # the inner shell expands it
+  "${session[@]}" sh -c '{ echo 19 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 19 "$@"' low "$@" &
+  local child=$!
+  # The `kill` of this shell would take the group of the child for its own.
+  # shellcheck disable=SC2064 # the child of now
+  trap "sh -c 'kill -s TERM -- -$child || kill -s TERM $child' 2>/dev/null; exit 143" TERM
+  wait "$child"
 }
 
 say() { printf '\n--- %s\n' "$*"; }
