@@ -66,6 +66,11 @@ full-volume step="1":
     cargo build --release -p wnm-cli
     WNM=$PWD/target/release/wnm .ci/full-volume {{ step }}
 
+# Measure moves of a node beside `cp -a` and `sync`, for the figures of docs/moving-nodes.md (root on Linux, an idle machine)
+move-rate *args:
+    cargo build --release -p wnm-cli
+    .ci/move-rate "$@"
+
 # Check words against docs/GLOSSARY.md
 prose *paths:
     .ci/prose "$@"
