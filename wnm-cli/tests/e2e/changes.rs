@@ -109,8 +109,7 @@ fn daemon_changes_and_moves_nodes_for_commands() {
     assert_eq!(result(&refused).0, "refused", "{refused}");
     let drained = host.expect(0, &format!("--json storage drain {home}")).json();
     assert_eq!(result(&drained), ("done", format!("to {to}").as_str()), "{drained}");
-    let nodes = host.nodes();
-    assert_eq!(states(&nodes), ["RUNNING", "RUNNING"]);
+    let nodes = running(&host, 2);
     for (old, new) in before.iter().zip(&nodes) {
         assert_eq!(folder(new).parent(), Some(other.path()));
         assert_eq!(new["environment"], json!(["RUST_LOG=info"]));
