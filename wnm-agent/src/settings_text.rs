@@ -69,7 +69,7 @@ fn as_text(key: &str, value: &Value) -> Result<String, &'static str> {
 }
 
 /// Returns the entries of a text of lines `key = value`, `key: value`, `key value`, or of a switch alone. Comments,
-/// sections and empty lines are none. These are the forms of Python's ConfigArgParse.
+/// sections and empty lines are skipped. These are the forms of Python's ConfigArgParse.
 pub fn of_lines(text: &str) -> impl Iterator<Item = Entry> {
     (1..).zip(text.lines()).filter_map(|(line, text)| {
         let (key, value) = entry(text)?;

@@ -229,7 +229,7 @@ mod tests {
             notifier.status("x");
         }
         let manager = Manager::new();
-        // The watchdog of a parent process is none of this one.
+        // The watchdog of a parent process does not watch this one.
         for (watchdog, pid) in [(None, None), (Some("x"), None), (Some("0"), None), (Some("1000"), Some("1"))] {
             let notifier = manager.notifier(watchdog, pid);
             notifier.alive();

@@ -32,8 +32,8 @@ pub enum Leftover {
 }
 
 impl Platform {
-    /// Returns the traces of nodes that were removed. A folder outside of the storage folders is none: wnm never deletes
-    /// it.
+    /// Returns the traces of nodes that were removed. A folder outside of the storage folders does not count:
+    /// wnm never deletes it.
     #[must_use]
     pub fn leftovers(&self, removed: &[Node], storage: &[PathBuf]) -> Vec<(NodeId, Leftover)> {
         let mut left = Vec::new();

@@ -138,7 +138,7 @@ pub(crate) fn rows(db: &Connection, table: &str, order: &str) -> Result<Vec<Colu
             let value = row.get_ref(i)?;
             let value = match value {
                 ValueRef::Text(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
-                // No column that wnm reads is one.
+                // wnm reads no column of bytes.
                 ValueRef::Blob(_) => Value::Null,
                 other => other.try_into().unwrap_or(Value::Null),
             };

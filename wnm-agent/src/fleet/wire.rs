@@ -28,7 +28,7 @@ impl Limits {
         Self { wait: Duration::from_secs(5), time: Duration::from_secs(60), bytes: 64 << 20 };
 }
 
-/// A connection.
+/// A connection to an engine, with or without TLS.
 pub(super) struct Wire {
     stream: Stream,
     parser: Parser,

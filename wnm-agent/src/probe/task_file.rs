@@ -86,7 +86,7 @@ pub enum TaskFileError {
 /// Reads the texts of the sources of a plan together: task files in TOML or XML, and lists of files.
 ///
 /// # Errors
-/// A text is none of these, with its position. A task or an entry with a wrong value is skipped alone.
+/// A text has another format; the error has its position. A task or an entry with a wrong value is skipped alone.
 pub fn read_plan<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Result<ReadPlan, (usize, TaskFileError)> {
     let mut read = ReadPlan::default();
     for (at, text) in texts.into_iter().enumerate() {

@@ -248,7 +248,7 @@ fn large_share_of_failed_probes_is_told_when_it_lasts() {
     stand.probe(4, ProbeOutcome::NetworkError);
     stand.step(3700);
     assert_eq!(stored(&stand.database()).alerts, []);
-    // A failure of this host is none of the network.
+    // A failure of this host does not count as one of the network.
     stand.probe(10, ProbeOutcome::ClientError);
     stand.step(3700);
     assert_eq!(stored(&stand.database()).alerts, []);

@@ -157,7 +157,7 @@ fn survey(db: &Path, args: &Survey, output: &mut Output) -> Result<Exit, CliErro
     let seen = nodes.iter().filter(|(_, sample)| sample.presence != Presence::Unobserved);
     let mut works: Vec<Work> = seen.map(|(id, sample)| Work::surveyed(*id, states.get(id), sample)).collect();
     works.extend(report.worked.iter().map(|(record, outcome)| Work::started(&record.planned, outcome, None)));
-    // cron mails each output: a survey that found nothing amiss is none.
+    // cron mails each output, so that a survey without a finding has none.
     if output.is_quiet() && !output.is_json() && works.iter().all(|work| work.result == WorkResult::Done) {
         return Ok(Exit::Done);
     }

@@ -46,7 +46,7 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
         }
         other => other?,
     };
-    // cron mails each output: a cycle without a change is none. A dry run is asked for its decision.
+    // cron mails each output, so that a cycle without a change has none. A dry run is asked for its decision.
     let is_change = mode == Mode::DryRun || !report.worked.is_empty() || report.has_failures();
     if is_change || output.is_json() || !output.is_quiet() {
         output.cycle(&report)?;

@@ -396,7 +396,7 @@ fn impossible_addition_is_refused_before_files_are_written() {
     assert_eq!(host.nodes()[1]["name"], "antnode0003");
     drop(other);
 
-    // A program that is none, and one of another kind: no number is at fault. No node gives its program instead.
+    // A file that is no program, and a program of another kind: no number is at fault. No node gives its program instead.
     host.expect(0, "config set upgrade_source=binary");
     let program = host.path(".local/bin/antnode");
     let before = contents(&host.storage());

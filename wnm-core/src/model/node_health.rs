@@ -158,7 +158,7 @@ impl Health {
 }
 
 /// Returns the trend of the first day against those after it. Shuns are rare and independent events, whose count varies by
-/// the root of its mean: a difference of two times that, and one more, is no chance.
+/// the root of its mean: a difference of more than two times that, and one more, is a trend.
 fn trend(days: &[Shuns]) -> Option<Trend> {
     let (last, before) = days.split_first()?;
     let known = before.iter().filter(|day| day.nodes > 0);

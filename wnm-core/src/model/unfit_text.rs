@@ -18,13 +18,13 @@ const QUOTED: usize = 60;
 /// A text that cannot be given to every program unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnfitText {
-    /// The name of the service is none.
+    /// The name of the service has other characters.
     #[error("{} is not the name of a service: letters, digits and :._@- only", quoted(.0))]
     Service(String),
     /// A path is not UTF-8, too long, or contains control characters.
     #[error("the path {} is not printable UTF-8 of at most {LONGEST} bytes", quoted(&.0.to_string_lossy()))]
     Path(PathBuf),
-    /// The name of a variable is none.
+    /// The name of a variable has other characters.
     #[error("{} is not the name of a variable: letters, digits and _ only, and no digit first", quoted(.0))]
     Variable(String),
     /// The value of this variable contains a control character. The value may be a secret.

@@ -37,7 +37,7 @@ const TOOLS: [&str; 13] = [
     "ionice",
     SUDO,
 ];
-/// sudo is the tool of every call under it of a program that is none.
+/// The tool of each call that sudo makes of a program outside this list.
 const SUDO: &str = "sudo";
 
 /// A program with a cooldown.

@@ -331,7 +331,7 @@ fn kill_marked(folder: &Path) -> usize {
     let mut killed = 0;
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        // The environment of a process of another user cannot be read, and is none of a run.
+        // The environment of a process of another user cannot be read, and such a process belongs to no run.
         if process != own && fs::read(entry.path().join("environ")).is_ok_and(|environment| marked(&environment)) {
             let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
             killed += usize::from(pid.is_some_and(|pid| rustix::process::kill_process(pid, Signal::KILL).is_ok()));
