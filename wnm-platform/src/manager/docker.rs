@@ -158,7 +158,9 @@ impl Docker {
             Engine::Docker => ("event=die", "{{.Actor.Attributes.name}} {{.Actor.Attributes.exitCode}}"),
             Engine::Podman => ("event=died", "{{.Name}} {{.ContainerExitCode}}"),
         };
-        let call = Call::new(&self.command).args(["events", "--since", END_AGE, "--until", "0s"]);
+        // A duration such as "0s" counts from the begin of this second, so that the newest end would be missing.
+        let now = jiff::Timestamp::now().to_string();
+        let call = Call::new(&self.command).args(["events", "--since", END_AGE, "--until", &now]);
         let call = call.args(["--filter", event, "--format", format]).within(QUERY_DEADLINE);
         let call = names.iter().fold(call, |call, name| call.args(["--filter", &format!("container={name}")]));
         self.exec.run(&call).map(|output| container::ends(&output.text())).unwrap_or_default()
@@ -224,7 +226,12 @@ impl ProcessManager for Docker {
     }
 
     fn start(&self, node: &Node) -> Result<(), PlatformError> {
-        // `docker start` leaves a running container unchanged.
+        // `docker start` leaves a running container unchanged, and takes one that docker starts again later for running.
+        // SIGKILL ends that wait, and `kill` returns when it is over.
+        if self.own(node)?.is_some_and(|container| container.waits_for_restart()) {
+            // It fails when docker has given up meanwhile.
+            let _ = self.exec.run(&self.call("kill").args(["--signal", "KILL"]).arg(node.service_name()));
+        }
         let call = self.call("start").arg(node.service_name());
         match self.succeed(&call) {
             // The stop of a container that podman starts again removes it.

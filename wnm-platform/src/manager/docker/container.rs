@@ -115,7 +115,12 @@ impl Container {
 
     /// Tells whether the container runs or docker restarts it in a moment.
     pub(super) fn is_up(&self) -> bool {
-        self.pid != 0 || self.status == "restarting"
+        self.pid != 0 || self.waits_for_restart()
+    }
+
+    /// Tells whether the process of the container has ended, and docker starts it again after a delay of up to a minute.
+    pub(super) fn waits_for_restart(&self) -> bool {
+        self.pid == 0 && self.status == "restarting"
     }
 
     /// Tells whether the container exited a moment ago.

@@ -63,6 +63,31 @@ fn stop_removes_a_container_that_podman_has_just_started_again() {
 }
 
 #[test]
+fn start_does_not_wait_for_docker_to_start_a_container_again() {
+    let node = node_at(Path::new("/s/antnode0001"));
+    for (status, pid, calls) in [
+        ("restarting", 0, &["container kill --signal KILL antnode0001", "container start antnode0001"][..]),
+        // A container of docker is "restarting" for a moment after its new process has begun.
+        ("restarting", 7, &["container start antnode0001"]),
+        ("running", 7, &["container start antnode0001"]),
+        ("exited", 0, &["container start antnode0001"]),
+    ] {
+        let (docker, asked) = scripted(vec![
+            Output::success(line("antnode0001", status, pid, 134, "/s/antnode0001")),
+            Output::success(""),
+            Output::success(""),
+        ]);
+        docker.start(&node).unwrap();
+        assert_eq!(asked.lock().unwrap()[1..], *calls, "{status} {pid}");
+    }
+    // The container of another node with this name stays as it is.
+    let foreign = Output::success(line("antnode0001", "restarting", 0, 134, "/s/other"));
+    let (docker, asked) = scripted(vec![foreign, Output::success("")]);
+    docker.start(&node).unwrap();
+    assert_eq!(asked.lock().unwrap()[1..], ["container start antnode0001"]);
+}
+
+#[test]
 fn survey_is_one_call() {
     let nodes: Vec<Node> = (1..=6)
         .map(|number| Node {
@@ -122,11 +147,15 @@ fn end_before_a_restart_is_read_from_the_events() {
         ];
         let events = "antnode0001 1\nantnode0001 134\n\nantnode0003 x\n";
         let (docker, asked) = scripted_by(engine, vec![Output::success(lines.join("\n")), Output::success(events)]);
+        let begun = jiff::Timestamp::now();
         let exits = docker.exits(&nodes.iter().collect::<Vec<_>>());
         let expected = [(nodes[0].id, ExitStatus::Signal(6)), (nodes[1].id, ExitStatus::Code(7))];
         assert_eq!(exits, expected.into());
         let asked = asked.lock().unwrap();
-        assert!(asked[1].starts_with("events --since 1h --until 0s") && asked[1].contains(event), "{asked:?}");
+        assert!(asked[1].starts_with("events --since 1h --until ") && asked[1].contains(event), "{asked:?}");
+        // An end of this second is among them.
+        let until: jiff::Timestamp = asked[1].split(' ').nth(4).unwrap().parse().unwrap();
+        assert!(begun <= until && until <= jiff::Timestamp::now(), "{asked:?}");
         assert!(asked[1].contains("container=antnode0001") && !asked[1].contains("antnode0002"), "{asked:?}");
     }
 }
