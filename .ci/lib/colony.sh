@@ -38,11 +38,13 @@ doctor() { wnm doctor 2>&1 || true; }
 # Prints how many units of nodes are active.
 active() { inside systemctl list-units --no-legend --plain --state=active 'antnode*.service' | wc -l; }
 await_active() {
-  for _ in $(seq 600); do
+  # While other machines use each processor, a daemon adds no node.
+  for _ in $(seq 1500); do
     [ "$(active)" = "$1" ] && return
     sleep 0.2
   done
-  same "active units after 120 s" "$1" "$(active)"
+  inside wnm status || true
+  same "active units after 300 s" "$1" "$(active)"
 }
 # Prints how many rules of ufw belong to nodes.
 rules() { inside ufw show added | grep -c "comment 'antnode" || true; }
