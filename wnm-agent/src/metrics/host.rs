@@ -37,7 +37,7 @@ const SIGNALS: [SignalFamilies; 3] = [
 
 pub(super) fn write(snapshot: &Snapshot, sink: &mut dyn Sink) {
     let host = &snapshot.report.observation.host;
-    single(sink, gauge("wnm_host_cpus", "Logical processors that wnm may use."), host.cpus.map(f64::from));
+    single(sink, gauge("wnm_host_cpus", "Logical processors that the nodes may use."), host.cpus.map(f64::from));
     single(sink, gauge("wnm_host_memory_bytes", "Total memory of the host."), bytes(host.memory_total));
     single(
         sink,

@@ -38,7 +38,10 @@ pub struct Counters {
     pub boot: String,
     /// Milliseconds since the host started.
     pub uptime: u64,
-    /// Processor time not idle, in ticks of all processors.
+    /// The processors whose time is counted, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
+    /// Processor time not idle, in ticks of these processors.
     pub cpu_busy: u64,
     /// Processor time waiting for disks, in the same ticks.
     pub cpu_io_wait: u64,

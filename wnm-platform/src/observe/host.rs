@@ -4,6 +4,8 @@
 //! does not provide is None, never zero.
 
 #[cfg(not(target_os = "macos"))]
+mod allowed_cpus;
+#[cfg(not(target_os = "macos"))]
 mod cgroup;
 #[cfg(not(target_os = "macos"))]
 mod disks;
@@ -59,6 +61,8 @@ pub struct Reading {
     pub uptime: u64,
     /// CPU time since the boot.
     pub cpu: Option<CpuTicks>,
+    /// The number of CPUs that this time is of, where that is known.
+    pub(crate) cpus: Option<u32>,
     /// Bytes read from and written to disks.
     pub disk: Option<Traffic>,
     /// Bytes received from and sent to the network.
@@ -69,7 +73,7 @@ pub struct Reading {
     pub(crate) memory_limits: Vec<Memory>,
 }
 
-/// CPU time of all CPUs since the boot, in ticks of usually 10 ms.
+/// CPU time since the boot, of the CPUs that the nodes may use, in ticks of usually 10 ms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CpuTicks {
     /// Time spent in user and kernel mode, including steal.
@@ -78,6 +82,18 @@ pub struct CpuTicks {
     pub io_wait: u64,
     /// All time: busy, idle and I/O wait.
     pub total: u64,
+}
+
+#[cfg(not(target_os = "macos"))]
+impl CpuTicks {
+    /// Returns the sum of two counters.
+    fn plus(self, other: Self) -> Self {
+        Self {
+            busy: self.busy.saturating_add(other.busy),
+            io_wait: self.io_wait.saturating_add(other.io_wait),
+            total: self.total.saturating_add(other.total),
+        }
+    }
 }
 
 /// Bytes since the boot.
@@ -135,6 +151,7 @@ impl Reading {
             at: self.at,
             boot: self.boot.clone(),
             uptime: self.uptime,
+            cpus: self.cpus,
             cpu_busy: cpu.busy,
             cpu_io_wait: cpu.io_wait,
             cpu_total: cpu.total,
@@ -182,11 +199,14 @@ impl Host {
         let boot = clock.boot().to_owned();
         // The clock was read at the start of the cycle; counters are read now, so their time is later.
         let uptime = uptime().max(clock.uptime());
+        let allowed = allowed_cpus::of(&self.root, nodes);
+        let (cpu, cpus) = self.text("proc/stat").and_then(|text| kernel::cpu_ticks(&text, &allowed)).unzip();
         Reading {
             at: clock.now().after(Duration::from_millis(uptime - clock.uptime())),
             boot,
             uptime,
-            cpu: self.text("proc/stat").and_then(|text| kernel::cpu_ticks(&text)),
+            cpu,
+            cpus: cpus.flatten(),
             disk: self.text("proc/diskstats").map(|text| disks::traffic(&text, &self.root.join("sys/block"))),
             net: self.net_traffic(),
             cpu_quotas: cgroup::cpu_quotas(&self.root, nodes),

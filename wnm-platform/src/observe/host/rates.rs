@@ -18,11 +18,11 @@ pub struct QuotaReading {
     pub counters: CpuQuotaCounters,
 }
 
-/// Returns the number of CPUs for the nodes: those that this process may run on, at most the whole cores of the tightest
-/// CPU quota around the nodes.
+/// Returns the number of CPUs for the nodes: those that they may run on, or this process where the host does not tell, at most
+/// the whole cores of the tightest CPU quota around the nodes.
 pub(super) fn cpus(now: &Reading) -> Option<u32> {
     let quota = now.cpu_quotas.iter().map(|quota| quota.limit.get()).min_by(f64::total_cmp);
-    let all = allowed_cpus()?;
+    let all = now.cpus.or_else(allowed_cpus)?;
     Some(quota.map_or(all, |quota| all.min(quota as u32)).max(1))
 }
 
@@ -42,7 +42,7 @@ fn allowed_cpus() -> Option<u32> {
 /// The rates between two readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rates {
-    /// Use of all CPUs, or of the CPU quota around the nodes where that is higher.
+    /// Use of the CPUs for the nodes, or of the CPU quota around them where that is higher.
     pub cpu: Option<Percent>,
     /// The CPU quota that the nodes are nearest to.
     pub cpu_quota: Option<CpuLimitSample>,
@@ -62,7 +62,9 @@ impl Rates {
     #[must_use]
     pub fn between(before: &Counters, now: &Reading) -> Self {
         let Some(elapsed) = now.since(before) else { return Self::default() };
-        let cpu = now.cpu.and_then(|cpu| {
+        // CPUs that come or go bring or take all of their time since the boot.
+        let are_the_same = before.cpus.is_none() || before.cpus == now.cpus;
+        let cpu = now.cpu.filter(|_| are_the_same).and_then(|cpu| {
             let total = cpu.total.checked_sub(before.cpu_total).filter(|_| before.cpu_total > 0)?;
             let busy = share(cpu.busy.checked_sub(before.cpu_busy)?, total)?;
             // I/O wait may decrease: proc(5) calls it unreliable, because a waiting task can move to another CPU.

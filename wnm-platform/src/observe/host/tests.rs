@@ -2,6 +2,7 @@
 
 #![cfg(not(target_os = "macos"))]
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use proptest::prelude::*;
@@ -117,7 +118,7 @@ fn empty_host_yields_no_values() {
 #[test]
 fn malformed_counters_are_absent() {
     for text in ["cpu  -1 2 3 4 5 6 7 8", "cpu  1 2 3 99999999999999999999", "cpu\t1 2 3 4", "cpu  one", "\u{0}"] {
-        assert_eq!(kernel::cpu_ticks(text), None, "{text}");
+        assert_eq!(kernel::cpu_ticks(text, &BTreeSet::new()), None, "{text}");
     }
     for text in ["", "1 2", "one 2 3", "nan 1 1", "1,0 1 1"] {
         assert_eq!(kernel::load_averages(text), None, "{text}");
@@ -191,6 +192,34 @@ fn cpu_use_is_that_of_the_cpu_quota_around_the_nodes() {
 }
 
 #[test]
+fn cpu_use_is_that_of_the_cpus_for_the_nodes() {
+    let stat = "cpu  60 0 0 340\ncpu0 30 0 0 70\ncpu1 0 0 0 100\ncpu2 20 0 0 80\ncpu3 10 0 0 90\nintr 5\n";
+    for (allowed, busy, cpus) in [
+        (&[0, 2][..], 50, Some(2)),
+        (&[1], 0, Some(1)),
+        (&[0, 1, 2, 3], 60, Some(4)),
+        // The kernel lists CPUs that are offline.
+        (&[0, 1, 2, 3, 4, 5], 60, Some(4)),
+        (&[0, 9], 30, Some(1)),
+        // Not known, or with the numbers of the host where the file has those of a container.
+        (&[], 60, Some(4)),
+        (&[8, 9], 60, Some(4)),
+        (&[6, 7, 8, 9], 60, Some(4)),
+    ] {
+        let (ticks, number) = kernel::cpu_ticks(stat, &allowed.iter().copied().collect()).unwrap();
+        assert_eq!((ticks.busy, number), (busy, cpus), "{allowed:?}");
+    }
+    let recorded = Recorded::new(&[("proc/stat", stat), ("proc/self/status", "Cpus_allowed_list:\t0,2\n")]);
+    let before = Counters { boot: "run".to_owned(), cpus: Some(2), cpu_total: 100, ..Counters::default() };
+    let reading = recorded.host().read(&clock(), HERE);
+    let sample = recorded.host().sample(&before, &reading);
+    assert_eq!((sample.cpus, sample.cpu), (Some(2), Percent::new(50.0).ok()));
+    assert_eq!(reading.counters().cpus, Some(2));
+    // Time of CPUs that were not counted before is no use of this interval.
+    assert_eq!(recorded.host().sample(&Counters { cpus: Some(1), ..before }, &reading).cpu, None);
+}
+
+#[test]
 fn load_of_a_container_is_not_judged() {
     let loads = |namespace: Option<&str>, mounts: &str| {
         let recorded = Recorded::new(&[("proc/loadavg", "3 2 1 1/2 3\n"), ("proc/self/mountinfo", mounts)]);
@@ -242,7 +271,7 @@ proptest! {
     #[test]
     fn parsers_accept_any_text(text in ".{0,300}") {
         let nowhere = Path::new("/no/sysfs");
-        let _ = (kernel::cpu_ticks(&text), kernel::load_averages(&text), kernel::stall(&text));
+        let _ = (kernel::cpu_ticks(&text, &[0, 1].into()), kernel::load_averages(&text), kernel::stall(&text));
         let _ = (memory::memory(&text, &text), disks::traffic(&text, nowhere), interfaces::traffic(&text, nowhere, &text));
     }
 }
@@ -259,6 +288,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("proc/pressure/cpu", "some avg10=# avg60=# avg300=# total=#\nfull avg10=# avg60=# avg300=# total=#\n"),
     ("proc/pressure/memory", "some avg10=# avg60=# avg300=# total=#\n"),
     ("proc/pressure/io", "some avg10=# total=#\n"),
+    ("proc/self/status", "Cpus_allowed_list:\t#-#,#\n"),
     ("proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/a\n0::/a/b\n"),
     ("sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "#\n"),
     ("sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "#\n"),
