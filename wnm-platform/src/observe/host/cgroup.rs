@@ -18,7 +18,9 @@ pub(super) fn memory_limits(root: &Path, nodes: Placement<'_>) -> Vec<Memory> {
 
 /// Returns the CPU quota of each control group around the nodes that has one.
 pub(super) fn cpu_quotas(root: &Path, nodes: Placement<'_>) -> Vec<QuotaReading> {
-    let quotas = Groups::around(root, nodes, "cpu").into_iter().flat_map(|groups| groups.cpu_quotas());
+    let (Placement::WithWnm(colony) | Placement::Apart(colony)) = nodes;
+    let around = Groups::around(root, nodes, "cpu").into_iter().map(|groups| groups.without_colony(colony.group));
+    let quotas = around.flat_map(|groups| groups.cpu_quotas());
     let by_path: BTreeMap<String, QuotaReading> = quotas.map(|quota| (quota.path.clone(), quota)).collect();
     by_path.into_values().collect()
 }
@@ -45,7 +47,7 @@ impl Groups {
         let (Placement::WithWnm(colony) | Placement::Apart(colony)) = nodes;
         let pids = colony.pids.iter().take(NODES_READ).map(u32::to_string);
         let around = pids.filter_map(|pid| Self::of(&pid, root, controller));
-        let around: Vec<Self> = around.map(|groups| groups.without_colony(nodes, colony.group)).collect();
+        let around: Vec<Self> = around.map(|groups| groups.without_node(nodes)).collect();
         if !around.is_empty() {
             return around;
         }
@@ -79,12 +81,17 @@ impl Groups {
         Some(Self { version, mount, folders })
     }
 
-    /// Removes the group of the node itself, whose limit concerns no other node, and the group that wnm limits.
-    fn without_colony(mut self, nodes: Placement<'_>, colony: &str) -> Self {
+    /// Removes the group of the node itself, whose limit concerns no other node.
+    fn without_node(mut self, nodes: Placement<'_>) -> Self {
         match nodes {
             Placement::Apart(_) if self.folders.len() > 1 => drop(self.folders.remove(0)),
             Placement::Apart(_) | Placement::WithWnm(_) => {}
         }
+        self
+    }
+
+    /// Removes the group of all nodes, whose CPU wnm limits.
+    fn without_colony(mut self, colony: &str) -> Self {
         self.folders.retain(|folder| {
             let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             *folder == self.mount || name.strip_suffix(".slice").unwrap_or(name) != colony

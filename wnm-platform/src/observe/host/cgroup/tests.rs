@@ -133,6 +133,19 @@ fn quota_of_one_node_and_of_the_colony_are_not_those_of_the_host() {
 }
 
 #[test]
+fn memory_limit_of_the_colony_is_that_of_its_nodes() {
+    // wnm limits no memory: an operator did, with `systemctl set-property wnm-55000.slice MemoryMax=`.
+    let files = [
+        ("proc/71/cgroup", "0::/wnm.slice/wnm-55000.slice/antnode0001.service\n"),
+        ("sys/fs/cgroup/wnm.slice/wnm-55000.slice/memory.max", "2000\n"),
+        ("sys/fs/cgroup/wnm.slice/wnm-55000.slice/memory.current", "1500\n"),
+        ("sys/fs/cgroup/wnm.slice/wnm-55000.slice/antnode0001.service/memory.max", "1000\n"),
+        ("sys/fs/cgroup/wnm.slice/wnm-55000.slice/antnode0001.service/memory.current", "900\n"),
+    ];
+    assert_eq!(memory_limits(host(&files).path(), apart(&[71])), [Memory { total: 2000, used: 1500 }]);
+}
+
+#[test]
 fn malformed_groups_have_no_limit() {
     for own in ["", "garbage", "::", "0::/../..", "0::/\u{0}/x", "1:cpu:\n"] {
         for (max, stat) in
