@@ -126,6 +126,8 @@ impl Call {
         let variables = match &self.environment {
             Environment::Inherited(variables) => {
                 command.envs(search::path().map(|path| ("PATH", path)));
+                // Answers are read, and programs that are translated prefer LANGUAGE.
+                command.envs([("LC_ALL", "C.UTF-8"), ("LANGUAGE", "")]);
                 variables
             }
             Environment::Only(variables) => {

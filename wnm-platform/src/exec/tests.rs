@@ -40,6 +40,13 @@ fn clean_environment_has_only_given_variables() {
 }
 
 #[test]
+fn answers_are_in_english() {
+    let command = Call::new("sudo").command();
+    let set = |name: &str| command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value?.to_str());
+    assert_eq!((set("LC_ALL"), set("LANGUAGE")), (Some("C.UTF-8"), Some("")));
+}
+
+#[test]
 fn output_beyond_limit_ends_the_program() {
     let begun = Instant::now();
     for script in ["yes", "yes >&2", "head -c 3000000 /dev/zero; sleep 60"] {

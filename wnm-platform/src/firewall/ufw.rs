@@ -10,7 +10,7 @@ use wnm_core::FirewallKind;
 
 use super::{Closed, Firewall, Rule};
 use crate::error::PlatformError;
-use crate::exec::{Call, Environment, Exec, Output, is_in_path};
+use crate::exec::{Call, Exec, Output, is_in_path};
 #[cfg(any(test, fuzzing))]
 pub(crate) use added::fuzz;
 use added::{AddedRule, Way};
@@ -39,8 +39,7 @@ impl Ufw {
 
     fn ufw(&self, arguments: &[&str]) -> Result<Output, PlatformError> {
         let program = if is_in_path("ufw") { "ufw" } else { SYSTEM };
-        let mut call = if self.is_root { Call::new(program) } else { Call::new("sudo").args(["-n", "--", program]) };
-        call.environment = Environment::Inherited(vec![("LC_ALL".to_owned(), "C.UTF-8".to_owned())]);
+        let call = if self.is_root { Call::new(program) } else { Call::new("sudo").args(["-n", "--", program]) };
         let call = call.args(arguments);
         let output = self.exec.run(&call)?;
         if output.is_success() {

@@ -295,8 +295,7 @@ const SAYS_NO_CRONTAB: [&str; 2] = ["no crontab", "no such file"];
 
 /// Returns the user's crontab; empty without one.
 fn crontab(exec: &Exec) -> Result<Vec<u8>, PlatformError> {
-    let mut call = Call::new("crontab").arg("-l");
-    call.environment = Environment::Inherited(vec![("LC_ALL".to_owned(), "C".to_owned())]);
+    let call = Call::new("crontab").arg("-l");
     let output = exec.run(&call)?;
     let says_none = output.stderr.is_empty() || SAYS_NO_CRONTAB.iter().any(|words| output.error_contains(words));
     let has_none = output.code.is_some_and(|code| NO_CRONTAB.contains(&code)) && output.stdout.is_empty() && says_none;

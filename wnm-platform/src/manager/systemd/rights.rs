@@ -116,7 +116,7 @@ impl Bus {
             (Rights::Sudo, Access::Change) => Call::new("sudo").args(["-n", "--", program]),
             (Rights::Sudo | Rights::Own, _) => Call::new(program),
         };
-        let mut variables = vec![("LC_ALL".to_owned(), "C.UTF-8".to_owned())];
+        let mut variables = Vec::new();
         if let Some(runtime) = &self.runtime {
             variables.push(("XDG_RUNTIME_DIR".to_owned(), runtime.display().to_string()));
             // systemctl prefers this variable to XDG_RUNTIME_DIR, and an inherited one may belong to another session.
