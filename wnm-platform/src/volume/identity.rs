@@ -116,11 +116,14 @@ pub(super) struct Existing {
 /// Resolves a folder.
 ///
 /// # Errors
-/// The folder does not exist or cannot be read.
+/// The folder does not exist, is a file, or cannot be read.
 pub(super) fn existing(folder: &Path) -> io::Result<Existing> {
     let real = folder.canonicalize()?;
-    let device = real.metadata()?.dev();
-    Ok(Existing { real, device })
+    let facts = real.metadata()?;
+    if !facts.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(Existing { real, device: facts.dev() })
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 pub enum FolderState {
     /// The folder exists.
     Present,
-    /// The folder exists and is empty, as a mount point without its volume.
+    /// The folder exists and is empty, as a mount point without its volume, or is a link that leads nowhere.
     Bare,
     /// The folder does not exist.
     Missing,
@@ -354,6 +354,8 @@ fn is_missing(error: &io::Error) -> bool {
 fn folder(node: &Node) -> FolderState {
     let version = match node.root_dir.metadata() {
         Ok(facts) => Version { file: (facts.dev(), facts.ino()), changed: (facts.ctime(), facts.ctime_nsec()) },
+        // An operator put the folder on another volume, which is lost.
+        Err(error) if is_missing(&error) && node.root_dir.is_symlink() => return FolderState::Bare,
         Err(error) if is_missing(&error) => return FolderState::Missing,
         Err(_) => return FolderState::Unreadable,
     };

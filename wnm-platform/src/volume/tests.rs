@@ -147,6 +147,9 @@ fn identity_survives_and_a_bare_folder_is_lost() {
     assert_eq!(fault(), Some(VolumeFault::Lost));
     assert!(check(&root, known.get(&root).copied()).is_err());
     fs::remove_dir(&root).unwrap();
+    fs::write(&root, "").unwrap();
+    assert_eq!(fault(), Some(VolumeFault::Lost), "a file at its place");
+    fs::remove_file(&root).unwrap();
     fs::rename(&aside, &root).unwrap();
     assert_eq!(fault(), None);
     check(&root, known.get(&root).copied()).unwrap();
@@ -178,4 +181,21 @@ fn folder_that_changed_is_read_again() {
     read(FolderState::Bare);
     fs::remove_dir(&node.root_dir).unwrap();
     read(FolderState::Missing);
+}
+
+#[test]
+fn link_that_leads_nowhere_is_no_missing_folder() {
+    let (home, drive) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let node = crate::node_dir::tests::node_at(&home.path().join("antnode0001"));
+    let [mounted, unmounted] = ["mounted", "unmounted"].map(|name| drive.path().join(name));
+    fs::create_dir(&mounted).and_then(|()| fs::write(mounted.join("secret_key"), "k")).unwrap();
+    std::os::unix::fs::symlink(&mounted, &node.root_dir).unwrap();
+    let read = || Storage::read(&[home.path().to_owned()], [&node], &BTreeMap::new(), &BTreeSet::new());
+    assert_eq!(read().folders[&node.id], FolderState::Present);
+    fs::rename(&mounted, &unmounted).unwrap();
+    let found = read();
+    assert_eq!((found.folders[&node.id], found.is_faulty(node.id, Some(0))), (FolderState::Bare, true));
+    assert_eq!(found.volumes[0].fault, None, "the other nodes are on their volume");
+    fs::remove_file(&node.root_dir).unwrap();
+    assert_eq!(read().folders[&node.id], FolderState::Missing);
 }

@@ -93,7 +93,7 @@ fn folders(settings: &Settings, storage: &Storage, nodes: &[&Node]) -> Vec<Check
         ),
         report(
             FolderState::Bare,
-            "empty folders of nodes, as mount points without their volumes",
+            "empty folders of nodes, as mount points without their volumes, or links that lead nowhere",
             "mount the volume of the node again",
         ),
         report(FolderState::NoAnswer, "folders of nodes that do not answer", "restore the file system of the folder"),
