@@ -342,7 +342,7 @@ fn status_line(report: &Report) -> String {
 /// next cycle of any wnm resumes the pending actions.
 fn forward_signals(sender: Sender<Wake>, reload: Arc<AtomicBool>) -> Result<(), CliError> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    std::thread::spawn(move || {
+    std::thread::Builder::new().spawn(move || {
         let mut is_ending = false;
         for signal in signals.forever() {
             if signal != SIGHUP && std::mem::replace(&mut is_ending, true) {
@@ -354,6 +354,6 @@ fn forward_signals(sender: Sender<Wake>, reload: Arc<AtomicBool>) -> Result<(), 
                 break;
             }
         }
-    });
+    })?;
     Ok(())
 }

@@ -34,13 +34,13 @@ impl Interrupt {
         let (sender, waits) = channel();
         let waker = sender.clone();
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
-        std::thread::spawn(move || {
+        std::thread::Builder::new().spawn(move || {
             for _ in signals.forever() {
                 if waker.send(Waited::Interrupted).is_err() {
                     break;
                 }
             }
-        });
+        })?;
         Ok(Self { sender, waits })
     }
 

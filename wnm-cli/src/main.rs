@@ -24,6 +24,7 @@ mod rebuild;
 mod render;
 #[cfg(test)]
 mod schema;
+mod signals;
 mod takeover;
 mod valves;
 
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         return fake_client::main();
     }
     args::complete();
+    signals::prepare();
     places::set_modes();
     wnm_platform::open_files::raise();
     let line: Vec<OsString> = std::env::args_os().collect();

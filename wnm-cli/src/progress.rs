@@ -18,7 +18,10 @@ impl Progress {
     /// Returns a bar for a command that waits for its actions.
     pub(crate) fn shown() -> Self {
         let bar = ProgressBar::new(0).with_finish(ProgressFinish::AndClear);
-        bar.enable_steady_tick(Duration::from_millis(200));
+        // The tick is a thread, which a host without tasks left refuses.
+        if !bar.is_hidden() {
+            bar.enable_steady_tick(Duration::from_millis(200));
+        }
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {eta} left  {msg}") {
             bar.set_style(style);
         }

@@ -150,7 +150,7 @@ impl Host {
         Self::run(command, &["doctor"])
     }
 
-    fn run(mut command: Command, args: &[impl AsRef<str>]) -> Ran {
+    pub(crate) fn run(mut command: Command, args: &[impl AsRef<str>]) -> Ran {
         let child = {
             let _turn = turn();
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

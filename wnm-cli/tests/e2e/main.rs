@@ -35,6 +35,7 @@ mod reports;
 mod rights;
 mod schema;
 mod service;
+mod surroundings;
 mod takeover;
 mod teardown;
 mod terminal;

@@ -88,6 +88,9 @@ impl PlatformError {
                 "run wnm as root, or allow the command without a password in /etc/sudoers"
             }
             Self::NeedsRoot { .. } => "run wnm as root",
+            Self::Clock { .. } => {
+                "mount /proc with all of its files: with the option `subset=pid` it lacks those of the host"
+            }
             Self::NoFirewall { .. } => "install it, or run `wnm config set firewall none`",
             Self::CopyDiffers { .. } => "check both drives with `dmesg`, then move the node again",
             Self::NoHeadroom { .. } => "free disk space on the volume",

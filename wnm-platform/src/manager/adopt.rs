@@ -87,9 +87,12 @@ pub(crate) fn each(
     };
     let workers = AT_ONCE.min(nodes.len());
     let faults = thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        let joined = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        joined.flatten().collect::<Vec<_>>()
+        // When the system refuses a thread, the other threads take its nodes.
+        let others = (1..workers).filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok());
+        let others: Vec<_> = others.collect();
+        let mut faults = work();
+        faults.extend(others.into_iter().flat_map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        faults
     });
     faults.into_iter().min_by_key(|(at, _)| *at).map_or(Ok(()), |(_, error)| Err(error))
 }

@@ -360,7 +360,10 @@ fn start_behind<T: Send>(weight: Option<&ColonyWeight>, start: impl Fn() -> io::
         weight.lower_thread();
         start()
     };
-    thread::scope(|scope| scope.spawn(lowered).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    thread::scope(|scope| {
+        let started = thread::Builder::new().spawn_scoped(scope, lowered)?;
+        started.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Starts a process. macOS has priorities of processes only, so that the started process gets it.

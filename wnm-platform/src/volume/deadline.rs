@@ -155,16 +155,16 @@ fn run(volume: PathBuf, deadline: Duration, call: Box<dyn FnOnce() + Send>) -> R
     let (sender, receiver) = mpsc::sync_channel(1);
     let (mark, own) = (ReturnMark(Arc::clone(&work)), (volume.clone(), Arc::clone(&work)));
     let job = move |helper: &Helper| {
-        OWN.set(Some(own));
+        let outer = OWN.replace(Some(own));
         call();
-        OWN.set(None);
+        OWN.set(outer);
         drop(mark);
         // Before the end is told, so that the next call finds this helper.
         idle().push(helper.clone());
         // The receiver is gone when the call was late.
         let _ = sender.send(());
     };
-    hand_over(Box::new(job))?;
+    hand_over(Box::new(job));
     let mut seen = 0;
     loop {
         match receiver.recv_timeout(deadline) {
@@ -183,11 +183,11 @@ fn run(volume: PathBuf, deadline: Duration, call: Box<dyn FnOnce() + Send>) -> R
 }
 
 /// Gives a job to an idle helper, or to a new one.
-fn hand_over(mut job: Job) -> Result<(), NoAnswer> {
+fn hand_over(mut job: Job) {
     loop {
         let Some(helper) = idle().pop() else { break };
         match helper.0.send(job) {
-            Ok(()) => return Ok(()),
+            Ok(()) => return,
             Err(unsent) => job = unsent.0,
         }
     }
@@ -196,9 +196,11 @@ fn hand_over(mut job: Job) -> Result<(), NoAnswer> {
     let own = helper.clone();
     // A job that panics ends its thread, and its waiter gets no answer.
     let run = move || jobs.into_iter().for_each(|job| job(&own));
-    // Without threads left, the host is in a state in which a missing answer is the truth.
-    thread::Builder::new().name("storage".to_owned()).spawn(run).map_err(|_| NoAnswer)?;
-    helper.0.send(job).map_err(|_| NoAnswer)
+    let thread = thread::Builder::new().name("storage".to_owned()).spawn(run);
+    // A host without threads left is no fault of the volume: the job runs here, without a deadline.
+    if let (Err(_), Err(unsent)) = (thread, helper.0.send(job)) {
+        unsent.0(&helper);
+    }
 }
 
 fn idle() -> MutexGuard<'static, Vec<Helper>> {
