@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 use wnm_agent::Report;
-use wnm_core::{ActionRecord, Cores, NodeId, Observation, Outcome, Refusal, Volume};
+use wnm_core::{ActionRecord, Cores, NodeId, NodeState, Observation, Outcome, Refusal, Volume};
 
 use super::volumes::{self, VolumeView};
 use super::work::Work;
-use super::{BOLD, GREEN, RED, YELLOW, reason, styled, time};
+use super::{BOLD, GREEN, RED, YELLOW, reason, recovery, styled, time};
 use crate::json::{Cause, PlannedView, Time};
 
 /// A cycle as JSON.
@@ -19,7 +19,7 @@ pub(crate) struct Summary {
     at: Time,
     /// Whether the host was rebooted since the last cycle.
     rebooted: bool,
-    /// The count of nodes that run or start.
+    /// The count of nodes that run or start; those of unknown state only where their process was seen.
     running: usize,
     /// The count of all nodes.
     nodes: usize,
@@ -52,8 +52,13 @@ pub(crate) fn summary(report: &Report) -> Summary {
     }
 }
 
+/// Counts the nodes that run or start. One of unknown state counts only if its process was seen.
 fn running(report: &Report) -> usize {
-    report.colony.state.nodes.values().filter(|state| state.is_active()).count()
+    let is_up = |(id, state): &(&NodeId, &NodeState)| match state {
+        NodeState::Unknown { .. } => report.observation.nodes.get(id).is_some_and(recovery::is_up),
+        _ => state.is_active(),
+    };
+    report.colony.state.nodes.iter().filter(is_up).count()
 }
 
 /// Returns a line for the cycle, and one for each of its actions.

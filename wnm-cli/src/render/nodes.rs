@@ -96,6 +96,7 @@ pub(super) fn reason(state: &NodeState, sample: Option<&NodeSample>) -> Option<S
         NodeState::Unknown { .. } => match sample.map(|sample| sample.presence) {
             Some(Presence::Unverified) => "another process answers",
             _ if sample.is_some_and(|sample| sample.wrong_answer.is_some()) => "wrong answer on its port",
+            Some(Presence::VolumeFault) => "volume lost or faulty",
             Some(Presence::Unreachable) => "manager does not answer",
             _ => "does not answer",
         },

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wnm_core::{Desired, Node, NodeId, NodeMap, NodeSample, NodeState, Presence, Recovery, StopCause, Timestamp};
 use wnm_platform::Platform;
 use wnm_platform::manager::Service;
-use wnm_platform::volume::Storage;
+use wnm_platform::volume::{Storage, volume_of};
 use wnm_store::Snapshot;
 
 use super::{Check, counted, first_few, names};
@@ -45,7 +45,10 @@ fn last_cycle(snapshot: &Snapshot, now: Timestamp) -> Option<Check> {
 /// Compares the colony's clock, which runs on from the boot of the host, with the wall clock.
 fn clock(snapshot: &Snapshot) -> Option<Check> {
     const CHECK: &str = "clock";
-    let reading = wnm_platform::read_clock().ok()?;
+    let reading = match wnm_platform::read_clock() {
+        Ok(reading) => reading,
+        Err(error) => return Some(Check::error(CHECK, error.to_string(), error.hint().unwrap_or_default())),
+    };
     let wall = reading.wall;
     let now = snapshot.state.clock.as_ref()?.advance(reading).now();
     let drift = wall.since(now).max(now.since(wall));
@@ -119,10 +122,17 @@ pub(super) fn down(services: &BTreeMap<NodeId, Service>, snapshot: &Snapshot, st
     if down.is_empty() {
         return Check::ok(CHECK, format!("all nodes that should run have a process: {}", nodes.len()));
     }
+    let roots: Vec<_> = storage.volumes.iter().map(|volume| volume.root.clone()).collect();
+    let is_on_faulty_volume = |id: &NodeId| {
+        let folder = snapshot.nodes.get(id).map(|node| node.root_dir.as_path());
+        folder.is_some_and(|folder| storage.is_faulty(*id, volume_of(folder, &roots)))
+    };
     let now = colony_time(state.clock.as_ref());
     let list = down.iter().map(|id| {
         let why = if is_dead(id) {
             "its folder is missing".to_owned()
+        } else if is_on_faulty_volume(id) {
+            "its volume is lost or faulty".to_owned()
         } else {
             // A sample of the running node is older than its end.
             let last = snapshot.samples.get(id).filter(|sample| !recovery::is_up(sample));

@@ -1,5 +1,6 @@
 //! Traces of moves that did not end: unfinished copies of nodes, and folders that nodes do not use any more.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Action, Node};
@@ -40,9 +41,10 @@ fn is_moving(snapshot: &Snapshot, node: &Node) -> bool {
     snapshot.unfinished.iter().any(|action| moves(&action.record.planned.action))
 }
 
+/// Tells whether two paths lead to one folder: through links, or through a bind mount.
 fn is_same(one: &Path, other: &Path) -> bool {
-    one == other
-        || matches!((files::canonicalize(one), files::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
+    let number = |path: &Path| files::metadata(path).map(|facts| (facts.dev(), facts.ino()));
+    one == other || matches!((number(one), number(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn unfinished(copy: &Path, node: Option<&Node>) -> Check {
