@@ -84,7 +84,8 @@ pub trait Platform {
     /// Returns the storage folder for the next new node, besides those that this cycle already `created`; None when no
     /// volume can take it.
     ///
-    /// The default is the folder with the most headroom after the growth that the settings expect of every node.
+    /// The default is the folder with the most headroom after the growth that the settings expect of every node, and the
+    /// next one after a failed addition.
     fn storage_for(
         &self,
         colony: &Colony,
@@ -109,8 +110,18 @@ pub trait Platform {
         let fits = |folder: &&PathBuf| {
             volumes.iter().find(|volume| volume.root == **folder).is_none_or(|volume| volume.fits(*crisis))
         };
-        let usable: Vec<PathBuf> = storage.iter().filter(fits).cloned().collect();
-        storage_with_most_space(&usable, &observation.host.volumes, *crisis, nodes).cloned()
+        let mut usable: Vec<PathBuf> = storage.iter().filter(fits).cloned().collect();
+        let best = |usable: &[PathBuf]| {
+            storage_with_most_space(usable, &observation.host.volumes, *crisis, nodes.clone()).cloned()
+        };
+        // A volume that refuses nodes for a cause that its figures do not show, such as a disk quota, keeps none from the
+        // others: each failure in succession leaves out one folder more, in turn.
+        let failures = usize::try_from(colony.state.failed_additions()).unwrap_or(usize::MAX);
+        for _ in 0..failures.checked_rem(usable.len()).unwrap_or(0) {
+            let left_out = best(&usable)?;
+            usable.retain(|folder| *folder != left_out);
+        }
+        best(&usable)
     }
 
     /// Returns the identities of the volumes of these storage folders, and marks volumes that have none. A volume without

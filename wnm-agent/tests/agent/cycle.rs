@@ -1,13 +1,15 @@
 //! The order of a cycle, and the effects of a failure at each of its steps.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use wnm_agent::{AgentError, Evaluated, HintedError, Mode, Observer, Signals, Trigger};
+use wnm_agent::{AgentError, Evaluated, HintedError, Mode, Observer, Platform, Signals, Store, Trigger};
 use wnm_core::steps::Step;
 use wnm_core::{
-    ActionRecord, AllocationError, Cores, CpuLimitSample, HostSample, NodeId, NodeState, Percent, PortRanges,
-    RawSettings, Selection, StepRecord, Verb,
+    ActionRecord, AllocationError, Bytes, Cores, CpuLimitSample, FailedAction, FailureCause, HostSample, NodeId,
+    NodeState, Observation, Percent, PortRanges, RawSettings, Selection, StepRecord, Timestamp, Verb, Volume,
 };
 
 use crate::common::{MemoryAgent, Refused, agent};
@@ -39,6 +41,36 @@ fn dry_run_changes_neither_store_nor_host() {
     let report = agent.run_cycle(&Trigger::Scheduled, Mode::DryRun, &mut ()).unwrap();
     assert_eq!(calls.take(), ["load", "observe"]);
     assert_eq!((report.cycle, report.decision.actions.len()), (None, 1));
+}
+
+#[test]
+fn failed_additions_leave_no_volume_without_a_try() {
+    let (mut agent, _) = agent(&[("node_storage", "/a,/b,/c")]);
+    let settings = agent.settings.clone();
+    let volumes = [("/a", 30), ("/b", 20), ("/c", 10)].map(|(root, free)| Volume {
+        root: root.into(),
+        available: Some(Bytes(free * 1_000_000_000)),
+        ..Volume::default()
+    });
+    let host = HostSample { volumes: volumes.to_vec(), ..HostSample::default() };
+    let observation = Observation { host, ..Observation::default() };
+    for (failures, folder) in [(0, "/a"), (1, "/b"), (2, "/c"), (3, "/a")] {
+        let mut colony = agent.store.load(&settings).unwrap();
+        let failed = |failures| FailedAction {
+            verb: "add".to_owned(),
+            node: first(),
+            step: Step::Binary,
+            error: "disk quota exceeded".to_owned(),
+            cause: FailureCause::Space,
+            hint: None,
+            failures,
+            at: Timestamp::default(),
+            retry_at: Timestamp::default(),
+        };
+        colony.state.failures = (1..=failures).map(failed).collect();
+        let chosen = agent.platform.storage_for(&colony, &observation, &BTreeMap::new());
+        assert_eq!(chosen.as_deref(), Some(Path::new(folder)), "{failures} failures");
+    }
 }
 
 #[test]

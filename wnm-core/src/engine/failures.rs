@@ -95,6 +95,11 @@ pub(crate) fn delayed_addition(memory: &[FailedAction], now: Timestamp) -> Optio
     memory.iter().filter(|entry| entry.verb == "add" && entry.retry_at > now).max_by_key(|entry| entry.retry_at)
 }
 
+/// Returns the number of additions that failed in succession.
+pub(crate) fn failed_additions(memory: &[FailedAction]) -> u32 {
+    memory.iter().filter(|entry| entry.verb == "add").map(|entry| entry.failures).max().unwrap_or(0)
+}
+
 /// Returns whether a new node gets the next number instead, because the last try of this one found it taken.
 pub(crate) fn avoids(memory: &[FailedAction], number: NodeId) -> bool {
     memory.iter().any(|entry| entry.verb == "add" && entry.node == number && concerns_the_number(entry))

@@ -67,6 +67,12 @@ impl EngineState {
         self.desired.get(&id).copied().unwrap_or_else(|| Desired::implied_by(state))
     }
 
+    /// Returns the number of additions that failed in succession.
+    #[must_use]
+    pub fn failed_additions(&self) -> u32 {
+        failures::failed_additions(&self.failures)
+    }
+
     /// Returns the desired condition of a node with a state; None for a new node.
     fn known_desired(&self, id: NodeId) -> Option<Desired> {
         self.nodes.get(&id).map(|state| self.desired(id, state))
