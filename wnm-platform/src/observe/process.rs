@@ -1,17 +1,20 @@
 //! Identity of processes: boot ID, PID, start time, executable and `--root-dir`.
 
+#[cfg(target_os = "macos")]
+mod macos;
+mod proc;
+#[cfg(test)]
+mod tests;
+
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wnm_core::{Flavor, Node, ProcessIdentity, resolved_below};
+use wnm_core::{Node, ProcessIdentity, resolved_below};
 
 use super::isolation::{Isolation, Namespace};
-use crate::node_dir;
 use crate::{files, volume};
 
 /// The data of one process.
@@ -155,9 +158,6 @@ fn resolved(path: &Path) -> PathBuf {
 /// Variables besides `ANT_…` that node programs read: the payment network of `antnode`, and the verbosity of logs.
 const OF_NODES: [&str; 5] = ["EVM_NETWORK", "RPC_URL", "PAYMENT_TOKEN_ADDRESS", "DATA_PAYMENTS_ADDRESS", "RUST_LOG"];
 
-/// The maximum length of the arguments and of the environment of a process, in bytes. A node has some hundred.
-const TEXT_LIMIT: u64 = 128 * 1024;
-
 /// The processes of a host.
 #[derive(Debug, Clone)]
 pub struct Processes {
@@ -192,8 +192,7 @@ impl Processes {
     /// Returns the processes of a folder with the layout of `/proc`.
     #[must_use]
     pub fn below(proc: &Path) -> Self {
-        let boot = fs::read_to_string(proc.join("sys/kernel/random/boot_id")).unwrap_or_default();
-        Self { source: Source::Proc(proc.to_owned()), boot: boot.trim().to_owned(), patience: volume::CALL }
+        Self { source: Source::Proc(proc.to_owned()), boot: proc::boot_id(proc), patience: volume::CALL }
     }
 
     /// Returns the variables of a process that a node program reads. Others, such as those of the shell that started it,
@@ -202,8 +201,8 @@ impl Processes {
         let text = match &self.source {
             Source::Proc(proc) => {
                 let folder = proc.join(pid.to_string());
-                let file = folder.join("environ");
-                volume::within(&folder, self.patience, move || head(&file)).unwrap_or_default()
+                let process = folder.clone();
+                volume::within(&folder, self.patience, move || proc::environment(&process)).unwrap_or_default()
             }
             #[cfg(target_os = "macos")]
             Source::System => Vec::new(),
@@ -227,15 +226,15 @@ impl Processes {
     /// the server answers, and reading its arguments waits for that.
     fn read(&self, proc: &Path, pid: u32) -> Option<ProcessInfo> {
         let own = proc.to_owned();
-        volume::within(&proc.join(pid.to_string()), self.patience, move || read(&own, pid))
-            .unwrap_or_else(|_| without_memory(proc, pid))
+        volume::within(&proc.join(pid.to_string()), self.patience, move || proc::read(&own, pid))
+            .unwrap_or_else(|_| proc::read_without_memory(proc, pid))
     }
 
     /// Tells whether the kernel hides the processes of other users, as with the mount option `hidepid` of `/proc`.
     #[must_use]
     pub fn hides_others(&self) -> bool {
         match &self.source {
-            Source::Proc(proc) => proc.join("self").exists() && fs::read(proc.join("1/stat")).is_err(),
+            Source::Proc(proc) => proc::hides_others(proc),
             #[cfg(target_os = "macos")]
             Source::System => false,
         }
@@ -245,7 +244,7 @@ impl Processes {
     #[must_use]
     pub fn user_of(&self, pid: u32) -> Option<u32> {
         match &self.source {
-            Source::Proc(proc) => user_of(&proc.join(pid.to_string())),
+            Source::Proc(proc) => proc::user_of(&proc.join(pid.to_string())),
             #[cfg(target_os = "macos")]
             Source::System => None,
         }
@@ -256,12 +255,10 @@ impl Processes {
     pub fn all(&self) -> Vec<ProcessInfo> {
         match &self.source {
             Source::Proc(proc) => {
-                let entries = fs::read_dir(proc).into_iter().flatten().flatten();
-                let mut pids: Vec<u32> = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-                pids.sort_unstable();
+                let pids = proc::pids(proc);
                 // One helper thread for all, and one for each after a process that does not let its memory be read.
                 let (own, each) = (proc.clone(), pids.clone());
-                let read_each = move || each.into_iter().filter_map(|pid| read(&own, pid)).collect();
+                let read_each = move || each.into_iter().filter_map(|pid| proc::read(&own, pid)).collect();
                 volume::within(proc, self.patience / 3, read_each)
                     .unwrap_or_else(|_| pids.into_iter().filter_map(|pid| self.read(proc, pid)).collect())
             }
@@ -301,12 +298,9 @@ impl Processes {
     pub(crate) fn is_alive(&self, identity: &ProcessIdentity) -> bool {
         match &self.source {
             Source::Proc(proc) => {
-                let mut stat = [0; 1024];
-                let path = proc.join(format!("{}/stat", identity.pid));
-                let length = fs::File::open(path).and_then(|mut file| file.read(&mut stat)).unwrap_or_default();
-                let facts = parse_stat(&stat[..length]);
-                let is_same = identity.boot == self.boot && facts.is_some_and(|(_, _, start)| start == identity.start);
-                is_same && facts.is_some_and(|(life, _, _)| life == Liveness::Alive)
+                let stat = proc::stat(&proc.join(identity.pid.to_string()));
+                identity.boot == self.boot
+                    && stat.is_some_and(|stat| stat.life == Liveness::Alive && stat.start == identity.start)
             }
             #[cfg(target_os = "macos")]
             Source::System => self.look_up(identity).is_some_and(|facts| facts.life == Liveness::Alive),
@@ -327,364 +321,5 @@ impl Processes {
         found.retain(|facts| facts.runs(node));
         found.sort_by_key(|facts| (facts.start, facts.pid));
         found
-    }
-}
-
-/// Returns the user of the folder of a process, which is that of the process also where its files belong to root.
-fn user_of(process: &Path) -> Option<u32> {
-    fs::metadata(process).ok().map(|facts| facts.uid())
-}
-
-/// Reads the first bytes of a file of a process. A user can give a process megabytes of arguments, and start thousands.
-fn head(file: &Path) -> Vec<u8> {
-    let mut text = Vec::new();
-    _ = fs::File::open(file).and_then(|file| file.take(TEXT_LIMIT).read_to_end(&mut text));
-    text
-}
-
-fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
-    volume::progress();
-    let folder = proc.join(pid.to_string());
-    let mut facts = without_arguments(&folder, pid)?;
-    let line = head(&folder.join("cmdline"));
-    let line = line.strip_suffix(b"\0").unwrap_or(&line);
-    let words = line.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec()));
-    facts.arguments = if line.is_empty() { Vec::new() } else { words.collect() };
-    let root_dir = root_dir_in(facts.arguments.get(1..).unwrap_or_default());
-    let is_relative = root_dir.as_ref().is_some_and(|dir| !Path::new(dir).is_absolute());
-    facts.working_dir = if is_relative { fs::read_link(folder.join("cwd")).ok() } else { None };
-    facts.implied_root = if root_dir.is_none() { implied_root(&folder, &facts.arguments) } else { None };
-    let is_known = root_dir.is_some() || facts.implied_root.is_some();
-    if is_known {
-        facts.isolation = Isolation::of(proc, pid);
-    }
-    Some(facts)
-}
-
-/// Returns what the kernel tells of a process without its memory, where its arguments are.
-fn without_arguments(folder: &Path, pid: u32) -> Option<ProcessInfo> {
-    let (life, parent, start) = parse_stat(&fs::read(folder.join("stat")).ok()?)?;
-    Some(ProcessInfo {
-        pid,
-        parent,
-        start,
-        life,
-        user: user_of(folder),
-        executable: fs::read_link(folder.join("exe")).ok(),
-        arguments: Vec::new(),
-        working_dir: None,
-        implied_root: None,
-        isolation: Isolation::default(),
-    })
-}
-
-/// Returns the data of a process whose memory cannot be read. A node mostly runs a copy of the program in its folder.
-fn without_memory(proc: &Path, pid: u32) -> Option<ProcessInfo> {
-    let mut facts = without_arguments(&proc.join(pid.to_string()), pid)?;
-    facts.arguments.extend(facts.executable.clone().map(PathBuf::into_os_string));
-    let of_node = |program: &&Path| Flavor::ALL.iter().any(|flavor| program.ends_with(flavor.program()));
-    facts.implied_root = facts.program().filter(of_node).and_then(Path::parent).map(Path::to_owned);
-    if facts.implied_root.is_some() {
-        facts.isolation = Isolation::of(proc, pid);
-    }
-    Some(facts)
-}
-
-/// Returns the folder of a node program that runs without `--root-dir`: both programs then choose one below the data
-/// folder of their user. The log of an `antnode` and the lock file of an `ant-node` there are open while they run.
-fn implied_root(process: &Path, arguments: &[OsString]) -> Option<PathBuf> {
-    const VARIABLE: &[u8] = b"ANT_ROOT_DIR=";
-    let name = Path::new(arguments.first()?).file_name()?;
-    let flavor = Flavor::ALL.into_iter().find(|flavor| flavor.program() == name)?;
-    let environment = head(&process.join("environ"));
-    let of_variable = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(VARIABLE));
-    if let Some(folder) = of_variable.filter(|_| flavor == Flavor::AntNode) {
-        let folder = Path::new(OsStr::from_bytes(folder));
-        let base = fs::read_link(process.join("cwd")).unwrap_or_default();
-        return Some(resolved_below(&base, folder));
-    }
-    let open = fs::read_dir(process.join("fd")).ok()?.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
-    // The files are at most two folders below that of the node.
-    let with_identity = |file: PathBuf| {
-        let mut folders = file.ancestors().skip(1).take(2).filter(|folder| folder.is_absolute());
-        folders.find(|folder| node_dir::holds_identity(folder, &flavor)).map(Path::to_owned)
-    };
-    open.into_iter().find_map(with_identity)
-}
-
-/// Parses state, parent and start time. The name in parentheses may itself contain blanks and parentheses. A process whose
-/// first thread has ended before the others is shown as a zombie, and is none.
-fn parse_stat(stat: &[u8]) -> Option<(Liveness, u32, u64)> {
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let threads: u32 = fields.get(17)?.parse().ok()?;
-    let life = match *fields.first()? {
-        "Z" | "X" | "x" if threads <= 1 => Liveness::Ended,
-        _ => Liveness::Alive,
-    };
-    Some((life, fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?))
-}
-
-#[cfg(target_os = "macos")]
-mod macos {
-    use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
-
-    use super::{Isolation, Liveness, ProcessInfo};
-
-    /// Returns the process with this PID, or all processes.
-    pub(super) fn facts(pid: Option<u32>) -> Vec<ProcessInfo> {
-        let Ok(mut system) = System::new() else { return Vec::new() };
-        let wanted: Vec<Pid> = pid.into_iter().map(Pid::from_u32).collect();
-        let which = if wanted.is_empty() { ProcessesToUpdate::All } else { ProcessesToUpdate::Some(&wanted) };
-        let kind = ProcessRefreshKind::nothing()
-            .with_exe(UpdateKind::Always)
-            .with_cmd(UpdateKind::Always)
-            .with_cwd(UpdateKind::Always);
-        system.refresh_processes_specifics(which, true, kind);
-        let mut found: Vec<ProcessInfo> = system
-            .processes()
-            .values()
-            .map(|process| ProcessInfo {
-                pid: process.pid().as_u32(),
-                parent: process.parent().map_or(0, Pid::as_u32),
-                start: process.start_time(),
-                life: match process.status() {
-                    ProcessStatus::Zombie | ProcessStatus::Dead => Liveness::Ended,
-                    _ => Liveness::Alive,
-                },
-                user: None,
-                executable: process.exe().map(Into::into),
-                arguments: process.cmd().to_vec(),
-                working_dir: process.cwd().map(Into::into),
-                implied_root: None,
-                isolation: Isolation::default(),
-            })
-            .collect();
-        found.sort_by_key(|facts| facts.pid);
-        found
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::symlink;
-
-    use super::*;
-    use crate::node_dir::tests::node_at;
-
-    /// A folder laid out as `/proc` with one process in it.
-    fn host(state: &str, executable: &Path, words: &[&str]) -> tempfile::TempDir {
-        let proc = tempfile::tempdir().unwrap();
-        let random = proc.path().join("sys/kernel/random");
-        fs::create_dir_all(&random).unwrap();
-        fs::write(random.join("boot_id"), "b00t\n").unwrap();
-        let folder = proc.path().join("7");
-        fs::create_dir(&folder).unwrap();
-        let zeros = "0 ".repeat(17);
-        fs::write(folder.join("stat"), format!("7 (a ) b) (c) {state} 3 {zeros}4711 9 9")).unwrap();
-        fs::write(folder.join("cmdline"), words.iter().map(|word| format!("{word}\0")).collect::<String>()).unwrap();
-        symlink(executable, folder.join("exe")).unwrap();
-        proc
-    }
-
-    fn runs(executable: &str, words: &[&str]) -> bool {
-        let proc = host("S", Path::new(executable), words);
-        let node = node_at(Path::new("/s p/antnode0001"));
-        let processes = Processes::below(proc.path());
-        let identity = ProcessIdentity { boot: "b00t".into(), pid: 7, start: 4711 };
-        assert_eq!(processes.identify(7), Some(identity.clone()));
-        processes.matches(&identity, &node)
-    }
-
-    #[test]
-    fn executable_and_root_dir_identify_a_node() {
-        let exe = "/s p/antnode0001/antnode";
-        let words = ["antnode", "--port", "1", "--root-dir", "/s p/antnode0001"];
-        assert!(runs(exe, &words));
-        assert!(runs("/s p/antnode0001/antnode (deleted)", &words));
-        assert!(runs("/s p/antnode0001/antnode.old", &words));
-        assert!(runs("/s p/antnode0001/antnode.backup (deleted)", &words));
-        assert!(runs(exe, &["antnode", "--root-dir=/s p/antnode0001"]));
-        assert!(!runs("/s p/antnode0001/antnode2", &words));
-        assert!(!runs("/usr/bin/antnode", &words));
-        assert!(!runs(exe, &["antnode", "--root-dir", "/s p/antnode00012"]));
-        assert!(!runs(exe, &["antnode", "--root-dir"]));
-        assert!(!runs(exe, &["antnode", "x--root-dir=/s p/antnode0001"]));
-        assert!(!runs(exe, &[]));
-    }
-
-    /// Any user can start the program of a node with its arguments.
-    #[test]
-    fn process_of_another_user_runs_no_node() {
-        let folder = tempfile::tempdir().unwrap();
-        let node = node_at(folder.path());
-        let words = ["antnode", "--root-dir", folder.path().to_str().unwrap()];
-        let proc = host("S", &node.binary, &words);
-        let processes = Processes::below(proc.path());
-        let own = processes.facts(7).unwrap();
-        assert!(own.user.is_some() && own.runs(&node), "{own:?}");
-        let other = ProcessInfo { user: own.user.map(|user| user + 1), ..own };
-        assert!(!other.runs(&node));
-        assert!(ProcessInfo { user: Some(0), ..other.clone() }.runs(&node));
-        // A node that lost its folder still runs.
-        let gone = node_at(Path::new("/s p/antnode0001"));
-        let words = ["antnode".into(), "--root-dir=/s p/antnode0001".into()].to_vec();
-        assert!(ProcessInfo { executable: Some(gone.binary.clone()), arguments: words, ..other }.runs(&gone));
-    }
-
-    #[test]
-    #[ignore = "needs root; .ci/root-tests runs it"]
-    fn process_of_the_owner_of_a_folder_runs_its_node_as_root() {
-        use std::os::unix::fs::chown;
-        let folder = tempfile::tempdir().unwrap();
-        let node = node_at(folder.path());
-        let proc = host("S", &node.binary, &["antnode", "--root-dir", folder.path().to_str().unwrap()]);
-        let processes = Processes::below(proc.path());
-        for (owner, user, expected) in [(0, 0, true), (0, 12345, false), (12345, 12345, true), (12345, 12346, false)] {
-            chown(folder.path(), Some(owner), None).unwrap();
-            chown(proc.path().join("7"), Some(user), None).unwrap();
-            assert_eq!(processes.running(&node).len(), usize::from(expected), "{owner} {user}");
-        }
-    }
-
-    #[test]
-    fn executable_on_a_detached_volume_has_the_end_of_its_path() {
-        let words = ["antnode", "--root-dir", "/s p/antnode0001"];
-        assert!(runs("/antnode0001/antnode", &words), "the volume was mounted on the storage folder");
-        assert!(runs("/antnode", &words), "the volume was mounted on the folder of the node");
-        assert!(!runs("/0001/antnode", &words));
-        assert!(!runs("/antnode0002/antnode", &words));
-        assert!(!runs("/", &words));
-    }
-
-    #[test]
-    fn relative_root_dir_is_below_the_working_directory() {
-        let node = node_at(Path::new("/s/n/antnode0001"));
-        for given in ["antnode0001", "./antnode0001/", "../n/antnode0001"] {
-            let proc = host("S", Path::new("/s/n/antnode0001/antnode"), &["antnode", "--root-dir", given]);
-            let processes = Processes::below(proc.path());
-            assert!(processes.running(&node).is_empty(), "the working directory is unknown");
-            symlink("/s/n", proc.path().join("7/cwd")).unwrap();
-            assert_eq!(processes.running(&node).len(), 1, "{given}");
-        }
-    }
-
-    #[test]
-    fn process_whose_memory_cannot_be_read_is_known_by_its_program() {
-        let words = ["antnode", "--root-dir", "/s/antnode0001"];
-        let proc = host("D", Path::new("/s/antnode0001/antnode"), &words);
-        let line = proc.path().join("7/cmdline");
-        fs::remove_file(&line).unwrap();
-        // A pipe without a writer: opening it waits.
-        crate::guarded::make_pipe(&line);
-        let processes = Processes { patience: Duration::from_millis(50), ..Processes::below(proc.path()) };
-        let node = node_at(Path::new("/s/antnode0001"));
-        let identity = ProcessIdentity { boot: "b00t".into(), pid: 7, start: 4711 };
-        for _ in 0..3 {
-            assert!(processes.matches(&identity, &node));
-            assert_eq!(processes.running(&node).len(), 1);
-        }
-        assert!(processes.running(&node_at(Path::new("/s/antnode0002"))).is_empty());
-        // The pipe gets a writer, which ends.
-        drop(fs::OpenOptions::new().read(true).write(true).open(&line).unwrap());
-    }
-
-    #[test]
-    fn folder_is_implied_by_environment_or_open_files() {
-        let home = tempfile::tempdir().unwrap();
-        let root = home.path().join("autonomi/node/12D3KooW");
-        fs::create_dir_all(root.join("logs")).unwrap();
-        let proc = host("S", Path::new("/opt/antnode"), &["/opt/antnode", "--port", "1"]);
-        let folder_of = || Processes::below(proc.path()).facts(7).unwrap().root_dir().map(PathBuf::from);
-        let process = proc.path().join("7");
-        fs::create_dir(process.join("fd")).unwrap();
-        symlink(root.join("logs/antnode.log"), process.join("fd/3")).unwrap();
-        symlink("socket:[7]", process.join("fd/4")).unwrap();
-        assert_eq!(folder_of(), None, "the folder holds no identity");
-        fs::write(root.join("secret-key"), [7; 32]).unwrap();
-        assert_eq!(folder_of(), Some(root));
-        fs::write(process.join("environ"), "HOME=/\0ANT_ROOT_DIR=n/1\0").unwrap();
-        assert!(folder_of().is_some_and(|folder| folder.starts_with(home.path())), "antnode reads no such variable");
-        fs::write(process.join("cmdline"), "/opt/ant-node\0--ipv4-only\0").unwrap();
-        symlink("/srv", process.join("cwd")).unwrap();
-        assert_eq!(folder_of(), Some("/srv/n/1".into()));
-        fs::write(process.join("cmdline"), "/usr/bin/tail\0-f\0").unwrap();
-        assert_eq!(folder_of(), None);
-    }
-
-    #[test]
-    fn node_in_a_container_is_another_node() {
-        let words = ["antnode", "--root-dir", "/s/antnode0001"];
-        let proc = host("S", Path::new("/s/antnode0001/antnode"), &words);
-        for (name, inode) in [("self", 1), ("7", 2)] {
-            fs::create_dir_all(proc.path().join(name).join("ns")).unwrap();
-            symlink(format!("pid:[{inode}]"), proc.path().join(name).join("ns/pid")).unwrap();
-        }
-        let node = node_at(Path::new("/s/antnode0001"));
-        assert!(Processes::below(proc.path()).running(&node).is_empty());
-    }
-
-    #[test]
-    fn boot_start_and_pid_identify_a_process() {
-        let words = ["antnode", "--root-dir", "/s/antnode0001"];
-        let proc = host("S", Path::new("/s/antnode0001/antnode"), &words);
-        let node = node_at(Path::new("/s/antnode0001"));
-        let processes = Processes::below(proc.path());
-        let identity = processes.identify(7).unwrap();
-        assert!(processes.matches(&identity, &node));
-        assert!(processes.is_alive(&identity));
-        for other in [
-            ProcessIdentity { boot: "other".into(), ..identity.clone() },
-            ProcessIdentity { start: 4712, ..identity.clone() },
-            ProcessIdentity { pid: 8, ..identity },
-        ] {
-            assert!(!processes.matches(&other, &node) && !processes.is_alive(&other), "{other:?}");
-        }
-        assert_eq!(processes.running(&node).len(), 1);
-    }
-
-    #[test]
-    fn ended_process_does_not_run_node() {
-        let words = ["antnode", "--root-dir", "/s/antnode0001"];
-        let proc = host("Z", Path::new("/s/antnode0001/antnode"), &words);
-        let facts = Processes::below(proc.path()).facts(7).unwrap();
-        assert_eq!((facts.life, facts.parent, facts.start), (Liveness::Ended, 3, 4711));
-        assert!(!facts.runs(&node_at(Path::new("/s/antnode0001"))));
-    }
-
-    #[test]
-    fn process_is_ending_until_its_last_thread_has_ended() {
-        let proc = host("S", Path::new("/s/antnode0001/antnode"), &[]);
-        let processes = Processes::below(proc.path());
-        let stat = |state: &str, threads: u32| {
-            let zeros = "0 ".repeat(15);
-            fs::write(proc.path().join("7/stat"), format!("7 (a) {state} 3 {zeros}{threads} 0 4711 9 9")).unwrap();
-            processes.facts(7).unwrap()
-        };
-        assert!(!stat("S", 3).is_ending(), "its arguments are empty");
-        fs::remove_file(proc.path().join("7/exe")).unwrap();
-        for (state, threads, life) in
-            [("R", 1, Liveness::Alive), ("D", 9, Liveness::Alive), ("Z", 2, Liveness::Alive), ("Z", 1, Liveness::Ended)]
-        {
-            let facts = stat(state, threads);
-            assert_eq!((facts.life, facts.is_ending()), (life, life == Liveness::Alive), "{state} {threads}");
-        }
-    }
-
-    #[test]
-    fn invalid_stat_is_rejected() {
-        for bad in [
-            "",
-            "7",
-            "7 (a",
-            "7 (a)",
-            "7 (a) S",
-            "7 (a) S x 0 0",
-            "7 (a) S 1 2 3",
-            "7 (a) S 3 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 x 0 1",
-        ] {
-            assert_eq!(parse_stat(bad.as_bytes()), None, "{bad}");
-        }
     }
 }
