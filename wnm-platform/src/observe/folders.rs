@@ -29,9 +29,7 @@ pub(crate) struct FolderTurns {
     records: Turns,
 }
 
-/// Measures the folders whose turn it is, as many as the budget allows, nodes without a value first.
-///
-/// `uptime` differs between observations, and selects the first node.
+/// Measures the disk use of the folders whose turn it is, nodes without a value first.
 pub(super) fn measure(
     colony: &Colony,
     samples: &mut NodeMap<NodeSample>,
@@ -39,28 +37,17 @@ pub(super) fn measure(
     uptime: u64,
     budget: Duration,
 ) {
-    let turns = &mut turns.size;
-    let is_large = samples.len() > ALL_AT_ONCE;
-    turns.keep(|node| samples.contains_key(node));
-    let here = samples
-        .iter()
-        .filter(|(_, sample)| !matches!(sample.presence, Presence::FolderMissing | Presence::VolumeFault));
-    let here = here.map(|(id, sample)| (*id, sample.disk.is_some()));
-    let mut due: Vec<_> = here.filter(|(id, is_known)| !is_large || !is_known || turns.is_due(*id, uptime)).collect();
-    rotate_by_turn(&mut due, uptime);
-    due.sort_by_key(|(_, is_known)| *is_known);
-    let begun = Instant::now();
-    for (id, _) in due {
-        if begun.elapsed() >= budget {
-            return;
-        }
-        turns.taken(id, uptime);
-        if let (Some(node), Some(sample)) = (colony.nodes.get(&id), samples.get_mut(&id)) {
-            let folder = node.root_dir.clone();
-            let used = in_time(node, move || disk_use(&folder, Instant::now() + MOST));
-            sample.disk = used.map(Bytes).or(sample.disk);
-        }
-    }
+    let due = |_, sample: &NodeSample| match sample.presence {
+        Presence::FolderMissing | Presence::VolumeFault => None,
+        _ if sample.disk.is_none() => Some(Due::AtOnce),
+        _ => Some(Due::InTurn),
+    };
+    in_turns(samples, &mut turns.size, uptime, budget, due, |id, sample| {
+        let Some(node) = colony.nodes.get(&id) else { return };
+        let folder = node.root_dir.clone();
+        let used = in_time(node, move || disk_use(&folder, Instant::now() + MOST));
+        sample.disk = used.map(Bytes).or(sample.disk);
+    });
 }
 
 /// Returns the disk use of a folder in bytes; None when it is unreadable or the time is over.
@@ -83,7 +70,7 @@ pub(crate) fn disk_use(folder: &Path, until: Instant) -> Option<u64> {
     Some(bytes)
 }
 
-/// Counts the records of running nodes whose turn it is, as many as the budget allows; other nodes keep their last count.
+/// Counts the records of running nodes whose turn it is; other nodes keep their last count.
 pub(super) fn count_records(
     colony: &Colony,
     samples: &mut NodeMap<NodeSample>,
@@ -91,26 +78,53 @@ pub(super) fn count_records(
     uptime: u64,
     budget: Duration,
 ) {
-    let turns = &mut turns.records;
-    let is_large = samples.len() > ALL_AT_ONCE;
-    turns.keep(|node| samples.contains_key(node));
-    let counts = |id: &NodeId, sample: &NodeSample| {
-        let node = colony.nodes.get(id)?;
-        let is_silent = node.metrics_port().is_none();
-        (is_silent && sample.presence == Presence::Answering).then_some((*id, node))
+    let due = |id: NodeId, sample: &NodeSample| {
+        let is_silent = colony.nodes.get(&id)?.metrics_port().is_none();
+        (is_silent && sample.presence == Presence::Answering).then_some(Due::InTurn)
     };
-    let counted = samples.iter().filter_map(|(id, sample)| counts(id, sample));
-    let mut due: Vec<(NodeId, &Node)> = counted.filter(|(id, _)| !is_large || turns.is_due(*id, uptime)).collect();
-    rotate_by_turn(&mut due, uptime);
+    in_turns(samples, &mut turns.records, uptime, budget, due, |id, sample| {
+        if let (Some(node), Some(metrics)) = (colony.nodes.get(&id), sample.metrics.as_mut()) {
+            let chunks = node.root_dir.join("chunks");
+            metrics.records = in_time(node, move || records_in(&chunks));
+        }
+    });
+}
+
+/// When a folder is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// In this observation, before all others.
+    AtOnce,
+    /// When its turn comes; in a small colony in every observation.
+    InTurn,
+}
+
+/// Measures the folders that are due, as many as the budget allows. `due` returns None for a node that is not measured.
+///
+/// `uptime` differs between observations, and selects the first node.
+fn in_turns(
+    samples: &mut NodeMap<NodeSample>,
+    turns: &mut Turns,
+    uptime: u64,
+    budget: Duration,
+    due: impl Fn(NodeId, &NodeSample) -> Option<Due>,
+    mut measure: impl FnMut(NodeId, &mut NodeSample),
+) {
+    turns.keep(|node| samples.contains_key(node));
+    let is_small = samples.len() <= ALL_AT_ONCE;
+    let measured = samples.iter().filter_map(|(id, sample)| Some((*id, due(*id, sample)?)));
+    let is_due = |(id, due): &(NodeId, Due)| is_small || *due == Due::AtOnce || turns.is_due(*id, uptime);
+    let mut nodes: Vec<_> = measured.filter(is_due).collect();
+    rotate_by_turn(&mut nodes, uptime);
+    nodes.sort_by_key(|(_, due)| *due);
     let begun = Instant::now();
-    for (id, node) in due {
+    for (id, _) in nodes {
         if begun.elapsed() >= budget {
             return;
         }
         turns.taken(id, uptime);
-        if let Some(metrics) = samples.get_mut(&id).and_then(|sample| sample.metrics.as_mut()) {
-            let chunks = node.root_dir.join("chunks");
-            metrics.records = in_time(node, move || records_in(&chunks));
+        if let Some(sample) = samples.get_mut(&id) {
+            measure(id, sample);
         }
     }
 }
@@ -168,9 +182,9 @@ mod tests {
     #[test]
     fn every_node_gets_a_turn() {
         let mut first = [false; 60];
-        for look in 0..1_000 {
+        for turn in 0..1_000 {
             let mut due: Vec<usize> = (0..60).collect();
-            rotate_by_turn(&mut due, look * 60_000);
+            rotate_by_turn(&mut due, turn * 60_000);
             first[due[0]] = true;
         }
         assert_eq!(first, [true; 60]);
