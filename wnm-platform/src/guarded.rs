@@ -5,13 +5,13 @@
 //! user of wnm made it, in a folder that no other user can write. The file itself is never a link, and always a regular
 //! file: opening a FIFO would otherwise wait for ever.
 
-use std::collections::VecDeque;
+mod way;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -19,15 +19,8 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use crate::volume;
+use way::{Missing, is_own_user, walk};
 
-/// The number of symbolic links on one path after which it is refused, the same as in Linux.
-const MAX_LINKS: u32 = 40;
-
-/// A folder for the way to a file: on Linux without the right to list it.
-#[cfg(target_os = "linux")]
-const WAY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-#[cfg(not(target_os = "linux"))]
-const WAY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// Flags of every file: no link, no wait for the other end of a FIFO, no controlling terminal.
 const PLAIN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
@@ -38,13 +31,6 @@ pub(crate) enum Trust {
     Anyone,
     /// Root and the user of wnm, and only files that no other user can write: the content decides about other files.
     Owner,
-}
-
-/// The treatment of missing folders on a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    Fail,
-    Create,
 }
 
 /// A folder that stays the same while it is held, whatever happens to its path.
@@ -392,10 +378,6 @@ pub(crate) fn is_own(facts: &Stat) -> bool {
     is_own_user(facts.st_uid) && facts.st_mode & 0o002 == 0
 }
 
-fn is_own_user(user: u32) -> bool {
-    user == 0 || user == rustix::process::geteuid().as_raw()
-}
-
 /// Tells whether an error means that the path does not exist.
 pub(crate) fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
@@ -406,73 +388,6 @@ fn place(path: &Path, missing: Missing) -> io::Result<(HeldFolder, OsString)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok((HeldFolder::at(folder, missing)?, name))
-}
-
-/// Opens a folder step by step.
-fn walk(path: &Path, missing: Missing) -> io::Result<OwnedFd> {
-    let mut rest: VecDeque<OsString> = VecDeque::new();
-    let mut at = begin(path, &mut rest)?;
-    let mut links = 0;
-    while let Some(name) = rest.pop_front() {
-        at = match step(at.as_fd(), &name, missing) {
-            Ok(next) => next,
-            Err(error @ (Errno::LOOP | Errno::NOTDIR)) => {
-                let Ok(target) = rustix::fs::readlinkat(&at, &*name, Vec::new()) else { return Err(error.into()) };
-                links += 1;
-                if links > MAX_LINKS || !may_follow(&at, &name)? {
-                    return Err(Errno::LOOP.into());
-                }
-                let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
-                if target.is_absolute() {
-                    at = begin(&target, &mut rest)?;
-                } else {
-                    push(&target, &mut rest);
-                }
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-    }
-    Ok(at)
-}
-
-/// Opens the start of a path, and puts its names before the rest of the way.
-fn begin(path: &Path, rest: &mut VecDeque<OsString>) -> io::Result<OwnedFd> {
-    let start = if path.is_absolute() { "/" } else { "." };
-    push(path, rest);
-    Ok(rustix::fs::open(start, WAY, Mode::empty())?)
-}
-
-fn push(path: &Path, rest: &mut VecDeque<OsString>) {
-    let names = path.components().rev().filter_map(|part| match part {
-        Component::Normal(name) => Some(name),
-        Component::ParentDir => Some(OsStr::new("..")),
-        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
-    });
-    names.for_each(|name| rest.push_front(name.to_owned()));
-}
-
-fn step(at: impl AsFd, name: &OsStr, missing: Missing) -> rustix::io::Result<OwnedFd> {
-    let open = || rustix::fs::openat(&at, name, WAY, Mode::empty());
-    match open() {
-        Err(Errno::NOENT) if missing == Missing::Create => {
-            match rustix::fs::mkdirat(&at, name, mode_of(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(error),
-            }
-            open()
-        }
-        opened => opened,
-    }
-}
-
-/// Tells whether a symbolic link counts: root or the user of wnm made it, where no other user can exchange it.
-fn may_follow(folder: &OwnedFd, name: &OsStr) -> io::Result<bool> {
-    let around = rustix::fs::fstat(folder)?;
-    let link = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
-    // In a folder with the sticky bit, such as /tmp, only its owner can exchange an entry.
-    let is_kept = around.st_mode & 0o002 == 0 || around.st_mode & 0o1000 != 0;
-    Ok(is_own_user(around.st_uid) && is_kept && is_own_user(link.st_uid))
 }
 
 /// Returns the name of a file while it is written.
