@@ -15,7 +15,6 @@ mod colony;
 mod figures;
 
 use std::fs;
-use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::thread;
@@ -23,7 +22,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use colony::{Result, Server, built, serve};
+use wnm_benches::Result;
+use wnm_benches::processes::{built, waited_as_node};
+
+use colony::{Server, serve};
 use figures::idle::Colony;
 use figures::page::{Figures, render};
 use figures::reactions::Rounds;
@@ -41,8 +43,7 @@ fn main() -> Result<()> {
     if args.first().is_some_and(|arg| arg == "serve") {
         return serve(NODES[1]);
     }
-    if args.first().is_some_and(|arg| arg == "--root-dir") {
-        std::io::stdin().read_to_end(&mut Vec::new())?;
+    if waited_as_node()? {
         return Ok(());
     }
     let seconds = args.iter().position(|arg| arg == "--seconds").and_then(|at| args.get(at + 1)?.parse().ok());

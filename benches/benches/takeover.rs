@@ -6,36 +6,27 @@
 #![allow(missing_docs, reason = "a bench is no library")]
 #![expect(clippy::print_stdout, reason = "its figures are what it is for")]
 
-#[expect(dead_code, reason = "the nodes of this bench are processes")]
-mod colony;
-
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike as _;
 use serde_json::{Value, json};
-
-use colony::{Result, built};
+use wnm_benches::Result;
+use wnm_benches::processes::{Cost, Nodes, RUNS, built, command, heading, measure, report, waited_as_node};
 
 const NODES: u16 = 200;
-const RUNS: usize = 5;
 /// Below the ports that the kernel gives to clients.
 const PORTS: [u16; 2] = [21_000, 22_000];
 const WALLET: &str = "0x00455d78f850b0358E8cea5be24d415E01E107CF";
 
 fn main() -> Result<()> {
-    if std::env::args().nth(1).is_some_and(|arg| arg == "--root-dir") {
-        std::io::stdin().read_to_end(&mut Vec::new())?;
+    if waited_as_node()? {
         return Ok(());
     }
     let wnm = built()?;
     let home = tempfile::tempdir()?;
     let storage = home.path().join("nodes");
-    let _nodes = Nodes::start(home.path(), &storage)?;
+    let _nodes = start(home.path(), &storage)?;
     let registry = home.path().join(".local/share/autonomi/node/node_registry.json");
     fs::create_dir_all(registry.parent().ok_or("no folder")?)?;
     fs::write(
@@ -43,7 +34,7 @@ fn main() -> Result<()> {
         json!({"nodes": (1..=NODES).map(|number| entry(&storage, number)).collect::<Vec<_>>()}).to_string(),
     )?;
     println!("load average {}", fs::read_to_string("/proc/loadavg")?.trim());
-    println!("{:<34} {:>9} {:>9}   each: median of {RUNS}", "", "wall ms", "cpu ms");
+    heading();
     let storage = storage.display().to_string();
     let import = ["init", "--import", "--process-manager", "setsid+user", "--node-storage", &storage];
     let antctl = ["init", "--from-antctl", "--process-manager", "antctl+user", "--antctl-path", "/bin/true"];
@@ -51,7 +42,7 @@ fn main() -> Result<()> {
         for (step, further) in [("dry run", &["--dry-run"][..]), ("takeover", &[])] {
             let one = |_| run(&wnm, home.path(), &[args, further].concat());
             let runs = (0..RUNS).map(one).collect::<Result<Vec<_>>>()?;
-            report(&format!("{name}, {step}, {NODES} nodes"), runs);
+            report(&format!("{name}, {step}, {NODES} nodes"), &runs);
         }
     }
     Ok(())
@@ -61,40 +52,21 @@ fn folder(storage: &Path, number: u16) -> PathBuf {
     storage.join(format!("antnode{number}"))
 }
 
-/// The processes of the nodes. They are killed when this value is dropped.
-struct Nodes(Vec<Child>);
-
-impl Nodes {
-    fn start(home: &Path, storage: &Path) -> Result<Self> {
-        let program = home.join("bench");
-        fs::copy(std::env::current_exe()?, &program)?;
-        let mut nodes = Self(Vec::new());
-        for number in 1..=NODES {
-            let folder = folder(storage, number);
-            fs::create_dir_all(&folder)?;
-            let mut key = [7; 32];
-            key[..2].copy_from_slice(&number.to_le_bytes());
-            fs::write(folder.join("secret-key"), key)?;
-            // The kernel tells the name of a hard link as that of the running program.
-            fs::hard_link(&program, folder.join("antnode"))?;
-            let [port, metrics] = PORTS.map(|start| (start + number).to_string());
-            let mut command = Command::new(folder.join("antnode"));
-            command.arg("--root-dir").arg(&folder).args(["--port", &port, "--metrics-server-port", &metrics]);
-            command.args(["--rewards-address", WALLET, "evm-arbitrum-one"]).env_clear();
-            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-            nodes.0.push(command.spawn()?);
-        }
-        Ok(nodes)
+/// Starts the nodes, each with a key of its own.
+fn start(home: &Path, storage: &Path) -> Result<Nodes> {
+    let mut nodes = Nodes::new(home)?;
+    for number in 1..=NODES {
+        let folder = folder(storage, number);
+        fs::create_dir_all(&folder)?;
+        let mut key = [7; 32];
+        key[..2].copy_from_slice(&number.to_le_bytes());
+        fs::write(folder.join("secret-key"), key)?;
+        let [port, metrics] = PORTS.map(|start| (start + number).to_string());
+        let args =
+            ["--port", &port, "--metrics-server-port", &metrics, "--rewards-address", WALLET, "evm-arbitrum-one"];
+        nodes.start(&folder.join("antnode"), &folder, &args)?;
     }
-}
-
-impl Drop for Nodes {
-    fn drop(&mut self) {
-        for node in &mut self.0 {
-            _ = node.kill();
-            _ = node.wait();
-        }
-    }
+    Ok(nodes)
 }
 
 /// Returns the entry of a node in a registry of antctl.
@@ -109,42 +81,21 @@ fn entry(storage: &Path, number: u16) -> Value {
     })
 }
 
-struct Figures {
-    wall: Duration,
-    cpu: Duration,
-}
-
 /// Runs an import, and removes its traces.
-fn run(wnm: &Path, home: &Path, args: &[&str]) -> Result<Figures> {
-    let cpu = || -> Result<Duration> {
-        let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
-        let micros = (usage.user_time() + usage.system_time()).num_microseconds();
-        Ok(Duration::from_micros(u64::try_from(micros)?))
-    };
-    let db = home.join("colony");
-    fs::create_dir(&db)?;
-    let (before, begun) = (cpu()?, Instant::now());
-    let output =
-        Command::new(wnm).arg("--db").arg(db.join("wnm.db")).args(args).env_clear().env("HOME", home).output()?;
-    let figures = Figures { wall: begun.elapsed(), cpu: cpu()? - before };
+fn run(wnm: &Path, home: &Path, args: &[&str]) -> Result<Cost> {
+    let folder_of_db = home.join("colony");
+    fs::create_dir(&folder_of_db)?;
+    let mut command = command(wnm, home, &folder_of_db, args);
+    let (cost, output) = measure(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let taken = String::from_utf8_lossy(&output.stdout).matches("antnode").count();
     if !output.status.success() || taken < usize::from(NODES) {
         return Err(format!("wnm {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr)).into());
     }
-    fs::remove_dir_all(&db)?;
+    fs::remove_dir_all(&folder_of_db)?;
     for number in 1..=NODES {
         for file in [".wnm-node", ".wnm-definition", ".wnm-lock", "wnm.pid"] {
             _ = fs::remove_file(folder(&home.join("nodes"), number).join(file));
         }
     }
-    Ok(figures)
-}
-
-fn report(name: &str, mut runs: Vec<Figures>) {
-    let millis = |time: Duration| time.as_secs_f64() * 1000.0;
-    runs.sort_by_key(|figures| figures.wall);
-    let wall = runs.get(RUNS / 2).map_or(f64::NAN, |figures| millis(figures.wall));
-    runs.sort_by_key(|figures| figures.cpu);
-    let cpu = runs.get(RUNS / 2).map_or(f64::NAN, |figures| millis(figures.cpu));
-    println!("{name:<34} {wall:>9.1} {cpu:>9.1}");
+    Ok(cost)
 }

@@ -1,8 +1,14 @@
-//! How fast everything is: data that the benches share.
+//! How fast everything is: data and processes that the benches share.
 
+pub mod processes;
+
+use std::error::Error;
 use std::io::{self, Read};
 
 use flate2::read::GzDecoder;
+
+/// The result of a bench, which ends with any error.
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Returns the text that a real node served on `/metrics`, about 43 kB.
 ///

@@ -1,19 +1,17 @@
 //! A colony whose nodes are endpoints of one server process, for benches of whole processes.
 
-use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use wnm_benches::Result;
 use wnm_core::{
     HostDefaults, ManagerKind, NewNodeInputs, NodeId, NodeState, Program, RawSettings, Scope, Settings, Timestamp,
     new_node,
 };
 use wnm_store::Store;
-
-pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Where the endpoints are, below the ports the kernel gives to clients.
 const METRICS_PORTS: u16 = 21;
@@ -81,16 +79,6 @@ impl Drop for Server {
     }
 }
 
-/// Returns the built command, which lies beside the folder this bench runs from.
-pub(crate) fn built() -> Result<PathBuf> {
-    let bench = std::env::current_exe()?;
-    let wnm = bench.ancestors().nth(2).ok_or("no target folder")?.join("wnm");
-    if !wnm.exists() {
-        return Err(format!("no program at {}: run `cargo build --release -p wnm-cli` first", wnm.display()).into());
-    }
-    Ok(wnm)
-}
-
 /// Makes a colony of nodes that have a folder each and never ran under this manager, with more settings.
 pub(crate) fn colony(nodes: u32, more: &[(&str, &str)]) -> Result<tempfile::TempDir> {
     let home = tempfile::tempdir()?;
@@ -106,7 +94,7 @@ pub(crate) fn colony(nodes: u32, more: &[(&str, &str)]) -> Result<tempfile::Temp
         ("node_storage", storage.display().to_string()),
         ("antnode_path", program.display().to_string()),
         ("metrics_port_start", METRICS_PORTS.to_string()),
-        // Nothing is to be done but looking.
+        // Each cycle only observes.
         ("cpu_remove", "100".to_owned()),
         ("mem_remove", "100".to_owned()),
         ("hd_remove", "100".to_owned()),

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::daemon::{Daemon, await_cycle};
-use crate::colony::Result;
+use wnm_benches::Result;
 
 pub(crate) const READERS: usize = 50;
 pub(crate) const SLOW_CLIENTS: u64 = 10_000;

@@ -4,11 +4,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::colony::Result;
+use wnm_benches::{Result, processes};
 
 /// The time after which a condition that is waited for counts as a failure.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -78,11 +78,10 @@ impl Daemon {
     }
 }
 
-/// Returns a command of wnm on the colony in `home`, without output.
+/// Returns a command of wnm on the colony in `home`, which finds the programs of the host.
 pub(crate) fn command(wnm: &Path, home: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(wnm);
-    command.arg("--db").arg(home.join("wnm.db")).args(args).env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = processes::command(wnm, home, home, args);
+    command.env("PATH", "/usr/bin:/bin");
     command
 }
 

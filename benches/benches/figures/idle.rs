@@ -6,10 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use wnm_benches::Result;
+use wnm_benches::processes::Nodes;
+use wnm_store::Store;
 
 use super::daemon::{Daemon, await_cycle};
-use super::processes::Processes;
-use crate::colony::{Result, colony};
+use crate::colony::colony;
 
 /// Time between the start of the daemons and the measurement: the first cycles fill caches.
 pub(crate) const SETTLING: Duration = Duration::from_secs(30);
@@ -20,15 +22,18 @@ const REQUESTS: usize = 15;
 /// An idle colony with its daemon.
 pub(crate) struct Colony {
     pub(crate) daemon: Daemon,
-    _processes: Processes,
+    _nodes: Nodes,
     _home: TempDir,
 }
 
 impl Colony {
     pub(crate) fn start(wnm: &Path, nodes: u32, address: SocketAddr) -> Result<Self> {
         let home = colony(nodes, &[("listen", &address.to_string())])?;
-        let processes = Processes::start(home.path())?;
-        Ok(Self { daemon: Daemon::start(wnm, home.path(), address)?, _processes: processes, _home: home })
+        let mut running = Nodes::new(home.path())?;
+        for node in Store::open_read_only(&home.path().join("wnm.db"))?.snapshot()?.nodes.values() {
+            running.start(&node.binary, &node.root_dir, &[""; 0])?;
+        }
+        Ok(Self { daemon: Daemon::start(wnm, home.path(), address)?, _nodes: running, _home: home })
     }
 }
 

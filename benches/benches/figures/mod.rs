@@ -4,5 +4,4 @@ pub(crate) mod crowd;
 pub(crate) mod daemon;
 pub(crate) mod idle;
 pub(crate) mod page;
-pub(crate) mod processes;
 pub(crate) mod reactions;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::crowd::{Crowd, READERS, SLOW_CLIENTS};
 use super::idle::Idle;
 use super::reactions::Reactions;
-use crate::colony::Result;
+use wnm_benches::Result;
 
 const HEAD: &str = "# Figures of the daemon
 

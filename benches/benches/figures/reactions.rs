@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::daemon::{Daemon, command, wait_for};
-use crate::colony::Result;
+use wnm_benches::Result;
 
 /// The memory of a fake node. All nodes together hold more than the ballast is over the threshold; otherwise the policy
 /// stops none, because stops would not help.
