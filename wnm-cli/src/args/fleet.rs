@@ -72,6 +72,7 @@ pub(crate) enum FleetCommand {
     )]
     Serve(FleetServe),
     /// Check the engine, the hosts, and the membership of this host
+    #[command(after_help = "Exit code 3: a check has the level `error`.")]
     Doctor,
 }
 

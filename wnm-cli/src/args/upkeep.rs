@@ -12,6 +12,7 @@ pub(crate) enum Db {
     /// Print the path of the database
     Path,
     /// Check the database for damage
+    #[command(after_help = "Exit code 3: the database is damaged.")]
     Check,
     /// Write a copy of the database, also while wnm runs
     Backup {
