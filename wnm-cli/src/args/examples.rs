@@ -1,6 +1,8 @@
-//! The examples of the help texts and man pages are command lines that wnm understands.
+//! The examples of the help texts, the man pages and the documentation are command lines that wnm understands.
 
 use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
 
 use super::{Unparsed, command, parse};
 
@@ -24,14 +26,59 @@ fn words(example: &str) -> Vec<OsString> {
         .collect()
 }
 
+/// Returns the commands of wnm in the code blocks of a Markdown page. In a block `console` only lines with a prompt count.
+fn documented(page: &str) -> Vec<String> {
+    let page: String = page.split("\\\n").map(str::trim_start).collect();
+    let mut language = None;
+    let mut found = Vec::new();
+    for line in page.lines().map(str::trim_start) {
+        let command = match (line.strip_prefix("```"), language) {
+            (Some(opened), None) => {
+                language = Some(opened);
+                continue;
+            }
+            (Some(_), Some(_)) => {
+                language = None;
+                continue;
+            }
+            (None, Some("sh" | "bash")) => line,
+            (None, Some("console")) => line.strip_prefix("$ ").unwrap_or_default(),
+            (None, _) => continue,
+        };
+        let without_remark = command.split("  #").next().unwrap_or_default();
+        found.extend(without_remark.split(['&', ';', '|']).map(|command| command.trim().to_owned()));
+    }
+    found.retain(|command| command.starts_with("wnm "));
+    found
+}
+
+#[track_caller]
+fn assert_understood(place: &str, example: &str) {
+    match parse(&words(example)) {
+        Ok(_) | Err(Unparsed::Text(_)) => {}
+        Err(Unparsed::Usage(error)) => panic!("{place}: {example}: {error}"),
+    }
+}
+
 #[test]
 fn every_example_is_a_command_line_of_wnm() {
     let all = examples(&command());
     assert!(all.len() > 30, "{}", all.len());
-    for example in all {
-        match parse(&words(&example)) {
-            Ok(_) | Err(Unparsed::Text(_)) => {}
-            Err(Unparsed::Usage(error)) => panic!("{example}: {error}"),
+    all.iter().for_each(|example| assert_understood("help", example));
+}
+
+#[test]
+fn every_command_in_the_documentation_is_a_command_line_of_wnm() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let pages = ["", "docs", "docs/schema"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let mut checked = 0;
+    for path in pages.into_iter().flatten().map(|entry| entry.unwrap().path()) {
+        if path.extension().is_some_and(|extension| extension == "md") {
+            for example in documented(&fs::read_to_string(&path).unwrap()) {
+                assert_understood(&path.display().to_string(), &example);
+                checked += 1;
+            }
         }
     }
+    assert!(checked > 100, "{checked}");
 }
