@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use wnm_agent::Report;
 
 use crate::args::{Color, Global, LogFormat};
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, Exit, without_numbers};
 use crate::json::{Document, ErrorDocument, ErrorReport};
 use crate::progress::Progress;
 use crate::render;
@@ -245,7 +245,7 @@ impl Write for LogWriter {
         let text = text.trim_end_matches('\n');
         let lines = match self.0 {
             // A further line cannot look like a message of its own.
-            LogFormat::Text => printable(text).replace('\n', "\n    "),
+            LogFormat::Text => printable(&without_numbers(text)).replace('\n', "\n    "),
             LogFormat::Json => printable_json(text.to_owned()),
         };
         io::stderr().lock().write_all(format!("{lines}\n").as_bytes())?;

@@ -79,6 +79,11 @@ impl BackupError {
             }
             Self::Newer { .. } => "restore it with the wnm that wrote it, or a later one".to_owned(),
             Self::Changed(_) | Self::InvalidNode { .. } => "use another copy of the backup".to_owned(),
+            Self::File(PlatformError::File { operation: FileOperation::Read, source, .. })
+                if source.kind() == io::ErrorKind::NotFound =>
+            {
+                "name a file that `wnm node backup` has written".to_owned()
+            }
             Self::File(error) => return error.hint(),
         })
     }

@@ -40,6 +40,14 @@ pub enum StoreError {
         /// The content of the file.
         content: Content,
     },
+    /// The file to restore is not a database of wnm.
+    #[error("cannot restore {path}: {content}")]
+    NotABackup {
+        /// The path of the file.
+        path: PathBuf,
+        /// The content of the file.
+        content: Content,
+    },
     /// The file is not a usable database of another tool.
     #[error("cannot read {path} as a database of {tool}: {cause}")]
     NotOfTool {
@@ -206,7 +214,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// Tells whether the database cannot be read, or does not exist, so that only a copy can replace it. A database that
-    /// may not be read, is in use, or belongs to another version is none.
+    /// may not be read, is in use, or belongs to another version stays.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
         match self {
@@ -264,7 +272,9 @@ impl StoreError {
             Self::RebuiltTooOften { path, .. } => {
                 return Some(format!("check the disk, then move the files {}.set-aside-* away", path.display()));
             }
-            Self::RestoreFromItself { .. } => "name a backup that `wnm db backup` has written",
+            Self::NotABackup { .. } | Self::RestoreFromItself { .. } => {
+                "name a backup that `wnm db backup` has written"
+            }
             Self::File { operation, path, source } => return operation.hint(path, source),
             Self::NotUnique { .. } | Self::NotUnderWay { .. } | Self::NotSerialisable { .. } | Self::Sqlite { .. } => {
                 return None;
@@ -325,7 +335,9 @@ impl FileOperation {
                 Some(format!("check the name: `ls {}` lists the files there", folder.display()))
             }
             (io::ErrorKind::NotFound, _) => Some(format!("create the folder with `mkdir -p {}`", folder.display())),
-            (io::ErrorKind::NotADirectory, _) => Some(format!("name a file in a folder: {} is none", folder.display())),
+            (io::ErrorKind::NotADirectory, _) => {
+                Some(format!("name a file in a folder: {} is not one", folder.display()))
+            }
             (io::ErrorKind::IsADirectory, _) => Some(format!("name a file: {} is a folder", path.display())),
             (io::ErrorKind::PermissionDenied, _) => {
                 Some(format!("name another file, or run wnm as a user with access to {}", folder.display()))

@@ -266,6 +266,11 @@ pub(crate) fn copy(db: &Connection, to: &Path, if_exists: IfExists) -> Result<()
         .map_or(Ok(()), |folder| fs::metadata(folder).map(drop).map_err(file_error(FileOperation::Write, to)))?;
     let draft = suffixed(to, &format!(".new-{}", std::process::id()));
     remove_if_there(&draft)?;
+    create_private(&draft).map_err(|error| match error {
+        // The operator knows the copy, not its draft.
+        StoreError::File { operation, source, .. } => StoreError::File { operation, path: to.to_path_buf(), source },
+        error => error,
+    })?;
     let written = write_copy(db, &draft).and_then(|()| match if_exists {
         IfExists::Replace => Ok(fs::rename(&draft, to).map_err(file_error(FileOperation::Write, to))?),
         IfExists::Fail => Ok(publish(&draft, to).map_err(file_error(FileOperation::Write, to))?),
@@ -279,7 +284,6 @@ pub(crate) fn copy(db: &Connection, to: &Path, if_exists: IfExists) -> Result<()
 }
 
 fn write_copy(db: &Connection, draft: &Path) -> Result<(), DbError> {
-    create_private(draft)?;
     let mut target = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let backup = Backup::new(db, &mut target)?;
     // `Backup` ignores the busy timeout of the connection, so that the wait for a writer is done here.

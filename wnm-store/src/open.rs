@@ -124,7 +124,10 @@ impl Store {
         if path == from {
             return Err(StoreError::RestoreFromItself { path });
         }
-        file::inspect(&from)?;
+        file::inspect(&from).map_err(|error| match error {
+            StoreError::NotADatabase { path, content } => StoreError::NotABackup { path, content },
+            error => error,
+        })?;
         // The copy belongs to the user of wnm, and names the programs that wnm runs.
         file::check_owner(&from)?;
         let draft = suffixed(&path, ".restored");
@@ -176,7 +179,7 @@ fn complete(path: &Path) {
 pub(crate) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, DbError> {
     let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.busy_timeout(BUSY_WAIT)?;
-    // No database that wnm reads needs code of its own. Foreign keys are none.
+    // No database that wnm reads needs triggers, views or functions of its own. Foreign keys are constraints.
     for (config, is_on) in [
         (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),

@@ -210,7 +210,7 @@ impl Entry {
     fn target(&mut self) -> Result<Target, &'static str> {
         let is_wrong = |token: &String| token.is_empty() || token.chars().any(|c| !c.is_ascii_graphic());
         if self.token.as_ref().is_some_and(is_wrong) {
-            return Err("the token is empty, or contains spaces");
+            return Err("the token is empty, or contains spaces or characters beyond ASCII");
         }
         match (self.kind, self.url.take(), self.chat.take(), self.command.take()) {
             (ReceiverKind::Command, None, None, Some(words)) => {

@@ -76,7 +76,7 @@ impl Target {
                     .map_err(|_| "the url is invalid: it begins with no http:// or https://".to_owned())?;
                 if token.as_ref().is_some_and(|token| token.is_empty() || token.chars().any(|c| !c.is_ascii_graphic()))
                 {
-                    return Err("the token is empty, or contains spaces".to_owned());
+                    return Err("the token is empty, or contains spaces or characters beyond ASCII".to_owned());
                 }
                 let path = match (org, bucket, database) {
                     (Some(org), Some(bucket), None) => {

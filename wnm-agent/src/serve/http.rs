@@ -80,7 +80,9 @@ pub(super) async fn serve(mut wanted: watch::Receiver<Option<Wanted>>, shared: A
         let ended = match bound {
             Ok((listener, access)) => {
                 let router = routes(Arc::clone(&shared), Arc::clone(&access));
-                tracing::info!(address = ?listener.local_addr().ok(), "the HTTP server listens");
+                if let Ok(address) = listener.local_addr() {
+                    tracing::info!(%address, "the HTTP server listens");
+                }
                 logged = None;
                 tokio::select! {
                     changed = wanted.changed() => changed,

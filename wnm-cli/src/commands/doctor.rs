@@ -42,7 +42,7 @@ use wnm_store::Snapshot;
 use super::fleet;
 use crate::config;
 use crate::context;
-use crate::error::{CliError, Exit};
+use crate::error::{CliError, Exit, without_numbers};
 use crate::output::Output;
 use crate::render::{GREEN, RED, YELLOW, styled};
 
@@ -74,16 +74,20 @@ pub(crate) struct Check {
 }
 
 impl Check {
+    fn new(level: Level, check: &'static str, message: impl Into<String>, hint: Option<String>) -> Self {
+        Self { level, check, message: without_numbers(&message.into()), hint }
+    }
+
     pub(crate) fn ok(check: &'static str, message: impl Into<String>) -> Self {
-        Self { level: Level::Ok, check, message: message.into(), hint: None }
+        Self::new(Level::Ok, check, message, None)
     }
 
     pub(crate) fn warning(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { level: Level::Warning, check, message: message.into(), hint: Some(hint.into()) }
+        Self::new(Level::Warning, check, message, Some(hint.into()))
     }
 
     pub(crate) fn error(check: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { level: Level::Error, check, message: message.into(), hint: Some(hint.into()) }
+        Self::new(Level::Error, check, message, Some(hint.into()))
     }
 }
 

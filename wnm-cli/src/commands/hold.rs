@@ -91,7 +91,7 @@ pub(crate) fn resume(db: &Path, output: &Output) -> Result<Exit, CliError> {
     let ended = end(db)?;
     show(db, output, |valves| {
         let first = if ended { "the hold by command ended\n" } else { "no hold by command is in effect\n" };
-        format!("{first}{}", lines(valves))
+        format!("{first}{}", lines(valves)).trim_end().to_owned()
     })
 }
 

@@ -5,6 +5,8 @@ pub(crate) mod hint;
 mod record;
 pub(crate) mod reload;
 
+use std::ffi::{OsStr, OsString};
+
 use wnm_core::{HostDefaults, OldVariable, Problem, Problems, RawSettings, Settings};
 use wnm_platform::places;
 
@@ -14,12 +16,12 @@ use hint::{Origin, SettingsError};
 
 /// Reads the settings given as flags.
 pub(crate) fn from_flags(flags: &SettingFlags) -> Result<RawSettings, SettingsError> {
-    collect(flags.0.iter().map(|(key, text)| (*key, text.as_str(), flag(key))))
+    collect(flags.0.iter().map(|(key, text)| (*key, OsStr::new(text), flag(key))))
 }
 
 /// Reads the settings given for one run.
 pub(crate) fn from_once(flags: &OnceFlags) -> Result<RawSettings, SettingsError> {
-    collect(flags.0.iter().map(|(key, text)| (*key, text.as_str(), flag(&format!("this_{key}")))))
+    collect(flags.0.iter().map(|(key, text)| (*key, OsStr::new(text), flag(&format!("this_{key}")))))
 }
 
 /// Returns the flag of an argument, named with underscores.
@@ -28,10 +30,10 @@ fn flag(name: &str) -> Origin {
 }
 
 /// Returns the name and the value of the variable that sets a setting.
-pub(crate) fn variable(key: &str) -> Option<(String, String)> {
+pub(crate) fn variable(key: &str) -> Option<(String, OsString)> {
     let setting = RawSettings::setting(key)?;
     let is_old = setting.facts.old_variable == OldVariable::Read;
-    let read = |name: String| std::env::var(&name).ok().map(|text| (name, text));
+    let read = |name: String| std::env::var_os(&name).map(|text| (name, text));
     let name = key.to_uppercase();
     read(format!("WNM_{name}")).or_else(|| {
         let found = read(name).filter(|(_, text)| is_old && !text.is_empty())?;
@@ -42,9 +44,9 @@ pub(crate) fn variable(key: &str) -> Option<(String, String)> {
 
 /// Reads the settings from variables: `WNM_<SETTING>`, and the ones without prefix that the Python wnm reads.
 pub(crate) fn from_environment() -> Result<RawSettings, SettingsError> {
-    let given: Vec<(&str, String, String)> =
+    let given: Vec<(&str, String, OsString)> =
         RawSettings::KEYS.iter().filter_map(|key| variable(key).map(|(name, text)| (*key, name, text))).collect();
-    collect(given.iter().map(|(key, name, text)| (*key, text.as_str(), Origin::Variable(name.clone()))))
+    collect(given.iter().map(|(key, name, text)| (*key, text.as_os_str(), Origin::Variable(name.clone()))))
 }
 
 /// Reads the settings of the environment and the config file, which apply to every command.
@@ -54,11 +56,14 @@ pub(crate) fn surroundings() -> Result<RawSettings, CliError> {
 
 /// Reads values as texts, each with the place where it was given.
 pub(crate) fn collect<'a>(
-    entries: impl Iterator<Item = (&'a str, &'a str, Origin)>,
+    entries: impl Iterator<Item = (&'a str, &'a OsStr, Origin)>,
 ) -> Result<RawSettings, SettingsError> {
     let mut raw = RawSettings::default();
     let problems: Vec<(Problem, Origin)> = entries
-        .filter_map(|(key, text, origin)| set(&mut raw, key, text).err().map(|problem| (problem, origin)))
+        .filter_map(|(key, text, origin)| {
+            let text = text.to_str().ok_or_else(|| Problem::not_utf8(key, &text.to_string_lossy()));
+            text.and_then(|text| set(&mut raw, key, text)).err().map(|problem| (problem, origin))
+        })
         .collect();
     if problems.is_empty() { Ok(raw) } else { Err(SettingsError::of_values(problems)) }
 }

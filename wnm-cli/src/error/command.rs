@@ -228,7 +228,7 @@ fn unwritable(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => format!("create the folder with `mkdir -p {}`", folder.display()),
         io::ErrorKind::AlreadyExists => "choose a name that does not exist yet".to_owned(),
-        io::ErrorKind::NotADirectory => format!("name a path in a folder: {} is none", folder.display()),
+        io::ErrorKind::NotADirectory => format!("name a path in a folder: {} is not one", folder.display()),
         _ => "choose a writable folder".to_owned(),
     }
 }

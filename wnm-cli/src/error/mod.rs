@@ -187,8 +187,8 @@ pub(crate) fn without_numbers(text: &str) -> String {
         if !number.bytes().all(|byte| byte.is_ascii_digit()) {
             break;
         }
-        // The words of the system follow the last colon, and begin with a capital.
-        let words = before.rfind(": ").map_or(0, |colon| colon + 2);
+        // The words of the system follow the last colon or the name of a field of the log, and begin with a capital.
+        let words = before.rfind(": ").map_or(0, |colon| colon + 2).max(before.rfind('=').map_or(0, |sign| sign + 1));
         let (cause, reason) = before.split_at(words);
         let mut reason = reason.chars();
         plain.push_str(cause);
@@ -234,6 +234,8 @@ mod tests {
         let error = io::Error::from_raw_os_error(2);
         assert_eq!(without_numbers(&format!("cannot read /x: {error}")), "cannot read /x: no such file or directory");
         let both = format!("/a: {error}; /b: {error} (kept)");
+        let field = format!("WARN x: it stays path=/a error={error}");
+        assert_eq!(without_numbers(&field), "WARN x: it stays path=/a error=no such file or directory");
         assert_eq!(without_numbers(&both), "/a: no such file or directory; /b: no such file or directory (kept)");
         for text in ["no folder", "a (os error x)", "a (os error 2", ""] {
             assert_eq!(without_numbers(text), text);

@@ -1,5 +1,6 @@
 //! Errors of the commands on probes.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use wnm_agent::probe::{ProgramError, SourceError};
@@ -38,7 +39,10 @@ impl ProbeError {
             }
             Self::Source(SourceError::Content { .. }) => "check the file with `wnm probe check FILE`",
             Self::Checked(SourceError::Content { .. }) => "compare it with the examples of docs/probes.md",
-            Self::Checked(_) => "name an existing file",
+            Self::Checked(SourceError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+                "name an existing file"
+            }
+            Self::Checked(_) => "name a file that the user of wnm can read",
             Self::Program(_) => "name the client program with `wnm config set probe_client PATH`",
             Self::Folder { .. } => return None,
         };

@@ -81,6 +81,12 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
             (format!("unknown command {unknown:?} for `{path}`"), nearest)
         }
         ErrorKind::InvalidValue if value.is_empty() => {
+            if let Some(variable) = empty_variable(&arg, command) {
+                return (
+                    format!("variable {variable} is empty"),
+                    Some(format!("name a file in it, or run `unset {variable}`")),
+                );
+            }
             let form = || value_form(&arg, path, command);
             (format!("{arg} needs a value"), allowed(error).or_else(form))
         }
@@ -97,6 +103,8 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
         }
         ErrorKind::ValueValidation => {
             let cause = error.source().map_or_else(|| "not allowed".to_owned(), ToString::to_string);
+            // An error that is told elsewhere names its value itself.
+            let cause = cause.split_once(&format!("{value:?}: ")).map_or(cause.as_str(), |(_, cause)| cause);
             (format!("invalid value {value:?} for {arg}: {cause}"), None)
         }
         ErrorKind::NoEquals => (format!("{arg} needs its value in one word"), Some(format!("use {arg}=VALUE"))),
@@ -199,6 +207,15 @@ fn names_no_node(error: &clap::Error) -> Option<String> {
         Some(NotNodes::Backwards { .. }) => None,
         None => source.downcast_ref::<NotANode>().map(ToString::to_string),
     }
+}
+
+/// Returns the variable that gives a flag an empty value.
+fn empty_variable(arg: &str, command: &Command) -> Option<String> {
+    let long = arg.strip_prefix("--")?;
+    let flag = command.get_arguments().find(|flag| flag.get_long() == Some(long))?;
+    let name = flag.get_env()?;
+    std::env::var_os(name).filter(|value| value.is_empty())?;
+    Some(name.to_string_lossy().into_owned())
 }
 
 /// Returns the argument that is wrong, without the name of its value: `--count`.

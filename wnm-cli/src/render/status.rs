@@ -343,7 +343,10 @@ pub(crate) fn text(status: &Status, width: Width) -> String {
         text.push_str(&stalls(psi));
     }
     let of_cap = format!("{} of at most {}", status.nodes, status.node_cap);
-    text.push_str(&format!("\n{}   {of_cap}\n\n", styled(BOLD, "nodes")));
+    text.push_str(&format!("\n{}   {of_cap}\n", styled(BOLD, "nodes")));
+    if !status.by_state.is_empty() {
+        text.push('\n');
+    }
     for (word, count) in &status.by_state {
         let known = status.states.get(word).map_or(Style::new(), super::state_style);
         let style = if status.stale { DIM } else { known };

@@ -71,5 +71,5 @@ pub(crate) fn text(views: &[StorageView], width: Width) -> String {
         optional: &[2, 3],
         rows: views.iter().map(row).collect(),
     };
-    format!("{}\n", table.text(width))
+    table.text(width)
 }

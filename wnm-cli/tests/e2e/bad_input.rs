@@ -1,5 +1,7 @@
 //! Invalid input ends with an error, a hint, the right exit code, and no change.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt;
 
 use wnm_platform::fake_node::Behaviour;
@@ -150,6 +152,56 @@ fn impossible_requests_are_errors() {
     insta::with_settings!({filters => varying.to_vec()}, {
         insta::assert_snapshot!(errors.join("\n").replace(home.trim_end_matches('/'), "HOME"));
     });
+}
+
+#[test]
+fn unusable_files_and_variables_are_errors() {
+    let host = Host::with_colony();
+    let mut errors = Vec::new();
+    for (code, line) in [
+        (1, "node restore --from /missing"),
+        (1, "db restore /etc/passwd"),
+        (1, "storage add /etc/passwd"),
+        (1, "probe check /missing"),
+        (2, "fleet rollout start x"),
+    ] {
+        errors.push(format!("$ wnm {line}\n{}", host.expect(code, line).err));
+    }
+    for (code, name, value) in [(1, "WNM_NODE_CAP", &b"5\xff"[..]), (2, "WNM_CONFIG", b"")] {
+        let mut command = host.command(&["run", "--dry-run"]);
+        let output = command.env(name, OsStr::from_bytes(value)).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{name}");
+        errors.push(format!("{name}\n{}", String::from_utf8(output.stderr).unwrap()));
+    }
+    insta::assert_snapshot!(errors.join("\n"), @r#"
+    $ wnm node restore --from /missing
+    error: cannot read /missing: no such file or directory
+    hint: name a file that `wnm node backup` has written
+
+    $ wnm db restore /etc/passwd
+    error: cannot restore /etc/passwd: not a SQLite file
+    hint: name a backup that `wnm db backup` has written
+
+    $ wnm storage add /etc/passwd
+    error: cannot write to storage folder /etc/passwd: file exists
+    hint: name a folder: /etc/passwd or a part of its path is a file
+
+    $ wnm probe check /missing
+    error: cannot read /missing: no such file or directory
+    hint: name an existing file
+
+    $ wnm fleet rollout start x
+    error: invalid value "x" for VERSION: not like 0.4.17 or 0.4.10-rc.1
+    hint: see `wnm fleet rollout start --help`
+
+    WNM_NODE_CAP
+    error: invalid value "5�" for node_cap: not UTF-8 (variable WNM_NODE_CAP)
+    hint: set a valid value, such as `WNM_NODE_CAP=20`, or unset the variable
+
+    WNM_CONFIG
+    error: variable WNM_CONFIG is empty
+    hint: name a file in it, or run `unset WNM_CONFIG`; see `wnm run --help`
+    "#);
 }
 
 #[test]

@@ -36,7 +36,16 @@ impl PlatformError {
                 let folder = path.parent().filter(|folder| *folder != Path::new(""))?;
                 format!("create the folder {} first, or name another path", folder.display())
             }
-            Self::StorageUnusable { path, source } | Self::File { path, source, .. } => return of_volume(path, source),
+            Self::StorageUnusable { path, source }
+                if matches!(source.kind(), ErrorKind::AlreadyExists | ErrorKind::NotADirectory) =>
+            {
+                format!("name a folder: {} or a part of its path is a file", path.display())
+            }
+            Self::StorageUnusable { path, source } => return of_volume(path, source),
+            Self::File { path, source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                format!("run wnm as a user with access to {}", path.parent().unwrap_or(path).display())
+            }
+            Self::File { path, source, .. } => return of_volume(path, source),
             Self::NoUserSession { user } => format!(
                 "run `sudo loginctl enable-linger {user}`, and set XDG_RUNTIME_DIR=/run/user/{user} if it is not set"
             ),
@@ -160,5 +169,18 @@ mod tests {
         let (path, source) = ("/mnt/disk2/node".into(), Errno::ACCESS.into());
         let hint = PlatformError::StorageUnusable { path, source }.hint();
         assert_eq!(hint.as_deref(), Some("make the folder writable, or set another one with --node-storage FOLDER"));
+        for (errno, expected) in [
+            (Errno::ACCESS, "run wnm as a user with access to /mnt/disk2"),
+            (Errno::PERM, "run wnm as a user with access to /mnt/disk2"),
+        ] {
+            let (path, source) = ("/mnt/disk2/node".into(), errno.into());
+            let hint = PlatformError::File { operation: FileOperation::Read, path, source }.hint();
+            assert_eq!(hint.as_deref(), Some(expected));
+        }
+        for errno in [Errno::EXIST, Errno::NOTDIR] {
+            let (path, source) = ("/mnt/disk2/node".into(), errno.into());
+            let hint = PlatformError::StorageUnusable { path, source }.hint();
+            assert_eq!(hint.as_deref(), Some("name a folder: /mnt/disk2/node or a part of its path is a file"));
+        }
     }
 }

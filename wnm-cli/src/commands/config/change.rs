@@ -1,5 +1,6 @@
 //! `wnm config set` and `unset`: changes of the stored settings, all or none.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use serde::Serialize;
@@ -44,7 +45,7 @@ pub(crate) struct Changed {
 pub(super) fn set(db: &Path, words: &[String], consent: ConsentFlag, output: &Output) -> Result<(), CliError> {
     let pairs = pairs(words)?;
     // Values are checked before the database is opened: a typing error is the same with and without a colony.
-    config::collect(pairs.iter().map(|(key, text)| (*key, text.as_str(), Origin::Stored)))?;
+    config::collect(pairs.iter().map(|(key, text)| (*key, OsStr::new(text), Origin::Stored)))?;
     let keys: Vec<&'static str> = pairs.iter().map(|(key, _)| *key).collect();
     apply(db, &keys, consent, output, |stored| {
         pairs.iter().try_for_each(|(key, text)| config::set(stored, key, text)).map_err(CliError::from)

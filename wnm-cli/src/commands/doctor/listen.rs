@@ -5,7 +5,6 @@ use wnm_agent::serve::check_files;
 use wnm_core::Settings;
 
 use super::Check;
-use crate::error::without_numbers;
 
 const NAME: &str = "listen";
 
@@ -26,7 +25,6 @@ pub(super) fn check(settings: &Settings) -> Option<Check> {
             Some(problem) => Check::warning(NAME, format!("{address}: {problem}"), RENEW),
         },
         Err(FailureInfo { error, hint }) => {
-            let error = without_numbers(&error);
             Check::warning(NAME, format!("a daemon does not serve {address}: {error}"), hint.unwrap_or_default())
         }
     })

@@ -61,6 +61,8 @@ pub enum ProblemCause {
     },
     /// The text is neither `true` nor `false`.
     NotABoolean,
+    /// The text is not UTF-8.
+    NotUtf8,
     /// The text is none of the allowed words.
     NotOneOf {
         /// The allowed words.
@@ -185,6 +187,12 @@ impl Problem {
         Self::new(key, value, ProblemCause::NotAWholeNumber)
     }
 
+    /// Returns the problem of a value that is not UTF-8, from its legible part.
+    #[must_use]
+    pub fn not_utf8(key: &str, value: &str) -> Self {
+        Self::new(key, value, ProblemCause::NotUtf8)
+    }
+
     /// Returns the problem of a name that no setting has, with the setting of the most similar name.
     #[must_use]
     pub fn unknown_setting(key: &str) -> Self {
@@ -286,6 +294,7 @@ impl ProblemCause {
                 write!(f, "not between {min} and {max}{space}{unit}")
             }
             Self::NotABoolean => f.write_str("neither true nor false"),
+            Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::NotOneOf { allowed } => write!(f, "not one of {}", allowed.join(", ")),
             Self::Empty => f.write_str("must not be empty"),
             Self::ControlCharacter => f.write_str("contains a control character"),
