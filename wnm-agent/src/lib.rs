@@ -66,7 +66,7 @@ mod weight;
 pub use agent::{Agent, Signals};
 pub use cpu_limit::lift as lift_cpu_limit;
 pub use daemon::{ChannelTimer, DRAIN_LIMIT, DaemonControl, Refreshed, Timer, Wake, run_daemon};
-pub use error::{AgentError, HintedError};
+pub use error::{AgentError, HintedError, without_numbers};
 pub use observer::{Evaluated, Observer};
 pub use platform::{Boot, FoundNode, NewNodeIdentity, NodeProcess, Platform};
 pub use report::Report;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::private_file::{self, PrivateFileError};
+use crate::without_numbers;
 
 /// Largest file of certificates that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -174,6 +175,7 @@ fn failed(error: &ureq::Error) -> OutboundError {
         ureq::Error::BodyExceedsLimit(limit) => {
             return OutboundError::Refused(format!("the answer is longer than {limit} bytes"));
         }
+        ureq::Error::Io(error) => without_numbers(&error.to_string()),
         error => error.to_string(),
     })
 }
@@ -221,6 +223,14 @@ mod tests {
         ] {
             assert_eq!(retry_after(answer).map(|wait| wait.as_secs_f64()), seconds, "{answer}");
         }
+    }
+
+    #[test]
+    fn failure_of_the_system_is_told_in_plain_words() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let client = client(Duration::from_secs(5), None).unwrap();
+        let error = get(&client, &format!("http://127.0.0.1:{port}/"), 1).unwrap_err();
+        assert_eq!(error.to_string(), "connection refused");
     }
 
     #[test]

@@ -23,7 +23,7 @@ use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, Request
 use wnm_core::probe::ProbeRun;
 use wnm_core::{NodeState, Settings};
 use wnm_platform::{Platform, places};
-use wnm_store::{Lock, ProbeFilter, Schedule, Store};
+use wnm_store::{Lock, LockError, ProbeFilter, Schedule, Store};
 
 use crate::api::Api;
 use crate::args::Daemon;
@@ -63,8 +63,8 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     drop(lock);
     let (live, requests) = (Live::default(), RequestQueue::default());
     let server = start_server(db, &live, &requests, wake.clone())?;
-    // Also without a socket, so that a teardown finds the daemon.
-    let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT)?;
+    // Also without a socket, so that other commands find the daemon.
+    let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT).map_err(refused)?;
     notifier.ready();
     let schedule = Schedule::daemon(args.interval);
     let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus);
@@ -102,6 +102,14 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     control.store_probes(&mut agent.store);
     drop(control);
     ended.map(|()| Exit::Done)
+}
+
+/// Returns the error of a daemon that cannot take the lock of the daemon.
+fn refused(error: LockError) -> CliError {
+    match error {
+        LockError::Held { holder, .. } => CommandError::SecondDaemon { pid: holder.map(|holder| holder.pid) }.into(),
+        LockError::OtherOwner { .. } | LockError::Unusable { .. } => error.into(),
+    }
 }
 
 /// Starts the control socket. Without one, commands take the lock between two cycles.

@@ -13,13 +13,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 use wnm_agent::Report;
 
 use crate::args::{Color, Global, LogFormat};
-use crate::error::{CliError, Exit, without_numbers};
+use crate::error::{CliError, Exit};
 use crate::json::{Document, ErrorDocument, ErrorReport};
 use crate::progress::Progress;
 use crate::render;
 use crate::render::page::{self, Width};
 use crate::render::printable::{printable, printable_json};
 use crate::render::symbols;
+use wnm_agent::without_numbers;
 
 /// Whether a command fills the terminal, on which a log message would be written into its screen.
 static FILLS_TERMINAL: AtomicBool = AtomicBool::new(false);

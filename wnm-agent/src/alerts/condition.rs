@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use wnm_core::{Blocker, ClosedValve, Desired, NodeState, Recovery, Timestamp};
 
 use crate::live::{DaemonStatus, Snapshot};
+use crate::valves::trouble_text;
 
 /// The kind of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -193,8 +194,7 @@ fn of_cycle(snapshot: &Snapshot, found: &mut Vec<Condition>) {
     }
     for trouble in &observation.valves.troubles {
         let subject = trouble.source.word().to_owned();
-        let text = format!("the hold by {} cannot be read: {}", trouble.source, trouble.problem);
-        found.push(Condition { kind: ConditionKind::HoldSource, subject, text });
+        found.push(Condition { kind: ConditionKind::HoldSource, subject, text: trouble_text(trouble) });
     }
     nodes(snapshot, found);
 }

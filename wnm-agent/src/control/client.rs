@@ -42,7 +42,7 @@ pub enum ClientError {
         uid: u32,
     },
     /// The daemon does not answer within the time limit, or breaks off its answer.
-    #[error("the daemon does not answer: {0}")]
+    #[error("the daemon does not answer: {}", cause(.0))]
     Answer(#[source] io::Error),
     /// The request holds text that JSON cannot.
     #[error("the request cannot be written: {0}")]
@@ -55,6 +55,16 @@ pub enum ClientError {
         /// The text of the answer.
         text: String,
     },
+}
+
+/// Returns why an answer did not come, where the words of the system do not tell: the limits of a socket end with those of
+/// a socket that does not wait.
+fn cause(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "the time limit is over".to_owned(),
+        io::ErrorKind::UnexpectedEof => "it closed the connection".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 /// The daemon of a database, which may run or not.

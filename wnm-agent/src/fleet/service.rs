@@ -16,6 +16,7 @@ use super::random_hex;
 use super::rollout::program::ProgramDigest;
 use crate::live::{Live, LoggedEvent};
 use crate::report::Report;
+use crate::without_numbers;
 
 /// Time between two turns with the engine.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -110,6 +111,7 @@ impl FleetService {
             failures: 0,
             interval: interval(),
             stored: None,
+            store_failure: None,
             program: ProgramDigest::default(),
         };
         let (sender, ends) = channel();
@@ -142,6 +144,8 @@ struct Worker {
     interval: Duration,
     /// The last stored state.
     stored: Option<FleetState>,
+    /// The failure to store it that was logged last; None after a success.
+    store_failure: Option<String>,
     program: ProgramDigest,
 }
 
@@ -199,9 +203,15 @@ impl Worker {
             return;
         }
         match state.write(&self.database) {
-            Ok(()) => self.stored = Some(state),
-            // The daemon holds by its own copy, and tries again in the next turn.
-            Err(error) => tracing::warn!(%error, "a hold of the fleet would not outlive this daemon"),
+            Ok(()) => (self.stored, self.store_failure) = (Some(state), None),
+            // The daemon holds by its own copy, and tries again in the next turn. A full disk must not fill with its log.
+            Err(error) => {
+                let failure = Some(without_numbers(&error.to_string()));
+                if failure != self.store_failure {
+                    tracing::warn!(error = failure, "a hold of the fleet would not outlive this daemon");
+                }
+                self.store_failure = failure;
+            }
         }
     }
 

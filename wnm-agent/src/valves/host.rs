@@ -54,7 +54,7 @@ pub fn for_display(database: &Path) -> Holds {
     let command = CommandHold::of(database);
     let sources: Vec<Box<dyn ReadHold>> =
         vec![Box::new(command), Box::<file::FileHold>::default(), Box::new(CachedUrl::of(database))];
-    let mut holds = Holds::new(sources, Some(Box::new(HostZones)));
+    let mut holds = Holds::new(sources, Some(Box::new(HostZones))).without_log();
     add_stored_fleet(&mut holds, database);
     holds
 }

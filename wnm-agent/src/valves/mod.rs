@@ -13,6 +13,8 @@ use wnm_core::{
     ValveSample, Window, Windows,
 };
 
+use crate::without_numbers;
+
 /// The reading of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reading {
@@ -71,15 +73,21 @@ pub fn local_times(
 pub struct Holds {
     sources: Vec<Box<dyn ReadHold>>,
     zones: Option<Box<dyn LocalTime>>,
-    /// The problem of each source that was reported last.
-    reported: BTreeMap<HoldSource, String>,
+    /// The problem of each source that was logged last; None for holds that log none.
+    logged: Option<BTreeMap<HoldSource, HoldTrouble>>,
 }
 
 impl Holds {
     /// Returns holds from these sources, in order of precedence for display. Any of them holds.
     #[must_use]
     pub fn new(sources: Vec<Box<dyn ReadHold>>, zones: Option<Box<dyn LocalTime>>) -> Self {
-        Self { sources, zones, reported: BTreeMap::new() }
+        Self { sources, zones, logged: Some(BTreeMap::new()) }
+    }
+
+    /// Returns these holds for a page that shows their problems itself: they log none.
+    #[must_use]
+    pub fn without_log(self) -> Self {
+        Self { logged: None, ..self }
     }
 
     /// Adds a source, such as the manager of a fleet.
@@ -87,17 +95,21 @@ impl Holds {
         self.sources.push(source);
     }
 
-    /// Reads all sources. Logs a problem of a source when it begins and when it ends.
+    /// Reads all sources. Logs a problem of a source when it begins and when it ends, except [without a
+    /// log](Self::without_log).
     pub fn sample(&mut self, settings: &Settings, wall: Timestamp) -> ValveSample {
         let mut sample = ValveSample::default();
         for reader in &mut self.sources {
             let (source, Reading { hold, problem }) = (reader.source(), reader.read(settings, wall));
-            report(&mut self.reported, source, problem.as_deref());
+            let trouble = problem.map(|problem| HoldTrouble { source, problem: without_numbers(&problem) });
+            if let Some(logged) = &mut self.logged {
+                log(logged, source, trouble.as_ref());
+            }
             sample.holds.extend(hold.filter(|hold| hold.until.is_none_or(|until| until > wall)));
             sample.rollout = sample.rollout.or_else(|| reader.rollout(settings, wall));
             let limits = reader.limits(settings, wall).into_iter();
             sample.limits.extend(limits.map(|(limits, until)| FleetLimitsSample { limits, until, local: Vec::new() }));
-            sample.troubles.extend(problem.map(|problem| HoldTrouble { source, problem }));
+            sample.troubles.extend(trouble);
         }
         if let Some(zones) = &mut self.zones {
             let mut local =
@@ -109,14 +121,27 @@ impl Holds {
     }
 }
 
-fn report(reported: &mut BTreeMap<HoldSource, String>, source: HoldSource, problem: Option<&str>) {
-    match problem {
-        Some(problem) if reported.get(&source).map(String::as_str) != Some(problem) => {
-            tracing::warn!(%source, "cannot read a source of holds, its last state stays: {problem}");
-            reported.insert(source, problem.to_owned());
+/// Returns a problem of a source of holds in a sentence.
+#[must_use]
+pub fn trouble_text(trouble: &HoldTrouble) -> String {
+    let HoldTrouble { source, problem } = trouble;
+    match source {
+        // Most problems with a fleet leave its hold readable: a clock that is wrong, or an engine that is full.
+        HoldSource::Fleet => format!("problem with the fleet, whose last hold stays: {problem}"),
+        HoldSource::Command | HoldSource::File | HoldSource::Url => {
+            format!("cannot read the hold by {source}, its last state stays: {problem}")
+        }
+    }
+}
+
+fn log(logged: &mut BTreeMap<HoldSource, HoldTrouble>, source: HoldSource, trouble: Option<&HoldTrouble>) {
+    match trouble {
+        Some(trouble) if logged.get(&source) != Some(trouble) => {
+            tracing::warn!("{}", trouble_text(trouble));
+            logged.insert(source, trouble.clone());
         }
         Some(_) => {}
-        None if reported.remove(&source).is_some() => tracing::info!(%source, "the source of holds can be read again"),
+        None if logged.remove(&source).is_some() => tracing::info!(%source, "the source of holds can be read again"),
         None => {}
     }
 }

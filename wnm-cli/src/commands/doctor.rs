@@ -42,9 +42,10 @@ use wnm_store::Snapshot;
 use super::fleet;
 use crate::config;
 use crate::context;
-use crate::error::{CliError, Exit, without_numbers};
+use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render::{GREEN, RED, YELLOW, styled};
+use wnm_agent::without_numbers;
 
 /// The severity of a check's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -105,6 +106,7 @@ pub(crate) fn run(db: &Path, fix: Fix, output: &mut Output) -> Result<Exit, CliE
     let (stored, snapshot) = stored::database(db, &mut checks);
     checks.push(stored::lock(db));
     checks.extend(stored::lock_of_python_wnm(db));
+    checks.extend(stored::daemon(db));
     checks.push(supervisors::check(db));
     checks.extend(config_file::check(db));
     let host = context::host_defaults(&stored, &RawSettings::default());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wnm_agent::control::Client;
 use wnm_agent::earnings;
 use wnm_core::{Clock, Day, Desired, Health, NodeId, NodeState, Policy, RawSettings, Recovery, StopCause, Timestamp};
-use wnm_store::{Snapshot, Store};
+use wnm_store::{Lock, LockError, Snapshot, Store};
 
 use super::service;
 use crate::args;
@@ -18,7 +18,7 @@ use crate::freshness::{self, Freshness};
 use crate::interrupt::{Interrupt, Waited};
 use crate::output::Output;
 use crate::render;
-use crate::render::daemon::Daemon;
+use crate::render::daemon::{Daemon, Unreachable};
 use crate::render::earnings::EarningsNow;
 use crate::render::page::Width;
 use crate::render::status::{Delayed, NodeProblem, Status, StatusView, UnderWay, text};
@@ -73,25 +73,35 @@ pub(crate) fn read(db: &Path) -> Result<Status, CliError> {
     warn_of_unreadable(&snapshot);
     let now = colony_time(snapshot.state.clock.as_ref());
     let mut status = status(&policy, snapshot, survey, now);
-    status.daemon = daemon(db, now);
+    (status.daemon, status.unreachable) = daemon(db, now);
     status.config_file = refusal;
     status.health = store.health(Day::of(now))?;
     status.valves = valves::read(db, settings);
     let record = reads_earnings.then(|| earnings::stored(db).unwrap_or_default());
     status.earnings = record.map(|record| EarningsNow { now: valves::now(), record });
     if status.stale {
-        status.hint = Some(render::freshness::hint(&service::installed(db)));
+        let of_daemon = status.unreachable.as_ref().map(|daemon| daemon.hint.to_owned());
+        status.hint = Some(of_daemon.unwrap_or_else(|| render::freshness::hint(&service::installed(db))));
     }
     Ok(status)
 }
 
-/// Returns the running daemon; None without one. A daemon that does not answer is a warning: the page must show.
-fn daemon(db: &Path, now: Timestamp) -> Option<Daemon> {
-    let daemon = Client::of(db).daemon().unwrap_or_else(|error| {
-        tracing::warn!(%error, "the status does not show the daemon");
-        None
-    });
-    daemon.map(|info| Daemon { info, now })
+/// Returns the running daemon, or the one that cannot be asked; None without a daemon.
+fn daemon(db: &Path, now: Timestamp) -> (Option<Daemon>, Option<Unreachable>) {
+    let holder = || match Lock::check_daemon(db) {
+        Err(LockError::Held { holder, .. }) => Some(holder),
+        Ok(()) | Err(LockError::OtherOwner { .. } | LockError::Unusable { .. }) => None,
+    };
+    match Client::of(db).daemon() {
+        Ok(Some(info)) => (Some(Daemon { info, now }), None),
+        Ok(None) => (None, holder().map(Unreachable::without_socket)),
+        Err(error) => (None, Some(Unreachable::new(holder().flatten(), &error))),
+    }
+}
+
+/// Returns the running daemon if it cannot be asked; None otherwise.
+pub(crate) fn unreachable_daemon(db: &Path) -> Option<Unreachable> {
+    daemon(db, Timestamp::default()).1
 }
 
 /// Warns of each record that could not be read and is missing in the output.
@@ -172,6 +182,7 @@ fn status(policy: &Policy, snapshot: Snapshot, survey: Duration, now: Timestamp)
         stale_problem: render::freshness::problem(freshness),
         hint: None,
         daemon: None,
+        unreachable: None,
         config_file: None,
         valves: None,
         earnings: None,

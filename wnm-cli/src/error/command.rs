@@ -106,6 +106,9 @@ pub(crate) enum CommandError {
     Requested { error: String, hint: Option<String> },
     #[error("the daemon ended before it began the request")]
     DaemonEnded,
+    /// Another daemon holds the lock of the daemon.
+    #[error("another daemon{} runs on this database", .pid.map_or_else(String::new, |pid| format!(" (PID {pid})")))]
+    SecondDaemon { pid: Option<u32> },
     /// The server of the daemon cannot start.
     #[error(transparent)]
     Serve(ServeError),
@@ -197,7 +200,7 @@ impl CommandError {
             Self::Daemon(_) => "check it with `wnm status`; SIGTERM ends it, and the command then runs without it",
             Self::Requested { hint, .. } => return hint.clone(),
             Self::DaemonEnded => "run the command again",
-            Self::Serve(ServeError::Taken { .. }) => {
+            Self::SecondDaemon { .. } | Self::Serve(ServeError::Taken { .. }) => {
                 "run `wnm status`, which shows the daemon, or end that daemon first"
             }
             Self::Serve(_) | Self::NoCompletions { .. } => return None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use wnm_store::{CycleAction, CycleRecord};
 
 use super::html::escaped;
+use crate::render::daemon::Unreachable;
 use crate::render::status::{self, Status};
 use crate::render::{duration, failures, reason, time, valves, volumes};
 
@@ -36,6 +37,9 @@ pub(super) fn problems(status: &Status) -> String {
     if let Some(problem) = &status.stale_problem {
         let hint = status.hint.as_deref().map_or_else(String::new, |hint| format!(" (hint: {hint})"));
         lines.push(format!("{problem}; the rest of this page describes that cycle{hint}"));
+    }
+    if let Some(Unreachable { problem, hint, .. }) = &status.unreachable {
+        lines.push(format!("{problem} (hint: {hint})"));
     }
     if let Some(failure) = status.daemon.as_ref().and_then(|daemon| daemon.info.failure.as_ref()) {
         let hint = failure.hint.as_deref().map_or_else(String::new, |hint| format!(" (hint: {hint})"));

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use wnm_agent::control::{DaemonInfo, ListenInfo};
+use wnm_agent::control::{ClientError, DaemonInfo, ListenInfo};
+use wnm_agent::without_numbers;
 use wnm_core::Timestamp;
+use wnm_store::Holder;
 
 use super::{BOLD, GREEN, YELLOW, duration, styled, time};
-use crate::error::without_numbers;
 use crate::json::Time;
 
 /// A running daemon at a time of the colony's clock.
@@ -21,6 +22,58 @@ impl Daemon {
     /// Returns the time until the next scheduled cycle; None before the first, and while draining.
     fn next_in(&self) -> Option<Duration> {
         self.info.next.map(|next| next.since(self.now))
+    }
+}
+
+/// A running daemon that cannot be asked.
+#[derive(Debug)]
+pub(crate) struct Unreachable {
+    /// Its process; None if unknown.
+    pub(crate) holder: Option<Holder>,
+    /// Why it cannot be asked, in a sentence.
+    pub(crate) problem: String,
+    /// How the operator can fix the cause.
+    pub(crate) hint: &'static str,
+}
+
+impl Unreachable {
+    /// Returns a daemon that does not answer at its control socket.
+    pub(crate) fn new(holder: Option<Holder>, error: &ClientError) -> Self {
+        let hint = "see the log of the daemon; SIGTERM ends it, and commands work without it";
+        Self { holder, problem: without_numbers(&error.to_string()), hint }
+    }
+
+    /// Returns a daemon without a control socket, or with that of a release with another protocol.
+    pub(crate) fn without_socket(holder: Option<Holder>) -> Self {
+        let problem = "the daemon has no control socket for this release of wnm".to_owned();
+        let hint = "commands work, and wait for the end of its cycle; its log names the reason";
+        Self { holder, problem, hint }
+    }
+}
+
+/// A running daemon that cannot be asked, as JSON.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct UnreachableView<'a> {
+    /// The PID; null if unknown.
+    pid: Option<u32>,
+    /// The start of the daemon; null if unknown.
+    started_at: Option<Time>,
+    /// Why it cannot be asked.
+    error: &'a str,
+    /// How to fix the cause.
+    hint: &'a str,
+}
+
+impl<'a> From<&'a Unreachable> for UnreachableView<'a> {
+    fn from(daemon: &'a Unreachable) -> Self {
+        let holder = daemon.holder.as_ref();
+        Self {
+            pid: holder.map(|holder| holder.pid),
+            started_at: holder.map(|holder| Time::from(holder.since)),
+            error: &daemon.problem,
+            hint: daemon.hint,
+        }
     }
 }
 
@@ -123,6 +176,16 @@ pub(crate) fn text(daemon: &Daemon) -> String {
     }
     text.push('\n');
     text
+}
+
+/// Returns the lines of a daemon that cannot be asked.
+pub(crate) fn unreachable(daemon: &Unreachable) -> String {
+    let Unreachable { holder, problem, hint } = daemon;
+    let line = holder.as_ref().map_or_else(String::new, |Holder { pid, since }| {
+        format!("{}  PID {pid} since {}\n", styled(BOLD, "daemon"), time(*since))
+    });
+    let (label, below) = (styled(YELLOW.bold(), "warning:"), styled(GREEN.bold(), "hint:"));
+    format!("{line}{label} {problem}\n{below} {hint}\n\n")
 }
 
 /// Returns the line of the HTTP server.

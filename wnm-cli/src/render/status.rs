@@ -12,7 +12,7 @@ use wnm_core::{
 };
 
 use super::config_file::{self, RefusalView};
-use super::daemon::{self, Daemon, DaemonView};
+use super::daemon::{self, Daemon, DaemonView, Unreachable, UnreachableView};
 use super::earnings::{self, EarningsNow, EarningsView};
 use super::failures::{self, FailureView};
 use super::freshness::{self, ScheduleView};
@@ -45,6 +45,8 @@ pub(crate) struct Status {
     pub(crate) hint: Option<String>,
     /// The running daemon; None without one.
     pub(crate) daemon: Option<Daemon>,
+    /// The running daemon if it cannot be asked.
+    pub(crate) unreachable: Option<Unreachable>,
     /// The reason for which a change of the config file is not applied; None without one.
     pub(crate) config_file: Option<Refusal>,
     /// The holds and windows now; None when the settings are not valid.
@@ -121,8 +123,10 @@ pub(crate) struct StatusView<'a> {
     stale: bool,
     /// The way to get cycles again; null if not stale.
     hint: Option<&'a str>,
-    /// The running daemon; null without one.
+    /// The running daemon; null without one, and while it cannot be asked.
     daemon: Option<DaemonView>,
+    /// The running daemon if it cannot be asked: it does not answer, or has no control socket; null otherwise.
+    unreachable_daemon: Option<UnreachableView<'a>>,
     /// The reason for which the settings before a change of the config file stay; null when the file is applied.
     config_file: Option<RefusalView<'a>>,
     /// The holds and windows now; null when the settings are not valid.
@@ -194,6 +198,7 @@ impl<'a> From<&'a Status> for StatusView<'a> {
             stale: status.stale,
             hint: status.hint.as_deref(),
             daemon: status.daemon.as_ref().map(DaemonView::from),
+            unreachable_daemon: status.unreachable.as_ref().map(UnreachableView::from),
             config_file: status.config_file.as_ref().map(RefusalView::from),
             valves: status.valves.as_ref().map(ValvesView::from),
             earnings: status.earnings.as_ref().map(EarningsView::from),
@@ -303,7 +308,8 @@ const MOST_NODES: usize = 5;
 /// Returns the page: at most 78 columns wide, with shorter bars on a narrow terminal.
 pub(crate) fn text(status: &Status, width: Width) -> String {
     let bar = width.beside(BESIDE_BAR, 10, 30);
-    let daemon = status.daemon.as_ref().map(daemon::text).unwrap_or_default();
+    let unreachable = status.unreachable.as_ref().map(daemon::unreachable);
+    let daemon = status.daemon.as_ref().map(daemon::text).or(unreachable).unwrap_or_default();
     let Some(at) = status.at else {
         // A hold of a new colony explains why its first cycles add no node.
         let valves: String = status.valves.as_ref().map(valves::lines).into_iter().collect();

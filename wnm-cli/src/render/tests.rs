@@ -366,6 +366,7 @@ pub(crate) fn status_of(freshness: Freshness) -> super::status::Status {
         stale: freshness.is_stale(),
         stale_problem: super::freshness::problem(freshness),
         daemon: None,
+        unreachable: None,
         config_file: None,
         valves: None,
         earnings: None,

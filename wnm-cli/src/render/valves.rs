@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use wnm_agent::fleet::shown::ShownRollout;
+use wnm_agent::valves::trouble_text;
 use wnm_core::{ClosedValve, FleetLimitsSample, Hold, HoldSource, HoldTrouble, RolloutWait, Timestamp};
 use wnm_core::{ValveSample, Valves, WindowState, Windows};
 
@@ -133,9 +134,8 @@ pub(crate) fn lines(valves: &ValvesNow) -> String {
     for hold in &sample.holds {
         text.push_str(&format!("{}    {}\n", styled(YELLOW.bold(), "hold"), hold_text(hold, *now)));
     }
-    for HoldTrouble { source, problem } in &sample.troubles {
-        let warning = styled(YELLOW.bold(), "warning:");
-        text.push_str(&format!("{warning} cannot read the hold by {source}, its last state stays: {problem}\n"));
+    for trouble in &sample.troubles {
+        text.push_str(&format!("{} {}\n", styled(YELLOW.bold(), "warning:"), trouble_text(trouble)));
     }
     if !settings.windows.as_slice().is_empty() {
         let state = match settings.window_state(sample, *now) {
@@ -261,7 +261,8 @@ pub(crate) mod tests {
             raw.set("window", window).unwrap();
             let settings = wnm_core::Policy::new(&raw, Some(4)).unwrap().valves;
             let problem = "http://127.0.0.1:1: no answer in time".to_owned();
-            let troubles = vec![HoldTrouble { source: HoldSource::Url, problem }];
+            let of_fleet = HoldTrouble { source: HoldSource::Fleet, problem: "the clock is wrong".to_owned() };
+            let troubles = vec![HoldTrouble { source: HoldSource::Url, problem }, of_fleet];
             let sample = ValveSample { holds, troubles, local, ..ValveSample::default() };
             let valves = ValvesNow { now, settings, sample, rollout: None };
             let json = serde_json::to_string_pretty(&ValvesView::from(&valves)).unwrap();

@@ -219,13 +219,51 @@ fn second_daemon_on_a_database_is_refused() {
 }
 
 #[test]
+fn daemon_without_a_control_socket_is_shown_and_refuses_a_second_one() {
+    let host = Host::with_colony();
+    // A folder in its place cannot be replaced by a socket.
+    std::fs::create_dir(socket(&host)).unwrap();
+    let daemon = spawn_slow(&host);
+    let pid = serde_json::Value::from(daemon.0.id());
+    let started = Instant::now();
+    let view = loop {
+        let view = host.expect(0, "--json status").json();
+        if !view["unreachable_daemon"].is_null() {
+            break view;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "no daemon: {view}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!((&view["daemon"], &view["unreachable_daemon"]["pid"]), (&serde_json::Value::Null, &pid));
+    let page = host.expect(0, "status").out;
+    let problem = "warning: the daemon has no control socket for this release of wnm\nhint: commands work";
+    assert!(page.contains(&format!("daemon  PID {pid} since ")) && page.contains(problem), "{page}");
+    let doctor = host.wnm(&["doctor"]).out;
+    assert!(
+        doctor.contains(&format!("the daemon has no control socket for this release of wnm (PID {pid})")),
+        "{doctor}"
+    );
+    let refused = host.expect(1, "daemon").err;
+    assert!(refused.contains(&format!("error: another daemon (PID {pid}) runs on this database")), "{refused}");
+    assert!(refused.contains("hint: run `wnm status`"), "{refused}");
+    assert_eq!(host.expect(0, "--json node add").json()[0]["result"], "done", "a command works");
+}
+
+#[test]
 fn commands_work_beside_a_stopped_daemon_and_a_stale_socket() {
     let host = Host::with_colony();
     let mut daemon = spawn_slow(&host);
     running(&host);
     send(&daemon, Signal::STOP);
-    let status = host.expect(0, "status");
-    assert!(status.err.contains("the daemon does not answer"), "{}", status.err);
+    let page = host.expect(0, "status").out;
+    let line = format!("daemon  PID {} since ", daemon.0.id());
+    let problem = "warning: the daemon does not answer: the time limit is over\nhint: see the log of the daemon";
+    assert!(page.contains(&line) && page.contains(problem), "{page}");
+    let view = host.expect(0, "--json status").json();
+    assert_eq!(
+        (&view["daemon"], &view["unreachable_daemon"]["pid"]),
+        (&serde_json::Value::Null, &daemon.0.id().into())
+    );
     let added = host.expect(0, "node add");
     assert!(added.err.contains("the command runs without the daemon"), "{}", added.err);
     send(&daemon, Signal::CONT);

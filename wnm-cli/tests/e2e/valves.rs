@@ -54,6 +54,16 @@ fn hold_is_shown_before_the_first_cycle() {
 }
 
 #[test]
+fn page_names_a_source_that_cannot_be_read_once() {
+    let host = Host::with_colony();
+    host.expect(0, "config set hold_file=/dev/null/hold");
+    host.expect(0, "run");
+    let status = host.expect(0, "status");
+    assert!(status.out.contains("warning: cannot read the hold by file, its last state stays: "), "{}", status.out);
+    assert_eq!(status.err, "", "the page has the problem");
+}
+
+#[test]
 fn running_daemon_sees_holds_begin_and_end() {
     let host = over_cap();
     let file = host.path("hold");

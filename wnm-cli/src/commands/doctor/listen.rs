@@ -2,6 +2,7 @@
 
 use wnm_agent::control::FailureInfo;
 use wnm_agent::serve::check_files;
+use wnm_agent::without_numbers;
 use wnm_core::Settings;
 
 use super::Check;

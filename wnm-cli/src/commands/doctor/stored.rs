@@ -8,7 +8,9 @@ use wnm_platform::places;
 use wnm_store::{Lock, LockError, Snapshot, Store, StoreError};
 
 use super::{Check, counted};
+use crate::commands::status;
 use crate::error::CliError;
+use crate::render::daemon::Unreachable;
 use crate::render::duration;
 
 /// Checks the database, and returns its settings and the colony; None if no readable database exists.
@@ -57,6 +59,13 @@ pub(super) fn lock(db: &Path) -> Check {
         Err(error @ LockError::Held { .. }) => Check::ok(CHECK, error.to_string()),
         Err(error) => Check::error(CHECK, error.to_string(), error.hint()),
     }
+}
+
+/// Reports a running daemon that cannot be asked; None otherwise.
+pub(super) fn daemon(db: &Path) -> Option<Check> {
+    let Unreachable { holder, problem, hint } = status::unreachable_daemon(db)?;
+    let pid = holder.map_or_else(String::new, |holder| format!(" (PID {})", holder.pid));
+    Some(Check::warning("daemon", format!("{problem}{pid}"), hint))
 }
 
 /// The file that the Python wnm creates while it runs, and leaves behind when it is killed.

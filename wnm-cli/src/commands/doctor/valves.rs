@@ -1,6 +1,7 @@
 //! The valves: holds that are in effect, sources of holds that cannot be read, and windows that never open.
 
-use wnm_core::{HoldSource, HoldTrouble, WindowState};
+use wnm_agent::valves::trouble_text;
+use wnm_core::{HoldSource, WindowState};
 
 use super::Check;
 use crate::render::valves::{ValvesNow, hold_text};
@@ -18,15 +19,15 @@ pub(super) fn check(valves: &ValvesNow) -> Vec<Check> {
         };
         checks.push(Check::warning("hold", format!("voluntary actions are held: {}", hold_text(hold, *now)), hint));
     }
-    for HoldTrouble { source, problem } in &sample.troubles {
-        let message = format!("the hold by {source} cannot be read, and its last state stays: {problem}");
-        let hint = match source {
+    for trouble in &sample.troubles {
+        let hint = match trouble.source {
             HoldSource::Command => "`wnm resume` removes it",
             HoldSource::File => "`wnm config describe hold_file` describes the file",
             HoldSource::Url => "`wnm config describe hold_url` describes the address",
-            HoldSource::Fleet => "check the fleet with `wnm fleet doctor`",
+            // The check of the membership has it.
+            HoldSource::Fleet => continue,
         };
-        checks.push(Check::warning("hold", message, hint));
+        checks.push(Check::warning("hold", trouble_text(trouble), hint));
     }
     if settings.windows.as_slice().is_empty() {
         return checks;
@@ -50,7 +51,7 @@ pub(super) fn check(valves: &ValvesNow) -> Vec<Check> {
 
 #[cfg(test)]
 mod tests {
-    use wnm_core::{Hold, Policy, RawSettings, TimeOfDay, Timestamp, ValveSample};
+    use wnm_core::{Hold, HoldTrouble, Policy, RawSettings, TimeOfDay, Timestamp, ValveSample};
 
     use super::*;
     use crate::commands::doctor::line;

@@ -5,13 +5,14 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use wnm_agent::control::{DaemonInfo, FailureInfo};
 use wnm_core::{Hold, HoldSource, HoldTrouble, ProbeSettings, ValveSample, Verb};
+use wnm_store::Holder;
 
 use super::app::{App, Effect, Prompt, Request, View};
 use super::feed::{Data, Details, Probes, Wanted};
 use super::keys::press;
 use super::view::{self, Colour, Look, Symbols};
 use crate::args::Column;
-use crate::render::daemon::Daemon;
+use crate::render::daemon::{Daemon, Unreachable};
 use crate::render::events::of_actions;
 use crate::render::node_show::NodeDetails;
 use crate::render::tests::{NOW, cycle, id, observed_before, status_of, views};
@@ -124,6 +125,17 @@ fn colours_are_off_on_request() {
     };
     assert!(colours(Colour::On) > 50);
     assert_eq!(colours(Colour::Off), 0);
+}
+
+#[test]
+fn daemon_that_cannot_be_asked_is_no_absent_one() {
+    let mut app = app();
+    let mut silent = data(2);
+    silent.status.daemon = None;
+    silent.status.unreachable = Some(Unreachable::without_socket(Some(Holder { pid: 4711, since: NOW })));
+    app.update(Ok(silent));
+    let shown = frame(&mut app, PLAIN, (120, 24));
+    assert!(shown.contains("daemon PID 4711 ") && shown.contains("the daemon has no control socket"), "{shown}");
 }
 
 #[test]

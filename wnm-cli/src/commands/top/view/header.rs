@@ -10,6 +10,7 @@ use wnm_core::Measure;
 use super::super::app::App;
 use super::super::feed::Data;
 use super::{Colour, Look};
+use crate::render::daemon::Unreachable;
 use crate::render::status::{self, Status};
 use crate::render::{DIM, RED, YELLOW, duration, health, styled, valves, versions, volumes};
 
@@ -60,6 +61,9 @@ pub(super) fn notes(app: &App) -> String {
         let stale = format!("stale: {problem}{}", hint(status.hint.as_deref()));
         notes.push_str(&format!("{}\n", styled(YELLOW.bold(), stale)));
     }
+    if let Some(Unreachable { problem, hint: way, .. }) = &status.unreachable {
+        notes.push_str(&format!("{}\n", styled(YELLOW.bold(), format!("{problem}{}", hint(Some(way))))));
+    }
     if let Some(failure) = status.daemon.as_ref().and_then(|daemon| daemon.info.failure.as_ref()) {
         let failed = format!("the last cycle failed: {}{}", failure.error, hint(failure.hint.as_deref()));
         notes.push_str(&format!("{}\n", styled(RED, failed)));
@@ -73,15 +77,16 @@ pub(super) fn notes(app: &App) -> String {
 
 /// Returns the host and the daemon on the left, and the age of the data on the right.
 fn first(host: &str, status: &Status, look: Look, width: usize) -> Line<'static> {
-    let daemon = status.daemon.as_ref().map_or_else(
-        || "no daemon".to_owned(),
-        |daemon| {
-            let next = daemon.info.next.map(|next| duration(next.since(daemon.now)));
-            let next =
-                next.map_or_else(|| format!(", {}", daemon.info.phase), |next| format!(", next cycle in {next}"));
-            format!("daemon PID {}{next}", daemon.info.pid)
-        },
-    );
+    let silent = || match status.unreachable.as_ref().map(|daemon| daemon.holder.as_ref()) {
+        Some(Some(holder)) => format!("daemon PID {}", holder.pid),
+        Some(None) => "daemon".to_owned(),
+        None => "no daemon".to_owned(),
+    };
+    let daemon = status.daemon.as_ref().map_or_else(silent, |daemon| {
+        let next = daemon.info.next.map(|next| duration(next.since(daemon.now)));
+        let next = next.map_or_else(|| format!(", {}", daemon.info.phase), |next| format!(", next cycle in {next}"));
+        format!("daemon PID {}{next}", daemon.info.pid)
+    });
     let age = match status.at {
         None => "no cycle recorded".to_owned(),
         Some(_) => format!("observed {} ago", duration(Duration::from_secs(status.age_seconds))),
