@@ -102,12 +102,22 @@ pub fn state(snapshot: &Snapshot, status: &DaemonStatus, wnm: &str) -> HostState
     }
 }
 
+/// Returns the windows of the owner and of the fleet. A voluntary action begins while all of them are open.
 fn window(snapshot: &Snapshot) -> Option<HostWindow> {
-    let (observation, valves) = (&snapshot.report.observation, &snapshot.report.colony.settings.policy.valves);
-    let windows: Vec<String> = valves.windows.as_slice().iter().map(ToString::to_string).collect();
-    let state = valves.window_state(&observation.valves, observation.now).ok();
-    let open = state.map(|state| matches!(state, WindowState::Open { .. }));
-    (!windows.is_empty()).then(|| HostWindow { setting: windows.join(", "), open })
+    let (observation, own) = (&snapshot.report.observation, &snapshot.report.colony.settings.policy.valves);
+    let (valves, now) = (&observation.valves, observation.now);
+    let of_fleet = valves.limits.iter().map(|of| (&of.limits.window, of.window_state(now)));
+    let all = std::iter::once((&own.windows, own.window_state(valves, now))).chain(of_fleet);
+    let (mut settings, mut open) = (Vec::new(), Some(true));
+    for (windows, state) in all.filter(|(windows, _)| !windows.as_slice().is_empty()) {
+        settings.push(windows.as_slice().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+        open = match (open, state) {
+            (Some(false), _) | (_, Ok(WindowState::Closed { .. })) => Some(false),
+            (open, Ok(WindowState::Open { .. })) => open,
+            (_, Err(_)) => None,
+        };
+    }
+    (!settings.is_empty()).then(|| HostWindow { setting: settings.join("; "), open })
 }
 
 /// Returns the part of a host after a cycle. The publisher adds the program and the documents that it has read.

@@ -42,7 +42,7 @@ pub struct HostState {
     pub signals: Vec<SignalState>,
     /// The holds in effect on the host, of any source.
     pub holds: Vec<Hold>,
-    /// The windows in which voluntary actions may begin; None for a host without windows.
+    /// The windows of the owner and of the fleet, in which voluntary actions may begin; None for a host without windows.
     #[serde(default)]
     pub window: Option<HostWindow>,
     /// The action that ended last since the start of the daemon.
@@ -68,7 +68,7 @@ pub struct HostState {
 /// The windows of a host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostWindow {
-    /// The windows as in the setting `window`.
+    /// The windows as in the setting `window`, those of each source behind a semicolon.
     pub setting: String,
     /// Whether they are open; None while the host does not know a time zone of theirs.
     pub open: Option<bool>,

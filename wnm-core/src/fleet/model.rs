@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::command::{Command, Target};
-use super::host_state::{HostRollout, HostState};
+use super::host_state::{HostRollout, HostState, HostWindow};
 use super::lease::{Leases, trusted};
 use super::name::Name;
 use super::order::{Program, RolloutOrder, RolloutVerb};
@@ -74,12 +74,14 @@ struct ModelHost {
     /// The upgrades that began, by real time.
     begun: Vec<Timestamp>,
     clock_ahead: i64,
+    /// Its window is closed.
+    is_closed: bool,
 }
 
 impl ModelHost {
     fn new(way: Way, nodes: u64) -> Self {
         let (leases, begun) = (Leases::default(), Vec::new());
-        Self { way, leases, outdated: nodes, nodes, sequence: 0, engine: None, begun, clock_ahead: 0 }
+        Self { way, leases, outdated: nodes, nodes, sequence: 0, engine: None, begun, clock_ahead: 0, is_closed: false }
     }
 
     fn wall(&self, now: Timestamp) -> Timestamp {
@@ -95,7 +97,7 @@ impl ModelHost {
         let engine = self.engine.and_then(|(time, read)| trusted(time, now.since(read)));
         let own = self.own();
         let sample = self.leases.sample(Some(&own), self.wall(now), engine);
-        let policy_allows = !matches!(self.way, Way::ByNodes | Way::Held);
+        let policy_allows = !matches!(self.way, Way::ByNodes | Way::Held) && !self.is_closed;
         let fleet_allows = sample.as_ref().is_none_or(|sample| sample.wait_for(&own.version).is_none());
         if policy_allows && fleet_allows && self.outdated > 0 && self.way != Way::Stuck {
             self.begun.push(now);
@@ -120,7 +122,7 @@ impl ModelHost {
             versions: BTreeMap::new(),
             signals: Vec::new(),
             holds: if self.way == Way::Held { serde_json::from_value(held).unwrap() } else { Vec::new() },
-            window: None,
+            window: Some(HostWindow { setting: "daily 22:00-06:00".to_owned(), open: Some(!self.is_closed) }),
             last_action: None,
             failure: None,
             generation: 0,
@@ -297,6 +299,33 @@ fn hosts_that_cannot_upgrade_wait_with_their_reason() {
     let mut model = Model::new(RolloutPlan { canary: 0, ..plan() }, &[Way::Good, Way::ByNodes]);
     model.run(40);
     assert_eq!(model.rollout.phase, Phase::Complete);
+    // A rollout in which no host takes part upgraded nothing: it waits for one, and is not complete.
+    let mut model = Model::new(RolloutPlan { canary: 0, ..plan() }, &[Way::ByNodes; 2]);
+    model.turn();
+    assert!(model.rollout.phase.is_running());
+    model.run(200);
+    assert_eq!(model.rollout.phase, Phase::Incomplete);
+}
+
+#[test]
+fn closed_windows_delay_a_rollout_and_fail_no_host() {
+    let mut model = Model::new(RolloutPlan { canary: 0, ..plan() }, &[Way::Good; 2]);
+    let set = |model: &mut Model, is_closed| model.hosts.values_mut().for_each(|host| host.is_closed = is_closed);
+    let longer_than_deadlines = u32::try_from(2 * plan().progress_deadline.as_secs() / TURN.as_secs()).unwrap();
+    set(&mut model, true);
+    model.run(longer_than_deadlines);
+    assert!(model.rollout.phase.is_running() && model.begun() == 0);
+    assert_eq!(model.rollout.count(|progress| *progress == Progress::Waiting(Wait::Window)), 2);
+    set(&mut model, false);
+    model.run(3);
+    assert!(model.begun() > 0 && model.hosts.values().any(|host| host.outdated > 0));
+    // The windows close again before all nodes are upgraded.
+    set(&mut model, true);
+    model.run(longer_than_deadlines);
+    assert!(model.rollout.phase.is_running() && model.failures().is_empty());
+    set(&mut model, false);
+    model.run(200);
+    assert_eq!((model.rollout.phase.clone(), model.failures()), (Phase::Complete, vec![]));
 }
 
 #[test]

@@ -91,6 +91,8 @@ pub enum Wait {
     Program,
     /// A hold is in effect on it.
     Held,
+    /// Its windows are closed: it may upgrade later.
+    Window,
     /// Its nodes upgrade themselves (`enable_upgrade` is false).
     ByNodes,
     /// It has fewer nodes than it should, a signal over its threshold, or failed cycles.
@@ -208,7 +210,8 @@ impl Rollout {
         if state.rollout.refused {
             return Progress::Failed(Failure::Refused);
         }
-        if state.rollout.outdated < leased.outdated {
+        // No deadline runs while the windows of the host are closed.
+        if state.rollout.outdated < leased.outdated || is_closed(state) {
             leased.progress = now;
         }
         leased.outdated = state.rollout.outdated;
@@ -250,8 +253,9 @@ impl Rollout {
         }
         let may_upgrade = |progress: &Progress| matches!(progress, Progress::Waiting(wait) if *wait != Wait::ByNodes);
         let left = self.count(may_upgrade);
-        let can_upgrade = self.count(|progress| *progress == Progress::Waiting(Wait::Turn));
-        if left == 0 && !self.hosts.is_empty() {
+        let can_upgrade = self.count(|progress| matches!(progress, Progress::Waiting(Wait::Turn | Wait::Window)));
+        let takes_part = |progress: &Progress| *progress != Progress::Waiting(Wait::ByNodes);
+        if left == 0 && self.count(takes_part) > 0 {
             self.phase = Phase::Complete;
         } else if self.phase == Phase::Canary && self.canaries_left() == 0 {
             (self.phase, self.last_change) =
@@ -310,6 +314,10 @@ fn has_program(state: &HostState, program: &Program) -> bool {
     state.rollout.program.as_ref() == Some(program)
 }
 
+fn is_closed(state: &HostState) -> bool {
+    state.window.as_ref().is_some_and(|window| window.open == Some(false))
+}
+
 fn is_healthy(state: &HostState) -> bool {
     let is_exceeded = state.signals.iter().any(|signal| signal.exceeded);
     state.up() >= state.desired && state.failure.is_none() && !is_exceeded
@@ -322,6 +330,7 @@ fn wait(state: Option<&HostState>, program: &Program) -> Wait {
         Some(state) if state.rollout.by_nodes => Wait::ByNodes,
         Some(state) if !has_program(state, program) => Wait::Program,
         Some(state) if !state.holds.is_empty() => Wait::Held,
+        Some(state) if is_closed(state) => Wait::Window,
         Some(state) if !is_healthy(state) => Wait::Unhealthy,
         Some(_) => Wait::Turn,
     }

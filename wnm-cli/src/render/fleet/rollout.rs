@@ -153,6 +153,7 @@ const fn reason(progress: &Progress) -> Option<&'static str> {
             Wait::Away => "it publishes no state",
             Wait::Program => "it has another node program",
             Wait::Held => "a hold is in effect",
+            Wait::Window => "its window is closed",
             Wait::ByNodes => "its nodes upgrade themselves (enable_upgrade is false)",
             Wait::Unhealthy => "nodes are down, a signal is over its threshold, or a cycle failed",
         },
