@@ -7,6 +7,8 @@ use redis::Value;
 use wnm_core::{EngineUrl, Timestamp};
 
 use super::access;
+use super::command::Target;
+use super::control::Slot;
 use super::engine::{self, Engine, EngineError};
 use super::keys::Keys;
 use super::membership::{Invitation, Login, Membership, Operator, Secret};
@@ -47,6 +49,28 @@ impl Fleet {
         self.operator.write(path)?;
         let url = url.unwrap_or_else(|| self.operator.url.clone());
         Ok(Invitation { fleet, host, url, key, id, login: Login { user, password: Some(once), client: None, ..login } })
+    }
+
+    /// Ends the membership of a host: the engine loses its user, its documents and the commands for it.
+    ///
+    /// # Errors
+    /// The host was not invited, or the engine or the file at `path` cannot be used.
+    pub fn expel(&mut self, host: &Name, path: &Path) -> Result<(), FleetError> {
+        let target = Target::Host(host.clone());
+        self.check_targets(std::slice::from_ref(&target))?;
+        // First its user, without whom it publishes no more.
+        let mut commands = redis::pipe();
+        commands.cmd("ACL").arg("DELUSER").arg(access::host_user(&self.operator.fleet, host));
+        self.engine.require(&commands)?;
+        save_users(&mut self.engine)?;
+        let documents = Slot::ALL.map(|slot| self.keys.document(slot, &target));
+        let own = [self.keys.state(host), self.keys.nodes(host), self.keys.events(host)];
+        let mut commands = redis::pipe();
+        commands.cmd("DEL").arg(own.as_slice()).arg(documents.as_slice());
+        commands.cmd("HDEL").arg(self.keys.members()).arg(host.as_str());
+        self.engine.require(&commands)?;
+        self.operator.hosts.remove(host);
+        Ok(self.operator.write(path)?)
     }
 
     /// Removes the users of invitations that were used or have ended.

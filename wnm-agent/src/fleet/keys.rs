@@ -28,6 +28,12 @@ impl Keys {
         format!("{}*", self.prefix)
     }
 
+    /// Returns the key that a check of the engine writes.
+    #[must_use]
+    pub fn trial(&self) -> String {
+        format!("{}trial", self.prefix)
+    }
+
     /// Returns the key of the state of a host.
     #[must_use]
     pub fn state(&self, host: &Name) -> String {

@@ -113,6 +113,10 @@ pub struct EngineFacts {
     pub version: String,
     /// The limit of its memory; 0 for none.
     pub max_memory: u64,
+    /// Which keys it removes when its memory is full, such as `allkeys-lru`; `noeviction` for none.
+    pub eviction: String,
+    /// Why it takes no documents; None while it does.
+    pub refuses: Option<Fault>,
     /// Whether it stores users in a file, so that they outlive a restart.
     pub stores_users: bool,
     /// The time, in milliseconds.
@@ -152,6 +156,12 @@ impl Fleet {
     #[must_use]
     pub const fn operator(&self) -> &Operator {
         &self.operator
+    }
+
+    /// Returns the error of a fault of the engine.
+    #[must_use]
+    pub fn fault(&self, fault: Fault) -> EngineError {
+        self.engine.fault(fault)
     }
 
     pub(super) fn set_operator(&mut self, operator: Operator) {
@@ -363,12 +373,12 @@ impl Fleet {
         Ok(generation)
     }
 
-    /// Sends a hold without a signature to hosts.
+    /// Sends a hold without a signature to hosts. Returns its identifier for each target, which a host that obeys publishes.
     ///
     /// # Errors
     /// The engine cannot be used.
-    pub fn stop(&mut self, order: &Order) -> Result<(), FleetError> {
-        let mut commands = redis::pipe();
+    pub fn stop(&mut self, order: &Order) -> Result<Vec<StopId>, FleetError> {
+        let (mut commands, mut ids) = (redis::pipe(), Vec::new());
         for target in &order.targets {
             let stop = Stop {
                 fleet: self.operator.fleet.clone(),
@@ -382,8 +392,10 @@ impl Fleet {
             let text = serde_json::to_string(&stop)?;
             let end = order.not_after.as_millis();
             commands.cmd("SET").arg(self.keys.stop(target)).arg(text).arg("PXAT").arg(end);
+            ids.push(stop.id);
         }
-        Ok(self.engine.require(&commands).map(drop)?)
+        self.engine.require(&commands)?;
+        Ok(ids)
     }
 
     /// Returns the properties of the engine.
@@ -393,13 +405,17 @@ impl Fleet {
     pub fn facts(&mut self) -> Result<EngineFacts, FleetError> {
         let mut commands = redis::pipe();
         commands.cmd("INFO").arg("memory").cmd("TIME").cmd("ACL").arg("SAVE");
+        // A full server and a replica answer all questions.
+        commands.cmd("SET").arg(self.keys.trial()).arg(1).arg("EX").arg(1);
         let replies = self.engine.ask(&commands)?;
         let reply = |at: usize| replies.get(at).and_then(|reply| reply.as_ref().ok());
         let info = reply(0).and_then(engine::text).unwrap_or_default();
-        let line = info.lines().find_map(|line| line.strip_prefix("maxmemory:"));
+        let field = |name: &str| info.lines().find_map(|line| Some(line.strip_prefix(name)?.trim()));
         Ok(EngineFacts {
             version: self.engine.version().to_owned(),
-            max_memory: line.and_then(|text| text.trim().parse().ok()).unwrap_or(0),
+            max_memory: field("maxmemory:").and_then(|text| text.parse().ok()).unwrap_or(0),
+            eviction: field("maxmemory_policy:").unwrap_or("noeviction").to_owned(),
+            refuses: replies.get(3).and_then(|reply| reply.as_ref().err()).cloned(),
             stores_users: reply(2).is_some(),
             time: reply(1).and_then(engine::millis),
         })

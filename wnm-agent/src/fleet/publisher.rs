@@ -58,6 +58,8 @@ pub struct Turn {
     pub problems: Vec<String>,
     /// The time of the engine; None if it gave none.
     pub engine: Option<Timestamp>,
+    /// The engine is a replica.
+    pub is_replica: bool,
 }
 
 impl Publisher {
@@ -87,8 +89,9 @@ impl Publisher {
             None => Engine::connect(&self.url, &self.membership.login)?,
         };
         let turn = self.turn_with(&mut engine, documents, control, wall)?;
-        // A connection that failed is not used again.
-        self.engine = Some(engine);
+        // A connection that failed is not used again, nor one to a server that has become a replica: after a failover, the
+        // same name leads to its successor.
+        self.engine = (!turn.is_replica).then_some(engine);
         Ok(turn)
     }
 
@@ -221,6 +224,7 @@ impl Publisher {
         }
         let replies = engine.ask(&commands)?;
         if let Some(fault) = replies.iter().find_map(|reply| reply.as_ref().err()) {
+            turn.is_replica = *fault == Fault::ReadOnly;
             turn.problems.push(engine.fault(fault.clone()).to_string());
             return Ok(());
         }

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use wnm_agent::fleet::engine::{Engine, Fault};
+use wnm_agent::fleet::command::Target;
+use wnm_agent::fleet::engine::{Engine, EngineError, Fault};
 use wnm_agent::fleet::keys::Keys;
+use wnm_agent::fleet::membership::Operator;
+use wnm_agent::fleet::operator::{Fleet, FleetError};
 
 use crate::server::Server;
 use crate::{Farm, name, wall};
@@ -97,6 +100,33 @@ fn invitation_can_only_be_fetched() {
     let key = Keys::of(&name("farm")).invitation(&invitation.id);
     let lines = [format!("SET {key} x"), format!("GET {key}"), "GETDEL wnm:farm:i:0".to_owned(), "ACL LIST".to_owned()];
     assert_eq!(faults(&mut engine, &lines), vec![Some(Fault::NoRight); 4]);
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn expelled_host_is_refused_and_no_list_has_it() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    let (mut a, mut b) = (farm.join(&server, "a"), farm.join(&server, "b"));
+    farm.hold(Target::Host(name("b")));
+    a.turn();
+    b.turn();
+    farm.fleet.expel(&name("b"), &farm.path).unwrap();
+    // The engine ends the connections of a user that it loses.
+    assert!(b.publisher.turn(&b.documents, &mut b.control, wall()).is_err());
+    let error = b.publisher.turn(&b.documents, &mut b.control, wall()).unwrap_err();
+    assert!(matches!(error, EngineError::Login { .. }), "{error}");
+    assert!(b.hold().is_some(), "the last hold stands");
+    a.turn();
+    let hosts = |fleet: &mut Fleet| fleet.hosts().unwrap().into_iter().map(|record| record.host).collect::<Vec<_>>();
+    assert_eq!(hosts(&mut farm.fleet), [name("a")]);
+    assert!(farm.fleet.carried().unwrap().is_empty());
+    // Also for an operator who reads the file anew, and on an engine that lost the list.
+    server.command(&["DEL", &Keys::of(&name("farm")).members()]);
+    let mut again = Fleet::open(Operator::read(&farm.path).unwrap()).unwrap();
+    assert_eq!(hosts(&mut again), [name("a")]);
+    assert!(matches!(farm.fleet.expel(&name("b"), &farm.path), Err(FleetError::NoSuchHost(_))));
+    assert_eq!(farm.join(&server, "b").turn().problems, [""; 0]);
 }
 
 #[test]

@@ -1,14 +1,18 @@
 //! Engines that cannot be used: full, read-only, old, slow, with another type, with another certificate.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use wnm_agent::fleet::command::Target;
 use wnm_agent::fleet::engine::{Engine, EngineError};
+use wnm_agent::fleet::keys::Keys;
 use wnm_agent::fleet::membership::{ClientFiles, Login, Plaintext, Secret};
+use wnm_agent::fleet::publisher::Publisher;
 use wnm_agent::fleet::rollout::driver::Driver;
 use wnm_agent::fleet::rollout::plan::LEASE;
 use wnm_core::{EngineUrl, RolloutWait};
@@ -32,9 +36,70 @@ fn full_and_read_only_engines_are_told_and_their_commands_obeyed() {
         let problems = host.turn().problems;
         assert!(problems.iter().any(|problem| problem.ends_with(told)), "{problems:?}");
         assert!(host.hold().is_some(), "{told}");
+        // The check of the operator, which only asks otherwise, finds it too.
+        assert_eq!(farm.fleet.facts().unwrap().refuses.unwrap().to_string(), told);
         server.command(&frees);
         assert!(host.turn().problems.is_empty());
+        assert_eq!(farm.fleet.facts().unwrap().refuses, None);
     }
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn engine_that_may_lose_commands_is_told() {
+    let server = Server::start(&[]);
+    let mut farm = Farm::on(&server, "farm");
+    for policy in ["noeviction", "allkeys-lru"] {
+        server.command(&["CONFIG", "SET", "maxmemory-policy", policy]);
+        assert_eq!(farm.fleet.facts().unwrap().eviction, policy);
+    }
+}
+
+/// Passes connections to one server, and new ones to another server from some time on, as a name does after a failover.
+struct Name {
+    port: u16,
+    target: Arc<AtomicU16>,
+}
+
+impl Name {
+    fn of(server: &Server) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (port, target) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU16::new(server.port)));
+        let present = Arc::clone(&target);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, server) =
+                    (client.unwrap(), TcpStream::connect(("127.0.0.1", present.load(Ordering::SeqCst))).unwrap());
+                for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+                {
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                }
+            }
+        });
+        Self { port, target }
+    }
+}
+
+#[test]
+#[ignore = "needs redis-server in WNM_TEST_REDIS"]
+fn host_finds_the_successor_of_a_primary_that_became_a_replica() {
+    let (first, second) = (Server::start(&[]), Server::start(&[]));
+    let name = Name::of(&first);
+    let mut farm = Farm::on(&first, "farm");
+    let mut host = farm.join(&first, "a");
+    let url = EngineUrl::new(&format!("redis://127.0.0.1:{}", name.port)).unwrap();
+    host.publisher = Publisher::new(url, host.membership.clone(), "a".to_owned());
+    assert!(host.turn().problems.is_empty());
+    let password = host.membership.login.password.as_ref().unwrap().reveal().to_owned();
+    let user = ["ACL", "SETUSER", &host.membership.login.user, "on", &format!(">{password}"), "~*", "+@all"];
+    second.command(&user);
+    first.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    name.target.store(second.port, Ordering::SeqCst);
+    assert!(!host.turn().problems.is_empty(), "the connection still leads to the replica");
+    assert!(host.turn().problems.is_empty());
+    let mut get = redis::pipe();
+    get.cmd("EXISTS").arg(Keys::of(&crate::name("farm")).state(&crate::name("a")));
+    assert_eq!(second.admin().require(&get).unwrap(), [redis::Value::Int(1)]);
 }
 
 #[test]

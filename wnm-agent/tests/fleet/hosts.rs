@@ -47,9 +47,10 @@ fn hold_without_signature_is_obeyed_and_only_the_key_ends_it() {
     let mut farm = Farm::on(&server, "farm");
     let mut host = farm.join(&server, "a");
     let order = farm.order(Target::All, Duration::from_secs(600));
-    farm.fleet.stop(&order).unwrap();
+    let sent = farm.fleet.stop(&order).unwrap();
     host.turn();
     assert_eq!(host.hold().unwrap().reason, "new kernel (without signature)");
+    assert_eq!(farm.fleet.hosts().unwrap()[0].state().unwrap().stops, sent);
     // An empty engine ends no hold.
     server.command(&["DEL", &Keys::of(&name("farm")).stop(&Target::All)]);
     host.turn();

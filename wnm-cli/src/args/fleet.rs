@@ -35,6 +35,11 @@ pub(crate) enum FleetCommand {
     Invite(FleetInvite),
     /// Let this host join a fleet by an invitation
     Join(FleetJoin),
+    /// End the membership of a host that left, or that is no longer trusted
+    #[command(
+        after_help = "The engine refuses the host from then on, and no list has it. The host goes on alone; a hold and settings of the fleet stay in effect on it until their end, or until `wnm fleet leave` there. Another invitation takes it in again.\n\nExample:\n  wnm fleet expel web-1"
+    )]
+    Expel(FleetExpel),
     /// Let this host leave its fleet
     Leave,
     /// Show the state of all hosts together
@@ -131,6 +136,13 @@ pub(crate) struct FleetInvite {
     /// Address of the engine for the host [default: that of the operator]
     #[arg(long, value_name = "URL", value_parser = url)]
     pub(crate) url: Option<EngineUrl>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FleetExpel {
+    /// Name of the host in the fleet
+    #[arg(value_name = "HOST")]
+    pub(crate) host: Name,
 }
 
 #[derive(Debug, Args)]

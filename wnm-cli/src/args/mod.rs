@@ -36,8 +36,8 @@ pub(crate) use candidates::{COMPLETE, complete};
 pub(crate) use change::{Move, Storage, Update};
 pub(crate) use columns::{Column, NodeList};
 pub(crate) use fleet::{
-    ClientFiles, Fleet, FleetCommand, FleetEvents, FleetHold, FleetHosts, FleetInit, FleetInvite, FleetJoin,
-    FleetOrder, FleetResume, FleetServe, FleetSet, Limit,
+    ClientFiles, Fleet, FleetCommand, FleetEvents, FleetExpel, FleetHold, FleetHosts, FleetInit, FleetInvite,
+    FleetJoin, FleetOrder, FleetResume, FleetServe, FleetSet, Limit,
 };
 pub(crate) use hold::Hold;
 pub(crate) use logs::{LogSource, Logs};

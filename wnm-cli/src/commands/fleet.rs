@@ -27,6 +27,7 @@ pub(crate) fn run(db: &Path, args: args::Fleet, output: &mut Output) -> Result<E
         FleetCommand::Init(args) => setup::init(&path, args, output),
         FleetCommand::Invite(args) => setup::invite(&path, args, output),
         FleetCommand::Join(args) => host::join(db, args, output),
+        FleetCommand::Expel(args) => setup::expel(&path, &args, output),
         FleetCommand::Leave => host::leave(db, output),
         FleetCommand::Status => list::status(&path, output),
         FleetCommand::Hosts => list::hosts(&path, output),

@@ -12,7 +12,7 @@ mod status;
 mod tests;
 
 pub(crate) use hosts::{HostView, hosts};
-pub(crate) use member::{CreatedFleet, Invited, Member, created, invited, joined, left};
+pub(crate) use member::{CreatedFleet, Invited, Member, created, expelled, invited, joined, left};
 pub(crate) use nodes::{FleetEventView, FleetNodeView, event_line, events, nodes};
 pub(crate) use order::{Obedience, Sent, sent};
 pub(crate) use rollout::{RolloutView, rollout, rollout_change};

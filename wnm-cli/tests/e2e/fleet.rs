@@ -86,6 +86,8 @@ fn two_hosts_join_are_held_and_resumed() {
     assert_eq!((&set["verb"], &set["obeying"]), (&"set".into(), &serde_json::json!(["b"])));
     let status = b.expect(0, "status").out;
     assert!(status.contains("limits  window daily 00:00-24:00; max_unavailable 0 (by fleet, until"), "{status}");
+    let window = serde_json::json!({"setting": "daily 00:00-24:00", "open": true});
+    wait_for(&a, &["hosts"], |hosts| hosts[1]["window"] == window);
     let commands = fleet(&a, 0, &["status"]).json()["commands"].clone();
     assert!(commands.as_array().unwrap().iter().any(|command| command["verb"] == "set"), "{commands}");
     fleet(&a, 0, &["doctor"]);
@@ -95,6 +97,9 @@ fn two_hosts_join_are_held_and_resumed() {
     b.expect(0, "fleet leave");
     assert!(fleet(&b, 1, &["leave"]).err.contains("in no fleet"));
     wait_for(&a, &["hosts"], |hosts| hosts[1]["presence"] == "away");
+    assert_eq!(fleet(&a, 0, &["expel", "b"]).json()["host"], "b");
+    assert_eq!(fleet(&a, 0, &["hosts"]).json().as_array().unwrap().len(), 1);
+    assert!(fleet(&a, 1, &["expel", "b"]).err.contains("no such host: b"));
     let files = [a.path("wnm.db.fleet"), a.path("wnm.db.fleet-state")];
     assert!(files.iter().all(|file| file.exists()));
     a.expect(0, "teardown --yes --purge");

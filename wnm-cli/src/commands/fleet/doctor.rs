@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use wnm_agent::fleet::FleetState;
-use wnm_agent::fleet::engine::Engine;
+use wnm_agent::fleet::engine::{Engine, EngineError};
 use wnm_agent::fleet::membership::{Membership, Operator};
 use wnm_agent::fleet::operator::{Carried, EngineFacts, Fleet, HostRecord};
 use wnm_agent::fleet::signature::SigningKey;
@@ -51,7 +51,13 @@ fn check_operator(operator: Operator, path: &Path, checks: &mut Vec<Check>) {
         }
     };
     match fleet.facts() {
-        Ok(facts) => checks.extend(engine(&facts, valves::now())),
+        Ok(facts) => {
+            checks.extend(engine(&facts, valves::now()));
+            checks.extend(facts.refuses.map(|fault| {
+                let error = fleet.fault(fault);
+                Check::error("fleet_engine", error.to_string(), engine_hint(&error))
+            }));
+        }
         Err(error) => checks.push(Check::error("fleet_engine", error.to_string(), "see the log of the engine")),
     }
     match (fleet.hosts(), fleet.carried()) {
@@ -76,6 +82,14 @@ fn engine(facts: &EngineFacts, now: Timestamp) -> Vec<Check> {
     if facts.max_memory == 0 {
         let message = "the memory of the engine has no limit, so that one host could fill it";
         checks.push(Check::warning(NAME, message, "add `maxmemory 256mb` to the configuration of the engine"));
+    }
+    if facts.eviction != "noeviction" {
+        let message = format!("the engine may remove commands to hosts when its memory is full: {}", facts.eviction);
+        checks.push(Check::warning(
+            NAME,
+            message,
+            "add `maxmemory-policy noeviction` to the configuration of the engine",
+        ));
     }
     if let Some(time) = facts.time.map(Timestamp::from_millis) {
         let difference = now.since(time).max(time.since(now));
@@ -138,13 +152,21 @@ pub(crate) fn membership(db: &Path, url: Option<&EngineUrl>) -> Vec<Check> {
             return vec![Check::warning(NAME, format!("the host takes no part in its fleet: {error}"), hint)];
         }
     };
-    let mut checks = vec![match Engine::connect(url, &membership.login) {
+    let connected = Engine::connect(url, &membership.login);
+    let answer = connected.as_ref().err().map(ToString::to_string);
+    let mut checks = vec![match connected {
         Ok(_) => {
             Check::ok(NAME, format!("the engine of the fleet {} answers host {}", membership.fleet, membership.host))
         }
+        Err(error @ EngineError::Login { .. }) => {
+            let hint = "the engine lost this host, or its operator expelled it: run `wnm fleet leave`, and join by another invitation";
+            Check::warning(NAME, error.to_string(), hint)
+        }
         Err(error) => Check::warning(NAME, error.to_string(), engine_hint(&error)),
     }];
-    if let Some(problem) = FleetState::read(db).and_then(|state| state.problem) {
+    // The daemon mostly has the problem that this check has found.
+    let of_daemon = FleetState::read(db).and_then(|state| state.problem);
+    if let Some(problem) = of_daemon.filter(|problem| Some(problem) != answer.as_ref()) {
         checks.push(Check::warning(NAME, problem, "tell the operator of the fleet"));
     }
     checks

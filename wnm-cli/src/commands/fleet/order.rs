@@ -8,7 +8,7 @@ use wnm_agent::fleet::document::HostState;
 use wnm_agent::fleet::membership::Operator;
 use wnm_agent::fleet::operator::{Fleet, FleetError, HostRecord, Order};
 use wnm_agent::fleet::signature::SigningKey;
-use wnm_core::{FleetLimits, HoldSource};
+use wnm_core::FleetLimits;
 
 use super::{failed, open};
 use crate::args::{FleetHold, FleetOrder, FleetResume, FleetSet, Limit};
@@ -34,16 +34,16 @@ pub(super) fn hold(path: &Path, args: FleetHold, output: &Output) -> Result<Exit
     let order = Order { reason, drain: args.drain, ..order(&args.order)? };
     let mut connection = open(path)?;
     connection.check_targets(&order.targets).map_err(failed)?;
-    let generation = if args.unsigned {
-        connection.stop(&order).map_err(failed)?;
-        None
+    let (generation, stops) = if args.unsigned {
+        (None, connection.stop(&order).map_err(failed)?)
     } else {
         let key = key(path)?;
-        Some(connection.hold(&key, path, &order).map_err(failed)?)
+        (Some(connection.hold(&key, path, &order).map_err(failed)?), Vec::new())
     };
+    // A host that is held already may refuse one more hold without a signature.
     let is_obeyed = |state: &HostState| match generation {
         Some(generation) => state.generation >= generation,
-        None => state.holds.iter().any(|hold| hold.source == HoldSource::Fleet),
+        None => stops.iter().any(|stop| state.stops.contains(stop)),
     };
     finish(&mut connection, &args.order, &order, ("hold", generation), is_obeyed, output)
 }

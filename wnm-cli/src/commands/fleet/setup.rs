@@ -1,4 +1,4 @@
-//! `wnm fleet init` and `invite`.
+//! `wnm fleet init`, `invite` and `expel`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use wnm_agent::fleet::operator::Fleet;
 use wnm_agent::fleet::secret_file;
 
 use super::{client, failed, open};
-use crate::args::{FleetInit, FleetInvite};
+use crate::args::{FleetExpel, FleetInit, FleetInvite};
 use crate::error::{CliError, Exit, FleetCommandError};
 use crate::output::Output;
-use crate::render::fleet::{self, CreatedFleet, Invited};
+use crate::render::fleet::{self, CreatedFleet, Invited, Member};
 use crate::valves;
 
 /// Creates a fleet.
@@ -53,5 +53,18 @@ pub(super) fn invite(path: &Path, args: FleetInvite, output: &Output) -> Result<
     let word = invitation.encode()?;
     let invited = Invited::new(&args.host, &word, now.after(args.valid));
     output.value(&invited, fleet::invited)?;
+    Ok(Exit::Done)
+}
+
+/// Ends the membership of a host.
+///
+/// # Errors
+/// The host was not invited, or the engine cannot be used.
+pub(super) fn expel(path: &Path, args: &FleetExpel, output: &Output) -> Result<Exit, CliError> {
+    let mut fleet = open(path)?;
+    fleet.expel(&args.host, path).map_err(failed)?;
+    let operator = fleet.operator();
+    let member = Member::new(&operator.fleet, &args.host, Some(&operator.url));
+    output.result(&member, fleet::expelled)?;
     Ok(Exit::Done)
 }

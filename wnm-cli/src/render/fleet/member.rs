@@ -76,13 +76,13 @@ pub(crate) fn invited(invited: &Invited) -> String {
     format!("{}\n", invited.command)
 }
 
-/// The membership of this host.
+/// The membership of a host.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Member {
     /// The name of the fleet.
     fleet: String,
-    /// The name of this host in it.
+    /// The name of the host in it.
     host: String,
     /// The address of the engine; null if it was not set.
     url: Option<String>,
@@ -90,7 +90,10 @@ pub(crate) struct Member {
 
 impl Member {
     pub(crate) fn of(membership: &Membership, url: Option<&EngineUrl>) -> Self {
-        let Membership { fleet, host, .. } = membership;
+        Self::new(&membership.fleet, &membership.host, url)
+    }
+
+    pub(crate) fn new(fleet: &Name, host: &Name, url: Option<&EngineUrl>) -> Self {
         Self { fleet: fleet.to_string(), host: host.to_string(), url: url.map(ToString::to_string) }
     }
 }
@@ -106,8 +109,16 @@ pub(crate) fn left(member: Option<&Member>) -> String {
     member.map_or_else(
         || "left the fleet\n".to_owned(),
         |Member { fleet, host, .. }| {
-            format!("left the fleet {fleet}; its operator still lists the host {host} as away\n")
+            format!("left the fleet {fleet}; its operator removes the host {host} with `wnm fleet expel {host}`\n")
         },
+    )
+}
+
+/// Returns the page of a host that was expelled.
+pub(crate) fn expelled(member: &Member) -> String {
+    let Member { fleet, host, .. } = member;
+    format!(
+        "expelled the host {host} from the fleet {fleet}; `wnm fleet leave` on the host ends its last commands there\n"
     )
 }
 

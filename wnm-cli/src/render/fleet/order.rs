@@ -72,8 +72,8 @@ impl Sent {
 pub(crate) fn sent(sent: &Sent) -> String {
     let Sent { verb, obeying, waiting, away, .. } = sent;
     let all = obeying.len() + waiting.len() + away.len();
-    let hosts = if all == 1 { "host" } else { "hosts" };
-    let mut text = format!("{verb} sent, {}; {} of {all} {hosts} obey\n", until(sent.end), obeying.len());
+    let (hosts, obey) = if all == 1 { ("host", "obeys") } else { ("hosts", "obey") };
+    let mut text = format!("{verb} sent, {}; {} of {all} {hosts} {obey}\n", until(sent.end), obeying.len());
     for (names, word) in [(waiting, "not yet"), (away, "away")] {
         if !names.is_empty() {
             let more = names.len().saturating_sub(MOST_NAMED);

@@ -17,7 +17,7 @@ use wnm_core::{EngineUrl, Timestamp};
 
 use super::{
     CreatedFleet, FleetEventView, FleetNodeView, FleetStatusView, HostView, Invited, Member, Obedience, RolloutView,
-    Sent, created, event_line, events, hosts, invited, joined, left, nodes, rollout_change, sent, status,
+    Sent, created, event_line, events, expelled, hosts, invited, joined, left, nodes, rollout_change, sent, status,
 };
 use crate::render::page::Width;
 
@@ -105,7 +105,7 @@ fn rollouts_of_the_fleet() {
     let leased = serde_json::json!({"leased": {"since": NOW, "until": NOW.after(Duration::from_secs(300)), "outdated": 7,
         "progress": NOW, "sequence": 1, "upgraded": null, "healthy": null}});
     let mut hosts = serde_json::json!({"web-01": "healthy", "web-02": leased});
-    for (number, reason) in ["turn", "away", "program", "held", "by_nodes", "unhealthy"].iter().enumerate() {
+    for (number, reason) in ["turn", "away", "program", "held", "window", "by_nodes", "unhealthy"].iter().enumerate() {
         hosts[format!("web-1{number}")] = wait(reason);
     }
     for (number, failure) in ["lease_lapsed", "refused", "no_progress", "unhealthy"].iter().enumerate() {
@@ -207,6 +207,7 @@ fn sentences_of_members_and_commands() {
         joined(&member),
         left(Some(&member)),
         left(None),
+        expelled(&member),
         sent(&Sent::new("hold", Some(5), end, all)),
         sent(&Sent::new("resume", Some(6), end, one)),
     ];
