@@ -10,7 +10,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use wnm_agent::Report;
+use wnm_agent::{Report, without_numbers};
 
 use crate::args::{Color, Global, LogFormat};
 use crate::error::{CliError, Exit};
@@ -20,7 +20,6 @@ use crate::render;
 use crate::render::page::{self, Width};
 use crate::render::printable::{printable, printable_json};
 use crate::render::symbols;
-use wnm_agent::without_numbers;
 
 /// Whether a command fills the terminal, on which a log message would be written into its screen.
 static FILLS_TERMINAL: AtomicBool = AtomicBool::new(false);

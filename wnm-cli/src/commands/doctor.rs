@@ -33,6 +33,7 @@ mod weight;
 use std::path::Path;
 
 use serde::Serialize;
+use wnm_agent::without_numbers;
 use wnm_core::{NodeId, RawSettings, Settings};
 use wnm_platform::Platform;
 use wnm_platform::binary::version_of;
@@ -45,7 +46,6 @@ use crate::context;
 use crate::error::{CliError, Exit};
 use crate::output::Output;
 use crate::render::{GREEN, RED, YELLOW, styled};
-use wnm_agent::without_numbers;
 
 /// The severity of a check's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -2,7 +2,6 @@
 
 use wnm_agent::control::FailureInfo;
 use wnm_agent::serve::check_files;
-use wnm_agent::without_numbers;
 use wnm_core::Settings;
 
 use super::Check;
