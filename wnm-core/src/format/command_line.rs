@@ -3,6 +3,7 @@
 //! A flag that wnm does not know is kept with the words after it, up to the next flag: the parser cannot know which of
 //! them are its values, and the order among flags has no meaning for a node program.
 
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 use crate::model::flavor::Flavor;
@@ -129,7 +130,7 @@ const ANT_NODE: &[(&str, Takes)] = &[
     ("--root-dir", Takes::OwnValue),
     ("--port", Takes::OwnValue),
     ("--webrtc-direct-port", Takes::OwnValue),
-    ("--webrtc-direct-bind", Takes::Value),
+    (WEBRTC_BIND, Takes::Value),
     ("--webrtc-direct-advertised-addr", Takes::Value),
     ("--cache-capacity", Takes::Value),
     ("--evm-rpc-url", Takes::Value),
@@ -167,6 +168,11 @@ const ANT_NODE_VARIABLES: &[(&str, &str)] = &[
     ("ANT_LOG_MAX_FILES", "--log-max-files"),
 ];
 
+/// The flag, and the variable, that name the address for WebRTC of an `ant-node`. wnm keeps both: the port of
+/// `--webrtc-direct-port` takes precedence over the one in the address.
+const WEBRTC_BIND: &str = "--webrtc-direct-bind";
+const WEBRTC_BIND_VARIABLE: &str = "ANT_WEBRTC_DIRECT_BIND";
+
 /// The flags that wnm gives every node with the value 1.
 const FIXED: &[&str] = &["--max-log-files", "--max-archived-log-files", "--log-max-files"];
 
@@ -183,11 +189,15 @@ impl CommandLine {
         };
         let mut partial = Partial { working_dir: surroundings.working_dir, ..Partial::default() };
         partial.root_dir = surroundings.folder.map(Path::to_owned);
+        let variable = |name: &str| surroundings.environment.iter().find(|(known, _)| known == name);
         // A flag takes precedence over a variable, so the variables come first.
         for (name, flag) in variables {
-            if let Some((_, value)) = surroundings.environment.iter().find(|(known, _)| known == name) {
+            if let Some((_, value)) = variable(name) {
                 partial.take(flag, value.clone())?;
             }
+        }
+        if *flavor == Flavor::AntNode {
+            partial.webrtc_bind = variable(WEBRTC_BIND_VARIABLE).map(|(_, value)| value.clone());
         }
         let mut words = words.iter().peekable();
         while let Some(word) = words.next() {
@@ -211,6 +221,9 @@ impl CommandLine {
                     Some(words.next().cloned().ok_or_else(|| NotANodeCommand::NoValue { flag: flag.to_owned() })?)
                 }
             };
+            if flag == WEBRTC_BIND {
+                partial.webrtc_bind.clone_from(&value);
+            }
             match (takes, value) {
                 (Some(Takes::OwnNothing | Takes::OwnValue), value) => partial.take(flag, value.unwrap_or_default())?,
                 (_, value) => {
@@ -248,6 +261,7 @@ struct Partial<'a> {
     port: Option<u16>,
     metrics_port: Option<u16>,
     rpc_port: Option<u16>,
+    webrtc_bind: Option<String>,
     wallet: Option<Address>,
     is_upnp_off: bool,
     network: Vec<String>,
@@ -307,13 +321,16 @@ impl Partial<'_> {
     }
 
     fn finish(self) -> Result<CommandLine, NotANodeCommand> {
+        // The node has this port, so that no other node may get it. For 0 it chooses one.
+        let bound = || self.webrtc_bind.as_ref()?.parse().ok().map(|bind: SocketAddr| bind.port());
+        let bound = bound().filter(|port| *port != 0);
         let missing = |flag| NotANodeCommand::Missing { flag };
         Ok(CommandLine {
             root_dir: self.root_dir.ok_or_else(|| missing("--root-dir"))?,
             log_dir: self.log_dir,
             port: self.port,
             metrics_port: self.metrics_port,
-            rpc_port: self.rpc_port,
+            rpc_port: self.rpc_port.or(bound),
             wallet: self.wallet.ok_or_else(|| missing("--rewards-address"))?,
             upnp: if self.is_upnp_off { Upnp::Off } else { Upnp::On },
             network: self.network,
@@ -459,6 +476,26 @@ mod tests {
             assert!(read.root_dir == Path::new("/r") || read.root_dir == Path::new("/srv/n/1"));
             assert_eq!(read.network, words("evm-arbitrum-one"));
             assert!(matches!(read.rpc_port, Some(7 | 9)));
+        }
+    }
+
+    #[test]
+    fn port_of_the_address_for_webrtc_is_one_of_the_node() {
+        let common = "--rewards-address 0x00455d78f850b0358E8cea5be24d415E01E107CF --root-dir /r --port 1";
+        for (variable, line, rpc, rest) in [
+            ("", "--webrtc-direct-bind 0.0.0.0:55001", Some(55001), "--webrtc-direct-bind 0.0.0.0:55001"),
+            ("", "--webrtc-direct-bind=[::1]:55002", Some(55002), "--webrtc-direct-bind [::1]:55002"),
+            ("", "--webrtc-direct-bind 1.2.3.4:5 --webrtc-port 7", Some(7), "--webrtc-direct-bind 1.2.3.4:5"),
+            ("", "--webrtc-port 7 --webrtc-direct-bind 1.2.3.4:5", Some(7), "--webrtc-direct-bind 1.2.3.4:5"),
+            ("", "--webrtc-direct-bind 0.0.0.0:0", None, "--webrtc-direct-bind 0.0.0.0:0"),
+            ("", "--webrtc-direct-bind localhost", None, "--webrtc-direct-bind localhost"),
+            ("0.0.0.0:9", "", Some(9), ""),
+            ("0.0.0.0:9", "--webrtc-direct-bind 0.0.0.0:8", Some(8), "--webrtc-direct-bind 0.0.0.0:8"),
+        ] {
+            let environment = [("ANT_WEBRTC_DIRECT_BIND".to_owned(), variable.to_owned())];
+            let surroundings = Surroundings { environment: &environment, ..Surroundings::default() };
+            let read = CommandLine::read(&Flavor::AntNode, &words(&format!("{common} {line}")), surroundings).unwrap();
+            assert_eq!((read.rpc_port, read.rest), (rpc, words(rest)), "{variable} {line}");
         }
     }
 
