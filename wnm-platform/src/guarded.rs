@@ -11,6 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -19,7 +20,8 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Stat, Uid};
 use rustix::io::Errno;
 
 use crate::volume;
-use way::{Missing, is_own_user, walk};
+pub(crate) use way::is_own_user;
+use way::{MAX_LINKS, Missing, may_follow, walk};
 
 /// Flags of every file: no link, no wait for the other end of a FIFO, no controlling terminal.
 const PLAIN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
@@ -129,11 +131,37 @@ impl HeldFolder {
 pub(crate) fn open(path: &Path, trust: Trust) -> io::Result<File> {
     volume::io(path, move |path| {
         let (folder, name) = place(path, Missing::Fail)?;
-        let file = folder.file(&name, OFlags::RDONLY, 0)?;
-        if trust == Trust::Owner && !is_own(&rustix::fs::fstat(&file)?) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user can write it"));
+        trusted(folder.file(&name, OFlags::RDONLY, 0)?, trust)
+    })
+}
+
+/// Returns a file, if its owner counts.
+fn trusted(file: File, trust: Trust) -> io::Result<File> {
+    if trust == Trust::Owner && !is_own(&rustix::fs::fstat(&file)?) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user can write it"));
+    }
+    Ok(file)
+}
+
+/// As [`open`], but follows a link in the place of the file where one on the way would be followed.
+///
+/// # Errors
+/// The file is missing, not a regular file, or a link that another user made or can exchange.
+pub(crate) fn open_followed(path: &Path, trust: Trust) -> io::Result<File> {
+    volume::io(path, move |path| {
+        let mut path = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            let (folder, name) = place(&path, Missing::Fail)?;
+            let is_link = |error: &io::Error| Errno::from_io_error(error).is_some_and(|error| error == Errno::LOOP);
+            match folder.file(&name, OFlags::RDONLY, 0) {
+                Err(error) if is_link(&error) && may_follow(&folder.0, &name)? => {
+                    let target = rustix::fs::readlinkat(&folder.0, &*name, Vec::new())?;
+                    path = folder.1.join(OsString::from_vec(target.into_bytes()));
+                }
+                opened => return trusted(opened?, trust),
+            }
         }
-        Ok(file)
+        Err(Errno::LOOP.into())
     })
 }
 
@@ -529,6 +557,25 @@ mod tests {
         assert!(open(&at("node/logs/file"), Trust::Owner).is_ok());
         chown(&at("node/logs"), 65534);
         assert_not_followed(folder.path());
+    }
+
+    #[test]
+    fn link_in_the_place_of_a_file_is_followed_where_no_other_user_can_exchange_it() {
+        let folder = linked();
+        let at = |name: &str| folder.path().join(name);
+        symlink("inner/file", at("real/first")).unwrap();
+        symlink(at("storage/first"), at("node/second")).unwrap();
+        symlink("nothing", at("node/dangling")).unwrap();
+        make_pipe(&at("pipe"));
+        symlink("../pipe", at("node/pipe")).unwrap();
+        let read = |name: &str| Ok::<_, io::Error>(io::read_to_string(open_followed(&at(name), Trust::Owner)?)?);
+        for name in ["real/inner/file", "real/first", "node/second"] {
+            assert_eq!(read(name).unwrap(), "text", "{name}");
+        }
+        assert_eq!(read("node/dangling").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(read("node/pipe").is_err() && read("node").is_err() && read("turn").is_err());
+        std::fs::set_permissions(at("node"), std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(read("node/second").is_err() && read("node/dangling").is_err_and(|error| !is_missing(&error)));
     }
 
     #[test]

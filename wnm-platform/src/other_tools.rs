@@ -7,6 +7,31 @@ use std::path::Path;
 
 use crate::guarded::{self, Trust};
 
+/// Opens a file. Here a link in its place counts under the same conditions as one on the way.
+///
+/// # Errors
+/// The file is missing, a link of another user, or not a regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    followed(path, Trust::Anyone)
+}
+
+/// As [`open`], for a file that names programs and variables with which wnm runs them.
+///
+/// # Errors
+/// As [`open`], or another user can write the file.
+pub fn open_own(path: &Path) -> io::Result<File> {
+    followed(path, Trust::Owner)
+}
+
+fn followed(path: &Path, trust: Trust) -> io::Result<File> {
+    guarded::open_followed(path, trust).map_err(|error| match error.raw_os_error() {
+        Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => {
+            io::Error::other("another user made a symbolic link on its path: give the path of the file itself")
+        }
+        _ => error,
+    })
+}
+
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::mode_of;
 
 /// The number of symbolic links on one path after which it is refused, the same as in Linux.
-const MAX_LINKS: u32 = 40;
+pub(super) const MAX_LINKS: u32 = 40;
 
 /// A folder for the way to a file: on Linux without the right to list it.
 #[cfg(target_os = "linux")]
@@ -87,7 +87,7 @@ fn step(at: impl AsFd, name: &OsStr, missing: Missing) -> rustix::io::Result<Own
 }
 
 /// Tells whether a symbolic link counts: root or the user of wnm made it, where no other user can exchange it.
-fn may_follow(folder: &OwnedFd, name: &OsStr) -> io::Result<bool> {
+pub(super) fn may_follow(folder: &OwnedFd, name: &OsStr) -> io::Result<bool> {
     let around = rustix::fs::fstat(folder)?;
     let link = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
     // In a folder with the sticky bit, such as /tmp, only its owner can exchange an entry.
@@ -96,6 +96,6 @@ fn may_follow(folder: &OwnedFd, name: &OsStr) -> io::Result<bool> {
 }
 
 /// Tells whether a user is root or that of wnm.
-pub(super) fn is_own_user(user: u32) -> bool {
+pub(crate) fn is_own_user(user: u32) -> bool {
     user == 0 || user == rustix::process::geteuid().as_raw()
 }
