@@ -53,8 +53,9 @@ impl HostExecutor<'_> {
         if node.flavor != Flavor::AntNode {
             return DONE;
         }
-        self.on_volume(node, |node| match chunk_store::held_lock(&node.root_dir, &node.flavor) {
-            Some(lock) => Ok(Effect::NotYet(format!("a process holds the lock {}", lock.display()))),
+        let processes = self.processes.clone();
+        self.on_volume(node, move |node| match chunk_store::held_lock(&node.root_dir, &node.flavor, &processes) {
+            Some(lock) => Ok(Effect::NotYet(lock.to_string())),
             None => DONE,
         })
     }

@@ -28,7 +28,8 @@ pub struct ProcessInfo {
     pub start: u64,
     /// Whether it is alive.
     pub life: Liveness,
-    /// The ID of its user; None where the kernel does not tell.
+    /// The ID of its user; None where the kernel does not tell. Where its folder is known, it is that of the user who
+    /// started a program with the setuid bit.
     pub user: Option<u32>,
     /// Its executable as the kernel reports it; None for an ended process, or without the rights to read it.
     pub executable: Option<PathBuf>,
@@ -67,10 +68,7 @@ impl ProcessInfo {
     /// that is missing: then the process counts.
     #[must_use]
     pub fn may_use(&self, folder: &Path) -> bool {
-        let Some(user) = self.user else { return true };
-        user == 0
-            || user == rustix::process::geteuid().as_raw()
-            || files::metadata(folder).map_or(true, |facts| facts.uid() == user)
+        self.user.is_none_or(|user| may_use(user, folder))
     }
 
     /// Tells whether the process is about to end: it has given up its memory, and may still hold its locks and ports. On a
@@ -128,6 +126,13 @@ impl ProcessInfo {
         };
         named(binary) || named(&resolved(binary)) || is_end_of(binary) && !files::exists(program)
     }
+}
+
+/// As [`ProcessInfo::may_use`], for the ID of a user.
+pub(crate) fn may_use(user: u32, folder: &Path) -> bool {
+    user == 0
+        || user == rustix::process::geteuid().as_raw()
+        || files::metadata(folder).map_or(true, |facts| facts.uid() == user)
 }
 
 /// Returns the value of `--root-dir` in the arguments after the program name; None without this flag.
@@ -245,6 +250,16 @@ impl Processes {
     pub fn user_of(&self, pid: u32) -> Option<u32> {
         match &self.source {
             Source::Proc(proc) => proc::user_of(&proc.join(pid.to_string())),
+            #[cfg(target_os = "macos")]
+            Source::System => None,
+        }
+    }
+
+    /// Returns a process besides this one that may use a folder and has this file open; None if there is none, or where the
+    /// kernel does not tell.
+    pub(crate) fn with_open(&self, file: &fs::Metadata, folder: &Path) -> Option<u32> {
+        match &self.source {
+            Source::Proc(proc) => proc::with_open(proc, file, folder),
             #[cfg(target_os = "macos")]
             Source::System => None,
         }

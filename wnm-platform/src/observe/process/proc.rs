@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use wnm_core::{Flavor, resolved_below};
 
-use super::{Isolation, Liveness, ProcessInfo, root_dir_in};
+use super::{Isolation, Liveness, ProcessInfo, may_use, root_dir_in};
 use crate::{node_dir, volume};
 
 /// The maximum length of the arguments and of the environment of a process, in bytes. A node has some hundred.
@@ -38,9 +38,29 @@ pub(super) fn environment(process: &Path) -> Vec<u8> {
     head(&process.join("environ"))
 }
 
-/// Returns the user of the folder of a process, which is that of the process also where its files belong to root.
+/// Returns the user of a process: that of its folder, also where its files belong to root. A program with the setuid bit,
+/// such as `su`, gets its words from the user who started it, and counts as that user's.
 pub(super) fn user_of(process: &Path) -> Option<u32> {
-    fs::metadata(process).ok().map(|facts| facts.uid())
+    let user = fs::metadata(process).ok()?.uid();
+    let status = || fs::read_to_string(process.join("status")).ok();
+    Some(if user == 0 { status().as_deref().and_then(real_user).unwrap_or(user) } else { user })
+}
+
+/// Returns the real user ID in the text of `/proc/PID/status`.
+fn real_user(status: &str) -> Option<u32> {
+    status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Returns a process besides this one that may use a folder and has this file open.
+pub(super) fn with_open(proc: &Path, file: &fs::Metadata, folder: &Path) -> Option<u32> {
+    let is_it = |of: &fs::Metadata| (of.dev(), of.ino()) == (file.dev(), file.ino());
+    pids(proc).into_iter().find(|pid| {
+        let process = proc.join(pid.to_string());
+        let open = || fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+        *pid != std::process::id()
+            && user_of(&process).is_some_and(|user| may_use(user, folder))
+            && open().any(|one| fs::metadata(one.path()).is_ok_and(|of| is_it(&of)))
+    })
 }
 
 /// Reads the first bytes of a file of a process. A user can give a process megabytes of arguments, and start thousands.
@@ -66,6 +86,7 @@ pub(super) fn read(proc: &Path, pid: u32) -> Option<ProcessInfo> {
     let is_known = root_dir.is_some() || facts.implied_root.is_some();
     if is_known {
         facts.isolation = Isolation::of(proc, pid);
+        facts.user = user_of(&folder);
     }
     Some(facts)
 }
@@ -78,7 +99,7 @@ fn without_arguments(folder: &Path, pid: u32) -> Option<ProcessInfo> {
         parent,
         start,
         life,
-        user: user_of(folder),
+        user: fs::metadata(folder).ok().map(|facts| facts.uid()),
         executable: fs::read_link(folder.join("exe")).ok(),
         arguments: Vec::new(),
         working_dir: None,
@@ -89,12 +110,14 @@ fn without_arguments(folder: &Path, pid: u32) -> Option<ProcessInfo> {
 
 /// Returns the data of a process whose memory cannot be read. A node mostly runs a copy of the program in its folder.
 pub(super) fn read_without_memory(proc: &Path, pid: u32) -> Option<ProcessInfo> {
-    let mut facts = without_arguments(&proc.join(pid.to_string()), pid)?;
+    let folder = proc.join(pid.to_string());
+    let mut facts = without_arguments(&folder, pid)?;
     facts.arguments.extend(facts.executable.clone().map(PathBuf::into_os_string));
     let of_node = |program: &&Path| Flavor::ALL.iter().any(|flavor| program.ends_with(flavor.program()));
     facts.implied_root = facts.program().filter(of_node).and_then(Path::parent).map(Path::to_owned);
     if facts.implied_root.is_some() {
         facts.isolation = Isolation::of(proc, pid);
+        facts.user = user_of(&folder);
     }
     Some(facts)
 }
