@@ -33,7 +33,7 @@ pub(crate) use protected::{
 };
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
 pub use trash::{Swept, delete_trashed, sweep_trash, trash, trash_size};
-pub(crate) use trash::{check_uuid, delete_below, delete_trashed_of, is_plain, trash_folder, trash_remnant};
+pub(crate) use trash::{check_own, check_uuid, delete_below, delete_trashed_of, is_plain, trash_folder, trash_remnant};
 
 /// The file in a node's folder that names the node.
 pub const MARKER: &str = ".wnm-node";

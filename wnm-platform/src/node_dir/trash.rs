@@ -160,8 +160,23 @@ fn ensure_bin(bin: &Path, folder: &Path) -> Result<(), PlatformError> {
         Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
             Err(PlatformError::File { operation: FileOperation::MoveToTrash, path: folder.to_owned(), source })
         }
-        Ok(()) | Err(_) if is_folder(bin) => Ok(()),
+        Ok(()) | Err(_) if is_folder(bin) => check_own(bin),
         Ok(()) | Err(_) => Err(refused(bin, Refusal::TrashIsNoFolder)),
+    }
+}
+
+/// Checks that no other user owns a folder in a storage folder, and could exchange what wnm puts there: in a storage folder
+/// such as /tmp, any user can make the folder first.
+///
+/// # Errors
+/// Another user owns the folder.
+pub(crate) fn check_own(folder: &Path) -> Result<(), PlatformError> {
+    match guarded::facts(folder) {
+        Ok(Some(facts)) if !guarded::is_own_user(facts.st_uid) => {
+            Err(refused(folder, Refusal::SharedFolder(folder.to_owned())))
+        }
+        Ok(_) => Ok(()),
+        Err(source) => Err(PlatformError::File { operation: FileOperation::Inspect, path: folder.to_owned(), source }),
     }
 }
 

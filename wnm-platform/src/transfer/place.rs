@@ -76,6 +76,7 @@ pub(crate) fn prepare(from: &Node, to: &Node, roots: &[PathBuf]) -> Result<(), P
         |path: &Path, source| PlatformError::File { operation: FileOperation::Create, path: path.to_owned(), source };
     for path in [moving(to), staging(to)] {
         guarded::make_folder(&path).map_err(|error| fail(&path, error))?;
+        node_dir::check_own(&path)?;
         // The node must not change its copy.
         files::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
             .map_err(|error| fail(&path, error))?;

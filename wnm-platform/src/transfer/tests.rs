@@ -15,7 +15,7 @@ use super::place::{lock_file, staging};
 use super::tree::DEPTH;
 use super::verify::difference;
 use super::*;
-use crate::error::PlatformError;
+use crate::error::{PlatformError, Refusal};
 use crate::node_dir;
 use crate::node_dir::tests::node_at;
 
@@ -58,6 +58,14 @@ impl Host {
             rate: None,
             reserve: (step == Step::Copy).then_some(0),
         }
+    }
+
+    /// Makes a folder of another user, as any user can where a storage folder has the mode of /tmp.
+    fn made_by_another(&self, folder: &str) -> PathBuf {
+        let folder = self.folder.path().join(folder);
+        fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::chown(&folder, Some(12345), Some(12345)).unwrap();
+        folder
     }
 
     /// Runs the work of a step to its end.
@@ -377,4 +385,26 @@ fn move_of_many_small_files_reaches_the_rate_of_cp() {
     }
     figures.sort_by(f64::total_cmp);
     assert!(figures[1] >= 0.8, "{figures:?}");
+}
+
+#[test]
+#[ignore = "needs root; .ci/root-tests runs it"]
+fn nothing_moves_into_a_folder_of_another_user_as_root() {
+    let host = Host::new();
+    let refused = |moved: Result<(), PlatformError>, folder: &Path| {
+        let error = moved.unwrap_err();
+        let expected = Refusal::SharedFolder(folder.to_owned());
+        assert!(matches!(&error, PlatformError::Refused { reason, .. } if *reason == expected), "{error}");
+        assert!(error.hint().is_some());
+    };
+    let theirs = host.made_by_another("two/.moving");
+    refused(prepare(&host.from, &host.to, &host.roots), &theirs);
+    assert_eq!(fs::metadata(&theirs).unwrap().uid(), 12345);
+    fs::remove_dir(&theirs).unwrap();
+    prepare(&host.from, &host.to, &host.roots).unwrap();
+
+    fs::remove_dir_all(host.roots[0].join(".trash")).unwrap();
+    let theirs = host.made_by_another("one/.trash");
+    refused(node_dir::trash(&host.from, &host.roots).map(drop), &theirs);
+    assert!(host.from.root_dir.join("secret-key").exists());
 }
