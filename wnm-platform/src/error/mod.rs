@@ -223,8 +223,9 @@ pub enum PlatformError {
         /// The text.
         text: UnfitText,
     },
-    /// A path is not UTF-8 or contains control characters, so it cannot be written into a text file.
-    #[error("cannot write path {} into a text file: not printable UTF-8", .path.display())]
+    /// A path is not UTF-8, or contains characters that the reader of a text file takes for others: control characters, and
+    /// backslashes in a crontab.
+    #[error("cannot write path {} into a text file: it is not UTF-8, or contains special characters", .path.display())]
     NotText {
         /// The path.
         path: PathBuf,

@@ -36,6 +36,8 @@ pub use docker::{Activity, OtherContainer};
 pub(crate) use launchd::runs_behind as launchd_runs_behind;
 pub use options::{Options, Verbosity};
 pub use systemd::ManagerWarning;
+#[cfg(test)]
+pub(crate) use systemd::command_in as systemd_command_in;
 pub(crate) use systemd::command_line as systemd_command_line;
 pub(crate) use systemd::runtime_folder;
 pub(crate) use systemd::{ExternalUnit, ExternalUnits, Slice, has_systemd, is_bare_word, slice_name};

@@ -416,7 +416,10 @@ impl ProcessManager for Systemd {
             let unit = Unit::read(&self.folder.join(format!("{name}.service"))).ok().flatten();
             Listed { folder: unit.as_ref().and_then(root_of), name, fault: None }
         };
-        Ok(self.unit_names()?.into_iter().map(listed).collect())
+        let linked = self.linked_units();
+        let mut names = self.unit_names()?;
+        names.retain(|name| !linked.iter().any(|linked| linked.name == *name));
+        Ok(names.into_iter().map(listed).chain(linked).collect())
     }
 
     fn adopt(&self, nodes: &[&Node]) -> Result<(), PlatformError> {
@@ -433,6 +436,12 @@ impl ProcessManager for Systemd {
         let running = || all.get_or_init(|| self.processes.all()).as_slice();
         adopt::each(nodes, |node| self.adopt_one(node, is_up(node), running))
     }
+}
+
+/// Returns the words of the command in the text of a unit.
+#[cfg(test)]
+pub(crate) fn command_in(text: &str) -> Option<Vec<String>> {
+    Unit::parse(text).command()
 }
 
 /// Tells whether another tool wrote a unit.

@@ -34,7 +34,7 @@ pub(crate) fn node_at(root: &Path) -> Node {
 }
 
 /// The texts that a unit, a property list or a container may read differently.
-const HOSTILE: [&str; 14] = [
+pub(crate) const HOSTILE: [&str; 14] = [
     "50%n %h",
     "$HOME ${HOME} $$",
     "`id` $(id)",

@@ -2,6 +2,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::exec::Output;
+use crate::node_dir::tests::HOSTILE;
 
 fn task(program: &str) -> Task {
     Task { program: program.into(), database: "/var/my data/wnm.db".into(), interval: Duration::from_secs(5) }
@@ -30,6 +31,65 @@ fn path_with_control_character_is_refused() {
         let error = InstalledService::new(supervisor, Scope::User, &task("/opt/a\nb/wnm"), silent()).unwrap_err();
         assert!(matches!(error, PlatformError::NotText { .. }), "{error}");
     }
+}
+
+/// Returns the command that cron passes to the shell: crontab(5) ends it at a percent sign without a backslash.
+fn command_of(line: &str, is_backslash_escaped: bool) -> String {
+    let mut command = String::new();
+    let mut chars = line.strip_prefix("* * * * * ").unwrap().trim_end_matches('\n').chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\\', Some('%')) => command.extend(chars.next()),
+            ('\\', Some('\\')) if is_backslash_escaped => command.extend(chars.next()),
+            ('%', _) => panic!("the command ends within {line}"),
+            _ => command.push(c),
+        }
+    }
+    command
+}
+
+#[test]
+fn hostile_paths_reach_the_program_or_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = 0;
+    for text in HOSTILE {
+        let place = folder.path().join(text);
+        let task =
+            Task { program: place.join("wnm"), database: place.join("wnm.db"), interval: Duration::from_secs(5) };
+        let made = [Supervisor::Systemd, Supervisor::Launchd, Supervisor::Cron]
+            .map(|supervisor| InstalledService::new(supervisor, Scope::User, &task, silent()));
+        let [Ok(unit), Ok(list), cron] = made else {
+            assert!(text.contains(char::is_control), "{text:?}");
+            continue;
+        };
+        let [program, database] = [&task.program, &task.database].map(|path| path.to_str().unwrap().to_owned());
+        let words = [program.as_str(), "--db", &database, "daemon", "--interval", "5s"].map(str::to_owned);
+        let command = crate::manager::systemd_command_in(unit.text());
+        assert_eq!(command.as_deref(), Some(&words[..]), "{}", unit.text());
+        let agent: plist::Dictionary = plist::from_bytes(list.text().as_bytes()).unwrap();
+        let given = agent["ProgramArguments"].as_array().unwrap().iter().map(|word| word.as_string().unwrap());
+        assert_eq!(given.collect::<Vec<_>>(), words);
+        let Ok(cron) = cron else {
+            assert!(text.contains('\\'), "{text:?}");
+            continue;
+        };
+        fs::create_dir_all(&place).unwrap();
+        fs::write(&task.program, "#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\" >\"$OUT\"\n").unwrap();
+        fs::set_permissions(&task.program, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(cron.text().lines().count(), 1);
+        for is_backslash_escaped in [false, true] {
+            let out = folder.path().join("out");
+            let command = command_of(cron.text(), is_backslash_escaped);
+            let ended = std::process::Command::new("/bin/sh").args(["-c", &command]).env("OUT", &out).status().unwrap();
+            assert!(ended.success(), "{command}");
+            let got = fs::read_to_string(&out).unwrap();
+            assert_eq!(got, format!("{program}\n--quiet\n--db\n{database}\nrun\n"), "{command}");
+            run += 1;
+        }
+    }
+    assert!(run >= 20, "{run}");
 }
 
 type Table = Arc<Mutex<Option<Vec<u8>>>>;

@@ -98,6 +98,12 @@ pub(super) fn property_list(task: &Task, logs: &Path) -> Result<String, Platform
 /// output, which cron mails.
 pub(super) fn cron_line(task: &Task) -> Result<String, PlatformError> {
     let words = [printable(&task.program)?, "--quiet", "--db", printable(&task.database)?, "run"];
+    // Some crons take two backslashes as one, others do not.
+    if let Some(path) =
+        [&task.program, &task.database].into_iter().find(|path| path.as_os_str().as_encoded_bytes().contains(&b'\\'))
+    {
+        return Err(PlatformError::NotText { path: path.clone() });
+    }
     // In a crontab an unescaped % ends the command; see crontab(5).
     let command = shell_words::join(words).replace('%', "\\%");
     Ok(format!("* * * * * PATH=\"$PATH:/usr/local/sbin:/usr/sbin:/sbin\" {command} >/dev/null {CRON_MARK}\n"))

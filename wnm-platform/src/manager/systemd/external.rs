@@ -108,7 +108,7 @@ impl ExternalUnit {
     }
 
     /// Returns the text of the drop-in.
-    fn text(&self, node: &Node, group: Option<&str>) -> String {
+    pub(super) fn text(&self, node: &Node, group: Option<&str>) -> String {
         let mut text = "# Written by wnm.\n".to_owned();
         if self.bus.scope == Scope::Sudo {
             text.push_str("[Unit]\nWants=network-online.target\nAfter=network-online.target\n");

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{ManagerKind, Node, NodeId, Program, Scope};
 
-use super::super::{Described, FoundProcess};
+use super::super::{Described, FoundProcess, Listed};
 use super::rights::Access;
 use super::unit::{self, Unit};
 use super::{
@@ -43,6 +44,31 @@ impl Systemd {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// Returns the units of nodes that are links to files elsewhere, as `systemctl link` makes them. wnm writes no unit at the
+    /// place of a link, so that it could not start such a node again.
+    pub(super) fn linked_units(&self) -> Vec<Listed> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let listed = |path: PathBuf| {
+            let name = path.file_name()?.to_str()?.strip_suffix(".service")?.to_owned();
+            let target = fs::read_link(&path).ok()?;
+            let mut text = String::new();
+            guarded::open_followed(&path, Trust::Anyone).ok()?.take(unit::LIMIT).read_to_string(&mut text).ok()?;
+            let unit = Unit::parse(&text);
+            adopt::is_node_program(unit.command()?.first()).then(|| Listed {
+                fault: Some(format!(
+                    "its unit is a symbolic link to {}: put a copy of that file in the place of the link, run `systemctl \
+                     daemon-reload`, and import the node then",
+                    target.display()
+                )),
+                folder: root_of(&unit),
+                name,
+            })
+        };
+        let mut found: Vec<Listed> = entries.filter_map(listed).collect();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        found
     }
 
     /// Returns the units that may run nodes. Unreadable ones are skipped.

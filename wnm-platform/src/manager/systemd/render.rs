@@ -23,7 +23,7 @@ pub(super) const UUID: &str = "X-Wnm-Uuid";
 /// of a link: `journal:x` would give the journal of the host to the user of the nodes. It reads no escapes there.
 pub(super) fn logs_directory(log_dir: &Path) -> Option<&Path> {
     let below = log_dir.strip_prefix(SYSTEM_LOGS).ok()?;
-    let is_special = |byte: &u8| b":\"'\\".contains(byte);
+    let is_special = |byte: &u8| b":\"'\\".contains(byte) || byte.is_ascii_control();
     let is_plain =
         |part: Component<'_>| matches!(part, Component::Normal(name) if !name.as_bytes().iter().any(is_special));
     below.components().all(is_plain).then_some(below)

@@ -8,7 +8,7 @@ use super::super::Described;
 use super::others::holders_in;
 use super::*;
 use crate::exec::{Call, Output};
-use crate::node_dir::tests::{hostile_nodes, node_at};
+use crate::node_dir::tests::{HOSTILE, hostile_nodes, node_at};
 use crate::observe::process::Liveness;
 
 /// A fake systemd: a folder for its units, and the log of the calls it received.
@@ -412,6 +412,46 @@ fn masked_or_external_unit_is_not_overwritten() {
     fs::write(&path, "[Unit]\nX-Wnm-Uuid=other\n[Service]\nExecStart=/a --root-dir /gone/antnode0001\n").unwrap();
     fake.systemd.check_name(&node).unwrap();
     fake.systemd.define(&node).unwrap();
+}
+
+#[test]
+#[ignore = "needs root; .ci/root-tests runs it"]
+fn node_behind_a_link_is_adopted_unless_another_user_made_it_as_root() {
+    use std::os::unix::fs::{lchown, symlink};
+
+    let fake = FakeSystemd::new(Scope::Sudo, Rights::Own, calm);
+    let (storage, way) = (fake.folder.path().join("storage"), fake.folder.path().join("way"));
+    let root = storage.join("antnode0001");
+    fs::create_dir_all(root.join("logs")).unwrap();
+    fs::write(root.join("secret-key"), [7; 32]).unwrap();
+    symlink(&storage, &way).unwrap();
+    let node = Node { manager: fake.systemd.kind, ..node_at(&way.join("antnode0001")) };
+    let unit = fake.systemd.path(&node);
+    fs::create_dir(unit.parent().unwrap()).unwrap();
+    let folder = node.root_dir.display();
+    let wallet = node.wallet;
+    let line = format!("{folder}/antnode --root-dir {folder} --port 55001 --rewards-address {wallet} evm-arbitrum-one");
+    fs::write(&unit, format!("[Service]\nUser=ant\nExecStart={line}\n")).unwrap();
+    let adopt = || crate::node_dir::adopt(&node).and_then(|()| fake.systemd.adopt(&[&node]));
+    let names = |folder: &Path| {
+        let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = (names(&root), names(&storage), names(unit.parent().unwrap()));
+
+    lchown(&way, Some(12345), Some(12345)).unwrap();
+    assert!(adopt().is_err());
+    assert_eq!((names(&root), names(&storage), names(unit.parent().unwrap())), before);
+    // Neither does a call that comes after the marker was written in another way.
+    assert!(fake.systemd.adopt(&[&node]).is_err());
+    assert_eq!((names(&root), names(&storage)), (before.0, before.1));
+
+    lchown(&way, Some(0), Some(0)).unwrap();
+    adopt().unwrap();
+    assert!(root.join(".wnm-node").exists() && storage.join(".wnm/antnode0001").is_dir());
+    let found = fake.systemd.discover(&[way]).unwrap();
+    assert_eq!(found[0].node.as_ref().unwrap().node.root_dir, node.root_dir);
 }
 
 #[test]
@@ -838,11 +878,75 @@ fn hostile_texts_are_read_back_from_a_unit_or_refused() {
     assert!(written > 100, "{written}");
 }
 
+/// Returns nodes whose log folder below `/var/log` has a hostile text on its way.
+fn hostile_logs(folder: &Path) -> Vec<Node> {
+    let inside = |text: &&str| Path::new("/var/log").join(text).join("antnode1");
+    let of = |log_dir| Node { log_dir, service: Some("antnode1".to_owned()), ..node_at(&folder.join("n0")) };
+    HOSTILE.iter().map(inside).map(of).collect()
+}
+
+#[test]
+fn hostile_log_folders_are_read_back_from_units_and_drop_ins_or_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("antnode1.service"), "[Service]\nExecStart=/bin/true\n").unwrap();
+    let external = external::ExternalUnits::below(folder.path(), Scope::Sudo, Exec::scripted(|call| panic!("{call}")));
+    let external = external.unit("antnode1").unwrap();
+    let mut read = 0;
+    for node in hostile_logs(folder.path()) {
+        let units = [unit_of("log_dir", &node, Scope::Sudo), Some(external.text(&node, Some("wnm-1")))];
+        for text in units.iter().flatten() {
+            let unit = Unit::parse(text);
+            for key in ["ExecStartPre", "Alias"] {
+                assert_eq!(unit.values("Service", key).chain(unit.values("Install", key)).count(), 0, "{text}");
+            }
+            let Some(logs) = unit.value("Service", "LogsDirectory") else { continue };
+            let expected = node.log_dir.strip_prefix("/var/log").unwrap().to_str().unwrap().to_owned();
+            assert_eq!(super::unit::split(logs, super::unit::WordContext::Other), Some(vec![expected]), "{text}");
+            read += 1;
+        }
+    }
+    assert!(read > 10, "{read}");
+}
+
+#[test]
+fn unit_that_is_a_link_is_listed_with_the_way_to_import_its_node() {
+    let fake = user(calm);
+    let units = fake.folder.path().join("units");
+    let elsewhere = fake.folder.path().join("mine.service");
+    fs::create_dir_all(&units).unwrap();
+    fs::write(&elsewhere, "[Service]\nExecStart=/opt/ant-node --root-dir /srv/n1 --port 1\n").unwrap();
+    for (name, target) in
+        [("mine", elsewhere.as_path()), ("antnode0007", &elsewhere), ("antnode0009", Path::new("/dev/null"))]
+    {
+        std::os::unix::fs::symlink(target, units.join(format!("{name}.service"))).unwrap();
+    }
+    std::os::unix::fs::symlink("/usr/lib/systemd/system/dbus.service", units.join("dbus.service")).unwrap();
+    let services = fake.systemd.services().unwrap();
+    let listed: Vec<_> =
+        services.iter().map(|one| (one.name.as_str(), one.folder.as_deref(), one.fault.is_some())).collect();
+    let folder = Some(Path::new("/srv/n1"));
+    assert_eq!(listed, [("antnode0009", None, false), ("antnode0007", folder, true), ("mine", folder, true)]);
+    let fault = services[2].fault.as_deref().unwrap();
+    assert!(fault.contains(elsewhere.to_str().unwrap()) && fault.contains("copy"), "{fault}");
+}
+
 #[test]
 #[ignore = "needs root; .ci/root-tests runs it"]
 fn units_with_hostile_texts_are_verified_by_systemd_as_root() {
     let folder = tempfile::tempdir().unwrap();
     let mut units = Vec::new();
+    let service = folder.path().join("antnode1.service");
+    for (number, node) in hostile_logs(folder.path()).into_iter().enumerate() {
+        fs::write(&service, "[Service]\nExecStart=/bin/true\n").unwrap();
+        let external =
+            external::ExternalUnits::below(folder.path(), Scope::Sudo, Exec::scripted(|call| panic!("{call}")));
+        let drop_in = external.unit("antnode1").unwrap().text(&node, Some("wnm-1"));
+        let unit = folder.path().join(format!("logs{number}.service"));
+        fs::create_dir(unit.with_added_extension("d")).unwrap();
+        fs::write(unit.with_added_extension("d").join("50-wnm-slice.conf"), drop_in).unwrap();
+        fs::rename(&service, &unit).unwrap();
+        units.push(unit);
+    }
     for (number, (field, node)) in hostile_nodes(folder.path()).into_iter().enumerate() {
         for scope in [Scope::User, Scope::Sudo] {
             let Some(text) = unit_of(&field, &node, scope) else { continue };

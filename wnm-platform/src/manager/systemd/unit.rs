@@ -188,7 +188,6 @@ impl Unit {
     }
 
     /// Parses the text of a unit file without drop-ins.
-    #[cfg(any(test, fuzzing))]
     pub(super) fn parse(text: &str) -> Self {
         let mut unit = Self::default();
         unit.add(text);
