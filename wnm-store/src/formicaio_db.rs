@@ -2,6 +2,8 @@
 //!
 //! Its tables gained and lost columns over time. A column that is missing or empty is None.
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::StoreError;
@@ -41,13 +43,13 @@ pub struct FormicaioNode {
     pub home_network: Option<bool>,
 }
 
-/// Reads the nodes of a database of any version of formicaio, by identifier.
+/// Reads the nodes of a database of any version of formicaio, by identifier. `file` is the one at `path`.
 ///
 /// # Errors
 /// The file does not exist, is not such a database, is damaged, or holds an unfinished write.
-pub fn read(path: &Path) -> Result<Vec<FormicaioNode>, StoreError> {
-    let db = OtherTool::Formicaio.open(path)?;
-    let found = OtherTool::Formicaio.checked(path, rows(&db, "nodes", "node_id"))?;
+pub fn read(path: &Path, file: io::Result<File>) -> Result<Vec<FormicaioNode>, StoreError> {
+    let opened = OtherTool::Formicaio.open(path, file)?;
+    let found = OtherTool::Formicaio.checked(path, rows(&opened.db, "nodes", "node_id"))?;
     Ok(found.iter().map(node).collect())
 }
 

@@ -1,15 +1,17 @@
 //! Databases of other tools: opened to read, and never written.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::limits::Limit;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Row};
 
-use crate::error::{Content, DbError, StoreError};
+use crate::error::{Content, DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, suffixed};
 use crate::open;
 
@@ -19,6 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const INSTRUCTIONS: i32 = 100_000;
 /// The maximum length of a value, and of a row in the file, in bytes.
 const LONGEST: i32 = 1 << 20;
+/// The maximum length of a database, in bytes. That of formicaio has a row for each measurement of a node.
+const LONGEST_FILE: u64 = 4 << 30;
 /// The maximum length of all values of a table, in bytes.
 const LONGEST_IN_ALL: usize = 32 << 20;
 
@@ -71,24 +75,32 @@ impl OtherTool {
         StoreError::NotOfTool { tool: self, path: path.to_path_buf(), cause }
     }
 
-    /// Opens the database of this tool.
+    /// Opens the database of this tool, as a copy of `opened`, the file at `path`: SQLite would open the path anew, where its
+    /// owner can exchange it meanwhile.
     ///
     /// # Errors
     /// The file does not exist, is not a database, is damaged, or holds an unfinished write.
-    pub(crate) fn open(self, path: &Path) -> Result<Connection, StoreError> {
-        file::inspect(path).map_err(|error| match error {
-            StoreError::NotInitialised { .. } => self.unusable(path, OtherToolError::Missing),
-            StoreError::NotADatabase { content, .. } => self.unusable(path, OtherToolError::Content(content)),
-            other => other,
+    pub(crate) fn open(self, path: &Path, opened: io::Result<File>) -> Result<Opened, StoreError> {
+        let opened = opened.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => self.unusable(path, OtherToolError::Missing),
+            _ => match fs::metadata(path).map(|facts| facts.file_type()) {
+                Ok(kind) if kind.is_dir() => self.unusable(path, OtherToolError::Content(Content::Folder)),
+                Ok(kind) if !kind.is_file() => self.unusable(path, OtherToolError::Content(Content::Special)),
+                Ok(_) | Err(_) => file_error(FileOperation::Read, path)(error),
+            },
         })?;
         for suffix in ["-wal", "-journal"] {
             let log = suffixed(path, suffix);
-            if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
                 return Err(StoreError::ToolWrites { tool: self, path: path.to_path_buf(), log });
             }
         }
-        // Immutable: the tool must not find files of SQLite that it did not make.
-        let db = open::connect_immutable(path).map_err(|error| error.at(path))?;
+        let (folder, copy) = copied(opened).map_err(file_error(FileOperation::Read, path))?;
+        file::inspect(&copy).map_err(|error| match error {
+            StoreError::NotADatabase { content, .. } => self.unusable(path, OtherToolError::Content(content)),
+            other => other,
+        })?;
+        let db = open::connect_immutable(&copy).map_err(|error| error.at(path))?;
         // Another user may have written the database: a value may have gigabytes, and an expression in its tables take hours.
         let until = Instant::now() + DEADLINE;
         let bounded = db.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST).map(drop);
@@ -98,7 +110,11 @@ impl OtherTool {
         if Instant::now() > until {
             return Err(self.unusable(path, OtherToolError::TooSlow));
         }
-        if errors.is_empty() { Ok(db) } else { Err(self.unusable(path, OtherToolError::Damaged(errors.join("; ")))) }
+        if errors.is_empty() {
+            Ok(Opened { db, _folder: folder })
+        } else {
+            Err(self.unusable(path, OtherToolError::Damaged(errors.join("; "))))
+        }
     }
 
     /// Tells a missing table or column apart from the other failures of a query.
@@ -119,6 +135,22 @@ impl OtherTool {
             error => error.at(path),
         })
     }
+}
+
+/// The copy of a database, which is deleted with this value.
+pub(crate) struct Opened {
+    pub(crate) db: Connection,
+    _folder: tempfile::TempDir,
+}
+
+/// Copies a file into a new folder that other users cannot enter. Returns the folder, and the path of the copy.
+fn copied(file: File) -> io::Result<(tempfile::TempDir, PathBuf)> {
+    let folder = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir()?;
+    let path = folder.path().join("copy.db");
+    if io::copy(&mut file.take(LONGEST_FILE), &mut File::create_new(&path)?)? == LONGEST_FILE {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok((folder, path))
 }
 
 /// A row by the names of its columns, without null values.
@@ -207,7 +239,7 @@ mod tests {
         db.execute_batch(statements).unwrap();
         drop(db);
         let begun = Instant::now();
-        let error = python_db::read(&path, folder.path()).unwrap_err();
+        let error = python_db::read(&path, File::open(&path), folder.path()).unwrap_err();
         assert!(begun.elapsed() < DEADLINE * 2, "{error}");
         assert!(error.hint().is_some(), "{error}");
         error.to_string()

@@ -4,6 +4,8 @@
 //! except those of the Python wnm itself.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -70,13 +72,13 @@ const TRAFFIC: [[&str; 4]; 2] = [
 /// The settings that are paths, in which the Python wnm expands `~` and `$HOME`.
 const PATHS: [&str; 2] = ["node_storage", "antnode_path"];
 
-/// Reads a database of any version of the Python wnm. `home` replaces `~` in its paths.
+/// Reads a database of any version of the Python wnm. `file` is the one at `path`, and `home` replaces `~` in its paths.
 ///
 /// # Errors
 /// The file does not exist, is not such a database, is damaged, or holds an unfinished write.
-pub fn read(path: &Path, home: &Path) -> Result<PythonColony, StoreError> {
-    let db = OtherTool::PythonWnm.open(path)?;
-    match OtherTool::PythonWnm.checked(path, colony(&db, home))? {
+pub fn read(path: &Path, file: io::Result<File>, home: &Path) -> Result<PythonColony, StoreError> {
+    let opened = OtherTool::PythonWnm.open(path, file)?;
+    match OtherTool::PythonWnm.checked(path, colony(&opened.db, home))? {
         Some(colony) => Ok(colony),
         None => Err(OtherTool::PythonWnm.unusable(path, OtherToolError::NoColony)),
     }
@@ -176,7 +178,7 @@ pub(crate) fn fuzz(bytes: &[u8]) {
         if std::fs::write(&path, bytes).is_err() {
             return;
         }
-        let read = read(&path, home);
+        let read = read(&path, File::open(&path), home);
         let after = std::fs::read(&path);
         _ = std::fs::remove_file(&path);
         assert!(after.is_ok_and(|after| after == bytes), "the file has changed");

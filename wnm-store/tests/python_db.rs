@@ -36,7 +36,7 @@ fn read_without_a_write(folder: &TempDir, path: &Path) -> Result<PythonColony, S
         (files, fs::read(path).ok(), fs::metadata(path).and_then(|facts| facts.modified()).ok())
     };
     let before = state();
-    let read = read(path, Path::new("/home/op"));
+    let read = read(path, fs::File::open(path), Path::new("/home/op"));
     assert_eq!(state(), before);
     read
 }

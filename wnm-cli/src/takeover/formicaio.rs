@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use wnm_core::{Address, Flavor, ManagerKind, Node, NodeId, Ports, Upnp, Version};
 use wnm_platform::manager::{Options, OtherContainer};
-use wnm_platform::observe::process::{Liveness, Processes};
+use wnm_platform::observe::process::{Liveness, ProcessInfo, Processes};
+use wnm_platform::other_tools;
 use wnm_store::formicaio_db::{self, FormicaioNode};
 
 use super::contained::Contained;
@@ -54,6 +55,10 @@ impl Formicaio {
         let mut roots = vec![folder.clone(), folder.join(DEFAULT_ROOT)];
         roots.extend(std::env::var_os(ROOT_VARIABLE).map(PathBuf::from).filter(|root| root.is_absolute()));
         Self { database, roots, processes: Processes::of_host() }
+    }
+
+    fn rows(&self) -> Result<Vec<FormicaioNode>, RegistryError> {
+        Ok(formicaio_db::read(&self.database, other_tools::open_own(&self.database))?)
     }
 
     fn retired(&self) -> PathBuf {
@@ -121,12 +126,12 @@ fn contained(row: FormicaioNode, options: &Options) -> Contained {
     }
 }
 
-/// Returns the process of formicaio on this host.
-pub(crate) fn runs(processes: &Processes) -> Option<u32> {
-    let is_formicaio = |name: &Path| name.file_name().is_some_and(|name| name == "formicaio");
-    let all = processes.all();
-    let found = all.iter().find(|one| one.life == Liveness::Alive && one.program().is_some_and(is_formicaio));
-    found.map(|process| process.pid)
+/// Returns the process of formicaio on this host that may use a file: any user can give a program that name.
+pub(crate) fn runs(processes: &Processes, file: &Path) -> Option<u32> {
+    let is_named = |name: &Path| name.file_name().is_some_and(|name| name == "formicaio");
+    let is_formicaio =
+        |one: &ProcessInfo| one.life == Liveness::Alive && one.program().is_some_and(is_named) && one.may_use(file);
+    processes.all().iter().find(|one| is_formicaio(one)).map(|process| process.pid)
 }
 
 /// Returns the state that the operator wants, in the word of the Python wnm. A node that ended by itself was not stopped.
@@ -208,19 +213,19 @@ impl Registry for Formicaio {
     }
 
     fn entries(&self, manager: ManagerKind) -> Result<Vec<Result<Entry, Refused>>, RegistryError> {
-        let mut rows = formicaio_db::read(&self.database)?;
+        let mut rows = self.rows()?;
         rows.retain(|row| !self.is_contained(row));
         Ok(rows.into_iter().map(|row| self.entry(row, manager)).collect())
     }
 
     fn contained(&self, options: &Options) -> Result<(Vec<Contained>, Vec<Refused>), RegistryError> {
-        let mut rows = formicaio_db::read(&self.database)?;
+        let mut rows = self.rows()?;
         rows.retain(|row| self.is_contained(row));
         Ok((rows.into_iter().map(|row| contained(row, options)).collect(), Vec::new()))
     }
 
     fn check_unsupervised(&self) -> Result<(), RegistryError> {
-        runs(&self.processes).map_or(Ok(()), |pid| Err(RegistryError::FormicaioRuns { pid }))
+        runs(&self.processes, &self.database).map_or(Ok(()), |pid| Err(RegistryError::FormicaioRuns { pid }))
     }
 
     fn changes(&self) -> Vec<String> {
@@ -320,6 +325,48 @@ mod tests {
         HOME/node_data/0a1b2c3d4e5f: its port is unknown: the database of formicaio has none
         HOME/node_data/0a1b2c3d4e5f: invalid rewards address \"0x12\": not 0x and 40 hexadecimal digits
         ");
+    }
+
+    #[test]
+    #[ignore = "needs root; .ci/root-tests runs it"]
+    fn program_of_another_user_with_the_name_of_formicaio_delays_nothing_as_root() {
+        let home = tempfile::tempdir().unwrap();
+        let process = home.path().join("proc/4711");
+        fs::create_dir_all(&process).unwrap();
+        fs::write(process.join("stat"), format!("4711 (formicaio) S 1 {}9 9 9", "0 ".repeat(17))).unwrap();
+        std::os::unix::fs::symlink("/tmp/formicaio", process.join("exe")).unwrap();
+        let database = home.path().join("formicaio.db");
+        fs::write(&database, "rows").unwrap();
+        let processes = Processes::below(&home.path().join("proc"));
+        assert_eq!(runs(&processes, &database), Some(4711));
+        std::os::unix::fs::chown(&process, Some(12345), None).unwrap();
+        assert_eq!(runs(&processes, &database), None);
+        std::os::unix::fs::chown(&database, Some(12345), None).unwrap();
+        assert_eq!(runs(&processes, &database), Some(4711));
+    }
+
+    #[test]
+    #[ignore = "needs root; .ci/root-tests runs it"]
+    fn database_behind_a_link_of_another_user_is_not_read_as_root() {
+        let home = tempfile::tempdir().unwrap();
+        let [own, theirs] = ["own", "theirs"].map(|name| home.path().join(name));
+        for folder in [&own, &theirs] {
+            fs::create_dir(folder).unwrap();
+        }
+        let made = rusqlite::Connection::open(own.join("formicaio.db")).unwrap();
+        made.execute_batch("CREATE TABLE nodes (node_id TEXT); INSERT INTO nodes VALUES ('0a1b2c3d4e5f')").unwrap();
+        drop(made);
+        assert_eq!(Formicaio::at(&own).rows().unwrap().len(), 1);
+        std::os::unix::fs::symlink(&own, theirs.join("way")).unwrap();
+        std::os::unix::fs::lchown(theirs.join("way"), Some(12345), None).unwrap();
+        std::os::unix::fs::symlink(own.join("formicaio.db"), theirs.join("formicaio.db")).unwrap();
+        let refused = |path: &Path| Formicaio::at(path).rows().unwrap_err().to_string();
+        assert!(refused(&theirs.join("way")).contains("symbolic link"));
+        assert_eq!(Formicaio::at(&theirs).rows().unwrap().len(), 1, "a link of root");
+        std::os::unix::fs::lchown(theirs.join("formicaio.db"), Some(12345), None).unwrap();
+        assert!(refused(&theirs).contains("symbolic link"));
+        std::os::unix::fs::chown(own.join("formicaio.db"), Some(12345), None).unwrap();
+        assert!(refused(&own).contains("another user can write it"));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(super) fn check(db: &Path) -> Check {
             format!("the daemon of ant (process {pid}) manages nodes on this host too, and deletes nodes itself");
         return Check::error(CHECK, message, "`ant node daemon stop` ends it, and its nodes continue to run");
     }
-    if let Some(pid) = formicaio::runs(&Processes::of_host()) {
+    if let Some(pid) = formicaio::runs(&Processes::of_host(), db) {
         let message =
             format!("formicaio (process {pid}) manages nodes on this host too, and starts them when it starts");
         let hint = "end it if its nodes are those of wnm; `wnm init --from-formicaio PATH` takes its nodes over";

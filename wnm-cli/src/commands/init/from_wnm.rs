@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wnm_core::{ManagerKind, RawSettings};
-use wnm_platform::places;
+use wnm_platform::{other_tools, places};
 use wnm_store::python_db::{self, PythonColony};
 
 use super::carry::carry_over;
@@ -17,7 +17,7 @@ use crate::{config, context};
 pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Result<Exit, CliError> {
     let flags = config::from_flags(&args.settings)?;
     let home = std::env::home_dir().unwrap_or_default();
-    let colony = python_db::read(from, &home)?;
+    let colony = python_db::read(from, other_tools::open_own(from), &home)?;
     refuse_other_managers(&colony, from)?;
     let environment = config::surroundings()?;
     let asked = |key: &str| flags.get(key).is_some() || environment.get(key).is_some();
