@@ -142,6 +142,29 @@ fn hold_by_file_lasts_while_the_file_exists() {
 }
 
 #[test]
+fn hold_file_behind_a_link_that_others_can_exchange_shows_no_file() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("shared")).unwrap();
+    std::fs::write(at("secret"), "root:$y$j9T$").unwrap();
+    symlink(at("secret"), at("shared/hold")).unwrap();
+    let (mut agent, _) = agent(&[("hold_file", at("shared/hold").to_str().unwrap())]);
+    agent.holds = for_host(&at("wnm.db"));
+    let reasons = |agent: &mut MemoryAgent| {
+        let (_, holds, problems) = cycle(agent);
+        assert!(problems.is_empty(), "{problems:?}");
+        holds.into_iter().map(|hold| hold.reason).collect::<Vec<_>>()
+    };
+    assert_eq!(reasons(&mut agent), ["root:$y$j9T$"], "no other user can write the folder");
+    std::fs::set_permissions(at("shared"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(reasons(&mut agent), [""]);
+    std::fs::remove_file(at("secret")).unwrap();
+    assert_eq!(reasons(&mut agent), [] as [&str; 0], "the link leads nowhere");
+}
+
+#[test]
 fn hold_by_url_is_seen_within_a_minute_and_survives_lies_and_absence() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("wnm.db");

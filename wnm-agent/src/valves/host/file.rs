@@ -1,12 +1,10 @@
 //! The hold of the setting `hold_file`: it lasts while the file exists, and its first line is the reason.
 
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use rustix::fs::OFlags;
 use wnm_core::{Hold, HoldSource, Settings, Timestamp};
-use wnm_platform::files;
+use wnm_platform::{files, other_tools};
 
 use super::super::{ReadHold, Reading};
 use super::one_line;
@@ -56,24 +54,27 @@ impl ReadHold for FileHold {
 /// The content of a file that may be anything.
 pub(super) enum Content {
     Missing,
-    /// A folder, a pipe or a device, which is not read.
+    /// A folder, a pipe, a device, or a file behind a link of another user, which is not read.
     Unusual(&'static str),
     Text(String),
 }
 
 /// Reads the begin of a regular file, and never waits for a pipe.
 pub(super) fn read_bounded(path: &Path) -> io::Result<Content> {
-    // A link may lead to a device that waits, so that it is opened without waiting and its kind is checked first.
-    let flags = i32::try_from(OFlags::NONBLOCK.union(OFlags::NOCTTY).bits()).unwrap_or_default();
-    let file = match std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path) {
+    let file = match other_tools::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::Missing),
-        Err(error) => return Err(error),
+        Err(error) => {
+            return match std::fs::metadata(path).map(|facts| facts.file_type()) {
+                Ok(kind) if kind.is_dir() => Ok(Content::Unusual("a folder")),
+                Ok(kind) if !kind.is_file() => Ok(Content::Unusual("no regular file")),
+                // A reason is shown to others: a link of another user must not choose it from the files of this one.
+                Ok(_) if error.kind() == io::ErrorKind::Other => Ok(Content::Unusual("behind a link of another user")),
+                Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(Content::Missing),
+                Ok(_) | Err(_) => Err(error),
+            };
+        }
     };
-    let kind = file.metadata()?.file_type();
-    if !kind.is_file() {
-        return Ok(Content::Unusual(if kind.is_dir() { "a folder" } else { "no regular file" }));
-    }
     let mut bytes = Vec::new();
     file.take(LONGEST_FILE).read_to_end(&mut bytes)?;
     Ok(Content::Text(String::from_utf8_lossy(&bytes).into_owned()))
