@@ -9,6 +9,7 @@ use wnm_core::{
     Upnp, Words, free_ids,
 };
 use wnm_platform::manager::{Described, Found, Listed, ProcessManager};
+use wnm_platform::node_dir::MARKER;
 use wnm_platform::{ByFolder, PlatformError, files, identity};
 
 use super::obstacle::Obstacle;
@@ -190,7 +191,7 @@ fn import(
     }
     match &found.folder.marker {
         Some(marker) if marker.id != node.id && node.service.is_none() => {
-            return Err(Obstacle::OtherMarker(marker.id));
+            return Err(Obstacle::OtherMarker { id: marker.id, marker: found.folder.path.join(MARKER) });
         }
         // An earlier attempt had given it this number.
         Some(marker) => {
@@ -370,6 +371,18 @@ mod tests {
         // The setting cannot hold a folder with a comma.
         assert_eq!(settings(&[taken(1, "/a,b/antnode0001", |_| ())]).node_storage, None);
         assert_eq!(shown(&[]), "preset: classic");
+    }
+
+    #[test]
+    fn node_with_the_number_of_another_one_is_told_with_its_marker() {
+        let home = tempfile::tempdir().unwrap();
+        let marker = home.path().join(MARKER);
+        let (one, other) =
+            (taken(1, "/x/antnode0001", |_| ()), taken(1, "/y", |node| node.root_dir = home.path().into()));
+        let reason = || super::super::check_unique(&other.node, std::slice::from_ref(&one)).unwrap_err().to_string();
+        assert_eq!(reason(), "the node in /x/antnode0001 has the same number");
+        std::fs::write(&marker, "").unwrap();
+        assert!(reason().contains(&format!("move {} elsewhere", marker.display())), "{}", reason());
     }
 
     #[test]

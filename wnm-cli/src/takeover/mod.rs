@@ -17,7 +17,7 @@ use serde::Serialize;
 use wnm_core::{Node, NodeId, NodeState, RawSettings, Settings, Timestamp, UnfitText};
 use wnm_platform::files;
 use wnm_platform::identity::{self, IdentityDigest};
-use wnm_platform::node_dir::Marker;
+use wnm_platform::node_dir::{MARKER, Marker};
 use wnm_store::python_db::PythonColony;
 
 use crate::json;
@@ -168,7 +168,9 @@ fn check_link(folder: &Path) -> Result<(), Obstacle> {
 fn check_unique(node: &Node, others: &[ImportedNode]) -> Result<(), Obstacle> {
     for other in others.iter().map(|imported| &imported.node) {
         if other.id == node.id {
-            return Err(Obstacle::SameNumber);
+            let marker = node.root_dir.join(MARKER);
+            let marker = files::is_file(&marker).then_some(marker);
+            return Err(Obstacle::SameNumber { folder: other.root_dir.clone(), marker });
         }
         let shared = node.ports.all().find(|port| other.ports.all().any(|taken| taken == *port));
         if let Some(port) = shared {

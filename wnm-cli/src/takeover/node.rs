@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Address, Flavor, Node, NodeId, NodeState, Ports, RawSettings, Rewards, Settings, StopCause, Timestamp};
+use wnm_platform::node_dir::MARKER;
 use wnm_store::python_db::PythonNode;
 
 use super::obstacle::Obstacle;
@@ -24,7 +25,7 @@ pub(super) fn import(old: &PythonNode, settings: &Settings, host: &Host<'_>) -> 
     let uuid = match &folder.marker {
         // An earlier attempt, which failed after this node, left the marker.
         Some(marker) if marker.id == id => marker.uuid.clone(),
-        Some(marker) => return Err(Obstacle::OtherMarker(marker.id)),
+        Some(marker) => return Err(Obstacle::OtherMarker { id: marker.id, marker: root_dir.join(MARKER) }),
         None => (host.uuid)(),
     };
     if folder.identity.is_none() {

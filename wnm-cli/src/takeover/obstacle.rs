@@ -1,6 +1,6 @@
 //! The reasons why wnm does not import a node.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use wnm_core::{ManagerKind, NodeId, NotAManager, Problem, UnfitText, WalletError};
 use wnm_platform::identity::KeyFault;
@@ -27,10 +27,14 @@ pub(crate) enum Obstacle {
     NoIdentity(PathBuf),
     #[error("the folder of the service is unknown")]
     UnknownFolder,
-    #[error("the marker in its folder belongs to {}", .0.name())]
-    OtherMarker(NodeId),
-    #[error("another node has the same number")]
-    SameNumber,
+    #[error("the marker in its folder belongs to {}{}", .id.name(), way_out(.marker))]
+    OtherMarker { id: NodeId, marker: PathBuf },
+    #[error("the node in {} has the same number{}", .folder.display(), .marker.as_deref().map_or_else(String::new, way_out))]
+    SameNumber {
+        folder: PathBuf,
+        /// The marker of wnm in the folder of the node that is not imported; None where its number has another source.
+        marker: Option<PathBuf>,
+    },
     #[error("port {port} belongs to {}", .owner.name())]
     SamePort { port: u16, owner: NodeId },
     #[error("the folder {} belongs to {}", .folder.display(), .owner.name())]
@@ -67,6 +71,12 @@ pub(crate) enum Obstacle {
 
 fn number(recorded: Option<i64>) -> String {
     recorded.map_or_else(|| "(none)".to_owned(), |number| number.to_string())
+}
+
+/// Returns how a node comes over whose marker has the number of another one.
+fn way_out(marker: &Path) -> String {
+    let marker = marker.display();
+    format!("; if no other wnm manages it, move {marker} elsewhere: the node then comes over with its identity")
 }
 
 fn running(pid: Option<u32>) -> String {

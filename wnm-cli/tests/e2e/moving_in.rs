@@ -300,6 +300,36 @@ fn nodes_of_one_identity_are_refused() {
 }
 
 #[test]
+fn node_with_the_number_of_another_one_is_imported_without_its_marker() {
+    let host = Host::with_colony();
+    let nodes = unmanaged(&host);
+    let folder = |node: &Value| PathBuf::from(node["folder"].as_str().unwrap());
+    let marker = |node: &Value| folder(node).join(".wnm-node");
+    for (node, uuid) in nodes[..2].iter().zip(["a", "b"]) {
+        std::fs::write(marker(node), json!({"version": 1, "uuid": uuid, "id": 1}).to_string()).unwrap();
+    }
+    let (line, storage) = ("init --import --process-manager setsid+user", storage(&host));
+    let shown = init(&host, &format!("--json {line} --dry-run"), &["--node-storage", &storage]);
+    assert_eq!(shown.code(), 0, "{}", shown.err);
+    let plan = shown.json();
+    assert_eq!(plan["nodes"].as_array().unwrap().len(), 1);
+    let refused = marker(&nodes[1]);
+    let reason = plan["skipped"].to_string();
+    let expected = format!("belongs to antnode0001; if no other wnm manages it, move {} elsewhere", refused.display());
+    assert!(reason.contains(&expected), "{reason}");
+
+    // The way that the reason names.
+    std::fs::rename(&refused, host.path("marker")).unwrap();
+    let ran = init(&host, line, &["--node-storage", &storage]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    let store = Store::open_read_only(&host.path("wnm.db")).unwrap();
+    let numbers: Vec<u32> = store.nodes().unwrap().keys().map(|id| id.get()).collect();
+    assert_eq!(numbers, [1, 2]);
+    drop(store);
+    assert_calm(&host, &nodes);
+}
+
+#[test]
 fn nodes_of_the_ant_daemon_are_imported() {
     let host = Host::new();
     std::fs::create_dir(host.path("bin")).unwrap();
