@@ -80,16 +80,13 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
             let nearest = below().or_else(|| of_other_tools(&unknown, path, command)).or_else(nearest);
             (format!("unknown command {unknown:?} for `{path}`"), nearest)
         }
-        ErrorKind::InvalidValue if value.is_empty() => {
-            if let Some(variable) = empty_variable(&arg, command) {
-                return (
-                    format!("variable {variable} is empty"),
-                    Some(format!("name a file in it, or run `unset {variable}`")),
-                );
+        ErrorKind::InvalidValue if value.is_empty() => match empty_variable(&arg, command) {
+            Some(variable) => {
+                let advice = format!("name a file in it, or run `unset {variable}`");
+                (format!("variable {variable} is empty"), Some(advice))
             }
-            let form = || value_form(&arg, path, command);
-            (format!("{arg} needs a value"), allowed(error).or_else(form))
-        }
+            None => (format!("{arg} needs a value"), allowed(error).or_else(|| value_form(&arg, path, command))),
+        },
         ErrorKind::InvalidValue => {
             let nearest = text(error, ContextKind::SuggestedValue).map(|nearest| format!("use {nearest}"));
             let cause = match texts(error, ContextKind::ValidValue) {
@@ -111,17 +108,7 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
         ErrorKind::TooManyValues | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             (format!("{arg} has the wrong number of values"), None)
         }
-        ErrorKind::ArgumentConflict => {
-            let others = texts(error, ContextKind::PriorArg);
-            let others: Vec<&str> = others.iter().filter_map(|other| other.split_whitespace().next()).collect();
-            match others.as_slice() {
-                [] => (format!("{arg} cannot be used with these flags"), None),
-                [other] if *other == arg => (format!("{arg} is given twice"), Some("leave one out".to_owned())),
-                others => {
-                    (format!("{arg} cannot be used with {}", others.join(", ")), Some("leave one out".to_owned()))
-                }
-            }
-        }
+        ErrorKind::ArgumentConflict => conflict(&arg, error),
         ErrorKind::MissingRequiredArgument => {
             let missing = texts(error, ContextKind::InvalidArg);
             let choices = texts(error, ContextKind::Suggested).into_iter().next();
@@ -133,6 +120,18 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
         }
         ErrorKind::InvalidUtf8 => ("cannot read the command line: an argument is not UTF-8".to_owned(), None),
         _ => (format!("cannot read the command line of `{path}`"), None),
+    }
+}
+
+/// Returns the failure of a flag that excludes others, with advice.
+fn conflict(arg: &str, error: &clap::Error) -> (String, Option<String>) {
+    let others = texts(error, ContextKind::PriorArg);
+    let others: Vec<&str> = others.iter().filter_map(|other| other.split_whitespace().next()).collect();
+    let advice = Some("leave one out".to_owned());
+    match others.as_slice() {
+        [] => (format!("{arg} cannot be used with these flags"), None),
+        [other] if *other == arg => (format!("{arg} is given twice"), advice),
+        others => (format!("{arg} cannot be used with {}", others.join(", ")), advice),
     }
 }
 

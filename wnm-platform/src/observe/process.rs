@@ -7,6 +7,7 @@ mod proc;
 mod tests;
 
 use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -257,7 +258,7 @@ impl Processes {
 
     /// Returns a process besides this one that may use a folder and has this file open; None if there is none, or where the
     /// kernel does not tell.
-    pub(crate) fn with_open(&self, file: &fs::Metadata, folder: &Path) -> Option<u32> {
+    pub(crate) fn with_open(&self, file: &Metadata, folder: &Path) -> Option<u32> {
         match &self.source {
             Source::Proc(proc) => proc::with_open(proc, file, folder),
             #[cfg(target_os = "macos")]

@@ -80,9 +80,7 @@ fn process_of_the_owner_of_a_folder_runs_its_node_as_root() {
     // A program with the setuid bit, whose words another user has chosen.
     chown(folder.path(), Some(0), None).unwrap();
     chown(proc.path().join("7"), Some(0), None).unwrap();
-    for (status, expected) in
-        [("Uid:\t12345\t0\t0\t0\n", false), ("Name:\tx\nUid:\t0\t0\t0\t0\n", true), ("", true)]
-    {
+    for (status, expected) in [("Uid:\t12345\t0\t0\t0\n", false), ("Name:\tx\nUid:\t0\t0\t0\t0\n", true), ("", true)] {
         fs::write(proc.path().join("7/status"), status).unwrap();
         assert_eq!(processes.running(&node).len(), usize::from(expected), "{status:?}");
     }
