@@ -35,8 +35,9 @@ const CALLS: &str = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlin
                      pidfd_send_signal,clone,clone3,vfork,ftruncate,pwrite64,chmod,fchmod";
 /// The length of the identity of a fake node, in bytes.
 const KEY_LENGTH: usize = 32;
-/// Time after a kill in which the lock may still be held.
-const LOCK_LIMIT: Duration = Duration::from_secs(2);
+/// Time after a kill in which the lock may still be held: a child that has not yet executed its program gets little time on a
+/// busy host.
+const LOCK_LIMIT: Duration = Duration::from_secs(10);
 
 /// A colony with storage folders on two volumes.
 pub(crate) struct Colony {
@@ -264,7 +265,7 @@ fn check(colony: &Colony, before: &BTreeSet<Vec<u8>>) -> Result<(), String> {
         return Err(format!("{count} processes on {name:?}, rows {rows:?}"));
     }
     let checked = host.wnm(&["db", "check"]);
-    if checked.code() != 0 { Err(checked.out) } else { Ok(()) }
+    if checked.code() != 0 { Err(checked.out + &checked.err) } else { Ok(()) }
 }
 
 /// Fills the colony up to four nodes, so that each command has a node to act on.
