@@ -111,9 +111,10 @@ const DIRECT_CALLS: [&str; 24] = [
 ];
 
 /// The modules that may call so, with the reason why no path of theirs can hold a command.
-const DIRECT_CALLERS: [(&str, &str); 25] = [
+const DIRECT_CALLERS: [(&str, &str); 26] = [
     ("wnm-platform/src/files.rs", "each call runs in the helper thread of its volume"),
-    ("wnm-platform/src/guarded.rs", "each call runs in the helper thread of its volume"),
+    ("wnm-platform/src/chunk_store.rs", "/proc/locks"),
+    ("wnm-platform/src/guarded", "each call runs in the helper thread of its volume"),
     ("wnm-platform/src/volume/", "the questions whether a volume answers, in its helper thread"),
     ("wnm-platform/src/node_dir/delete.rs", "part of steps and sweeps, in the helper thread"),
     ("wnm-platform/src/node_dir/trash.rs", "part of steps and sweeps, in the helper thread"),
@@ -128,7 +129,7 @@ const DIRECT_CALLERS: [(&str, &str); 25] = [
     ("wnm-platform/src/weight/", "control groups and /proc"),
     ("wnm-platform/src/observe/host", "/proc and /sys"),
     ("wnm-platform/src/observe/isolation.rs", "/proc"),
-    ("wnm-platform/src/observe/process.rs", "/proc"),
+    ("wnm-platform/src/observe/process", "/proc"),
     ("wnm-platform/src/observe/silent.rs", "/proc"),
     ("wnm-platform/src/firewall/", "/etc"),
     ("wnm-platform/src/manager/systemd", "units, and /proc"),

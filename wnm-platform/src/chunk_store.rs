@@ -75,7 +75,8 @@ pub fn held_lock(root: &Path, flavor: &Flavor, processes: &Processes) -> Option<
         let counts = |pid: &u32| processes.user_of(*pid).map_or(!is_ended(*pid), |user| may_use(user, &root));
         let holder = holders.iter().copied().find(counts);
         // The process that took the lock may have left it to a child.
-        let heir = || holders.iter().any(|pid| is_ended(*pid)).then(|| processes.with_open(&facts, &root)).flatten();
+        let heir =
+            || holders.iter().any(|pid| is_ended(*pid)).then(|| processes.with_open(path, &facts, &root)).flatten();
         Ok(holder.or_else(heir).and_then(|process| held(Some(process))))
     });
     held.unwrap_or_default()

@@ -339,6 +339,11 @@ impl FileOperation {
                 Some(format!("name a file in a folder: {} is not one", folder.display()))
             }
             (io::ErrorKind::IsADirectory, _) => Some(format!("name a file: {} is a folder", path.display())),
+            // Not the system has refused it: another user can write it.
+            (io::ErrorKind::PermissionDenied, Self::Read) if error.raw_os_error().is_none() => {
+                let path = path.display();
+                Some(format!("check it and run `chown $(id -u) {path} && chmod o-w {path}`, or run wnm as its owner"))
+            }
             (io::ErrorKind::PermissionDenied, _) => {
                 Some(format!("name another file, or run wnm as a user with access to {}", folder.display()))
             }

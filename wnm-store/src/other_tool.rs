@@ -95,7 +95,10 @@ impl OtherTool {
                 return Err(StoreError::ToolWrites { tool: self, path: path.to_path_buf(), log });
             }
         }
-        let (folder, copy) = copied(opened).map_err(file_error(FileOperation::Read, path))?;
+        let (folder, copy) = copied(opened).map_err(|error| match error.kind() {
+            io::ErrorKind::IsADirectory => self.unusable(path, OtherToolError::Content(Content::Folder)),
+            _ => file_error(FileOperation::Read, path)(error),
+        })?;
         file::inspect(&copy).map_err(|error| match error {
             StoreError::NotADatabase { content, .. } => self.unusable(path, OtherToolError::Content(content)),
             other => other,

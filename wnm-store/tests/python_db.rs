@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -201,6 +201,15 @@ fn file_that_is_no_colony_is_an_error() {
     insta::with_settings!({filters => vec![(r"(the file is damaged): .*", "$1: …")]}, {
         insta::assert_snapshot!(said.join("\n"));
     });
+}
+
+#[test]
+fn refused_file_has_the_hint_of_who_refused_it() {
+    let (folder, path) = recorded();
+    let hint = |error| read(&path, Err(error), folder.path()).unwrap_err().hint().unwrap();
+    let by_wnm = io::Error::new(io::ErrorKind::PermissionDenied, "another user can write it");
+    assert!(hint(by_wnm).contains(&format!("chown $(id -u) {}", path.display())));
+    assert!(hint(io::Error::from_raw_os_error(13)).contains("a user with access"));
 }
 
 #[test]

@@ -258,9 +258,9 @@ impl Processes {
 
     /// Returns a process besides this one that may use a folder and has this file open; None if there is none, or where the
     /// kernel does not tell.
-    pub(crate) fn with_open(&self, file: &Metadata, folder: &Path) -> Option<u32> {
+    pub(crate) fn with_open(&self, path: &Path, file: &Metadata, folder: &Path) -> Option<u32> {
         match &self.source {
-            Source::Proc(proc) => proc::with_open(proc, file, folder),
+            Source::Proc(proc) => proc::with_open(proc, path, file, folder),
             #[cfg(target_os = "macos")]
             Source::System => None,
         }

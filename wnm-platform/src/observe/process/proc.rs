@@ -51,15 +51,17 @@ fn real_user(status: &str) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Returns a process besides this one that may use a folder and has this file open.
-pub(super) fn with_open(proc: &Path, file: &fs::Metadata, folder: &Path) -> Option<u32> {
+/// Returns a process besides this one that may use a folder and has this file open. Files of other names are left alone: they
+/// can be on a file system that hangs.
+pub(super) fn with_open(proc: &Path, path: &Path, file: &fs::Metadata, folder: &Path) -> Option<u32> {
+    let is_named = |one: &Path| fs::read_link(one).is_ok_and(|opened| opened.file_name() == path.file_name());
     let is_it = |of: &fs::Metadata| (of.dev(), of.ino()) == (file.dev(), file.ino());
     pids(proc).into_iter().find(|pid| {
         let process = proc.join(pid.to_string());
         let open = || fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
         *pid != std::process::id()
             && user_of(&process).is_some_and(|user| may_use(user, folder))
-            && open().any(|one| fs::metadata(one.path()).is_ok_and(|of| is_it(&of)))
+            && open().map(|one| one.path()).any(|one| is_named(&one) && fs::metadata(&one).is_ok_and(|of| is_it(&of)))
     })
 }
 
