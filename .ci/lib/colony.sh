@@ -56,8 +56,10 @@ states() { wnm --json node list | grep -o '"status": *"[A-Z]*"' | cut -d'"' -f4 
 play() {
   # shellcheck disable=SC2059 # the length is an escape
   { cat "$stage/node/antnode" && printf '%s' "$2" &&
-    printf "\\x$(printf %02x ${#2})\\0\\0\\0\\0\\0\\0\\0" && printf '%s' "$fake_version_trailer"; } >"$stage/$1"
-  chmod 755 "$stage/$1"
+    printf "\\x$(printf %02x ${#2})\\0\\0\\0\\0\\0\\0\\0" && printf '%s' "$fake_version_trailer"; } >"$stage/$1.$$"
+  chmod 755 "$stage/$1.$$"
+  # Scenarios beside this one use the same program.
+  mv "$stage/$1.$$" "$stage/$1"
 }
 # Makes a node program that plays another version: program_of_version VERSION.
 program_of_version() { play "antnode-$1" "${fake_version_script/0.4.18/$1}"; }
