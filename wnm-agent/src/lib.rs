@@ -18,6 +18,8 @@
 mod agent;
 #[cfg(feature = "host")]
 pub mod alerts;
+#[cfg(any(feature = "host", feature = "serve"))]
+mod aside;
 #[cfg(feature = "serve")]
 pub mod control;
 mod cpu_limit;

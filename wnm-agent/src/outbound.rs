@@ -1,12 +1,17 @@
 //! Requests to HTTP servers: TLS with rustls, bounded times and answers, no redirects and no proxies.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use ureq::config::Config;
+use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::private_file::{self, PrivateFileError};
-use crate::without_numbers;
+use crate::{aside, without_numbers};
 
 /// Largest file of certificates that is read, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -69,7 +74,27 @@ pub fn client(timeout: Duration, authorities: Option<&Path>) -> Result<ureq::Age
         .user_agent(concat!("wnm/", env!("CARGO_PKG_VERSION")))
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .build();
-    Ok(config.into())
+    Ok(ureq::Agent::with_parts(config, DefaultConnector::default(), Names))
+}
+
+/// Finds the addresses of a server by its name, within the time that is left.
+///
+/// The resolver of ureq panics on a host that is at its limit of tasks.
+#[derive(Debug)]
+struct Names;
+
+impl Resolver for Names {
+    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let (sender, found) = channel();
+        let (uri, config) = (uri.clone(), config.clone());
+        // Without a timeout of its own, the resolver of ureq starts no thread.
+        let find = move || _ = sender.send(DefaultResolver::default().resolve(&uri, &config, NextTimeout::default()));
+        aside::run("wnm-name", find);
+        found.recv_timeout(*timeout.after).unwrap_or_else(|error| match error {
+            RecvTimeoutError::Timeout => Err(ureq::Error::Timeout(timeout.reason)),
+            RecvTimeoutError::Disconnected => Err(ureq::Error::HostNotFound),
+        })
+    }
 }
 
 pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, String> {

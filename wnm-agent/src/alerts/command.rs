@@ -3,9 +3,10 @@
 use std::io::{self, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::program::is_trusted;
@@ -51,23 +52,27 @@ pub(super) fn run(words: &[String], input: &[u8], timeout: Duration) -> Result<(
     let mut command = Command::new(&program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
     let mut child = command.spawn().map_err(not_started)?;
-    let stdin = child.stdin.take();
-    let end = std::thread::scope(|scope| {
-        // A program that does not read its input must not stop this thread. The end of the group ends the writer.
-        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input)));
-        wait(&mut child, timeout)
-    });
-    match end.map_err(not_started)? {
+    match feed(&mut child, input, timeout).map_err(not_started)? {
         Some(status) if status.success() => Ok(()),
         status => Err(CommandError::Failed { program, end: end_of(status, timeout) }),
     }
 }
 
-/// Waits for the end of a process; None after its time. Kills the rest of its group.
-fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+/// Writes the input of a process, and waits for its end; None after its time. Kills the rest of its group.
+fn feed(child: &mut Child, input: &[u8], timeout: Duration) -> io::Result<Option<ExitStatus>> {
     let begun = Instant::now();
+    // A program that does not read its input must not stop this thread.
+    let nonblocking = |stdin: &ChildStdin| fcntl_setfl(stdin, fcntl_getfl(stdin)? | OFlags::NONBLOCK);
+    let mut stdin = child.stdin.take().filter(|stdin| nonblocking(stdin).is_ok());
+    let mut rest = input;
     let mut status = child.try_wait();
     while matches!(status, Ok(None)) && begun.elapsed() < timeout {
+        if let Some(pipe) = &mut stdin
+            && write_some(pipe, &mut rest) == Written::All
+        {
+            // The program finds the end of its input.
+            stdin = None;
+        }
         std::thread::sleep(CHECK);
         status = child.try_wait();
     }
@@ -77,6 +82,26 @@ fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> 
         let _ = child.wait();
     }
     status
+}
+
+/// Whether an input needs no further call.
+#[derive(PartialEq, Eq)]
+enum Written {
+    All,
+    Part,
+}
+
+/// Writes as much as a pipe takes now. A program that closed its input needs no more.
+fn write_some(pipe: &mut ChildStdin, rest: &mut &[u8]) -> Written {
+    while !rest.is_empty() {
+        match pipe.write(rest) {
+            Ok(written) => *rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Written::Part,
+            Err(_) => break,
+        }
+    }
+    Written::All
 }
 
 fn end_of(status: Option<ExitStatus>, timeout: Duration) -> String {

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use wnm_core::NodeId;
 
 use super::Shared;
+use super::beside::beside;
 use super::crowd::Streaming;
 use super::http::Route;
 use super::page::PageFile;
@@ -149,7 +150,7 @@ async fn answer(shared: Arc<Shared>, question: Question) -> Response {
     };
     let documents = Arc::clone(&shared.daemon.documents);
     // The database may be busy: no other client waits for this one.
-    match tokio::task::spawn_blocking(move || documents.document(question)).await {
+    match beside(move || documents.document(question)).await {
         Ok(Ok(body)) => json(StatusCode::OK, body),
         Ok(Err((NoAnswer::NotFound, body))) => json(StatusCode::NOT_FOUND, body),
         Ok(Err((NoAnswer::Unavailable, body))) => json(StatusCode::SERVICE_UNAVAILABLE, body),

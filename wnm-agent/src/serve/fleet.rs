@@ -19,6 +19,7 @@ use wnm_core::ListenSettings;
 
 use super::access::Access;
 use super::api::{MOST_READERS, NoAnswer, json, send};
+use super::beside::beside;
 use super::coding::Coding;
 use super::crowd::Streaming;
 use super::http::{accept, bind, format_of, guard};
@@ -248,7 +249,7 @@ async fn coded(shared: Arc<Shared>, question: FleetQuestion, coding: Option<Codi
     let documents = Arc::clone(&shared.documents);
     // The engine may be slow: no other client waits for this one.
     let make = move || documents.answer(question).map(|body| coding.unwrap_or(Coding::Identity).encode(body));
-    match tokio::task::spawn_blocking(make).await {
+    match beside(make).await {
         Ok(Ok(body)) => match coding {
             Some(coding) => coding.answer(content_type, body.into()),
             None => ([(header::CONTENT_TYPE, content_type)], body).into_response(),

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod beside;
 mod coding;
 mod connection;
 mod crowd;

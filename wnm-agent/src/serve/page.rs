@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::Shared;
 use super::api::{MOST_READERS, send};
+use super::beside::beside;
 use super::crowd::Streaming;
 use super::http::Route;
 use super::routes::{Waited, text, wait};
@@ -85,7 +86,7 @@ async fn page(State(shared): State<Arc<Shared>>) -> Response {
         let signals = maker.page.signals.lock().unwrap_or_else(PoisonError::into_inner).clone();
         maker.daemon.documents.page(signals.series())
     };
-    match tokio::task::spawn_blocking(render).await {
+    match beside(render).await {
         Ok(html) => {
             let html = Bytes::from(html);
             *made = Some(Made { version, at: Instant::now(), html: html.clone() });

@@ -93,11 +93,19 @@ fn test(settings: &Settings, receivers: &Receivers, output: &Output) -> Result<E
         error: alerts::send_heartbeat(heartbeat, Beat::Well, authorities).err().map(|error| error.to_string()),
     };
     let (send, beat) = (&send, &beat);
+    let threads = std::thread::Builder::new;
     let results: Vec<TestedView> = std::thread::scope(|scope| {
-        let asked = receivers.receivers.iter().map(|receiver| scope.spawn(move || send(receiver)));
-        let heartbeat = receivers.heartbeat.iter().map(|heartbeat| scope.spawn(move || beat(heartbeat)));
+        // A host at its limit of tasks asks one after the other.
+        let asked = receivers
+            .receivers
+            .iter()
+            .map(|receiver| threads().spawn_scoped(scope, move || send(receiver)).map_err(|_| send(receiver)));
+        let heartbeat = receivers
+            .heartbeat
+            .iter()
+            .map(|heartbeat| threads().spawn_scoped(scope, move || beat(heartbeat)).map_err(|_| beat(heartbeat)));
         let asked: Vec<_> = asked.chain(heartbeat).collect();
-        asked.into_iter().filter_map(|thread| thread.join().ok()).collect()
+        asked.into_iter().filter_map(|asked| asked.map_or_else(Some, |thread| thread.join().ok())).collect()
     });
     output.result(&results, |results| tested(results))?;
     let is_complete = results.len() == receivers.receivers.len() + receivers.heartbeat.iter().count()

@@ -93,7 +93,7 @@ fn follow(
 pub(super) fn announcements(db: &Path, wake: impl Fn() -> bool + Send + 'static) -> Arc<AtomicBool> {
     let is_announced = Arc::new(AtomicBool::new(false));
     let (announced, daemon) = (Arc::clone(&is_announced), Client::of(db));
-    std::thread::spawn(move || {
+    let listen = move || {
         loop {
             if let Ok(Some(mut lines)) = daemon.changes() {
                 announced.store(true, Ordering::Relaxed);
@@ -106,7 +106,9 @@ pub(super) fn announcements(db: &Path, wake: impl Fn() -> bool + Send + 'static)
             }
             std::thread::sleep(POLL);
         }
-    });
+    };
+    // Without the thread, the callers poll.
+    _ = std::thread::Builder::new().spawn(listen);
     is_announced
 }
 

@@ -58,12 +58,12 @@ pub(super) fn run(db: &Path, args: Top, output: &Output) -> Result<Exit, CliErro
     let mut screen = Screen::enter()?;
     signals(sender.clone())?;
     let keys = sender.clone();
-    thread::spawn(move || read_keys(&keys));
+    thread::Builder::new().spawn(move || read_keys(&keys))?;
     let (asks, asked) = channel();
     let (path, answers) = (db.to_path_buf(), sender.clone());
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         feed::read_all(&path, args.interval, &asked, |data| answers.send(Message::Data(Box::new(data))).is_ok());
-    });
+    })?;
     let waker = asks.clone();
     events::announcements(db, move || waker.send(Ask::Again).is_ok());
     let mut app = App::new(args.sort, args.filter);
@@ -115,14 +115,14 @@ fn require_terminal(output: &Output) -> Result<(), CommandError> {
 /// Passes signals on, on a thread of its own.
 fn signals(sender: Sender<Message>) -> Result<(), CliError> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP])?;
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             let message = if signal == SIGTSTP { Message::Suspend } else { Message::Quit };
             if sender.send(message).is_err() {
                 return;
             }
         }
-    });
+    })?;
     Ok(())
 }
 
@@ -145,14 +145,18 @@ fn read_keys(sender: &Sender<Message>) {
 /// Carries out a request on a thread of its own.
 fn begin(db: &Path, request: Request, sender: Sender<Message>) {
     let db = db.to_path_buf();
-    thread::spawn(move || {
+    let answer = sender.clone();
+    let started = thread::Builder::new().spawn(move || {
         let result = carry_out(&db, request).unwrap_or_else(|error| {
             let hint = error.hint().map_or_else(String::new, |hint| format!("; hint: {hint}"));
             format!("{}{hint}", error.message())
         });
         // The display may have ended.
-        let _ = sender.send(Message::Ended(result));
+        let _ = answer.send(Message::Ended(result));
     });
+    if let Err(error) = started {
+        let _ = sender.send(Message::Ended(format!("cannot start a thread: {error}")));
+    }
 }
 
 fn carry_out(db: &Path, request: Request) -> Result<String, CliError> {

@@ -107,28 +107,28 @@ pub(super) fn begin(script: &Script) -> io::Result<Receiver<End>> {
                 format!("invalid value {value:?} for {BURN}: use cores=0.5 memory=200MB"),
             )
         })?;
-        burn(cores, memory_bytes);
+        burn(cores, memory_bytes)?;
     }
     match script.behaviour.clone() {
         Behaviour::SelfUpgrade { after_ms, restart_after_ms, to } => {
             let executable = std::env::current_exe()?;
             let next = Script { version: to, behaviour: Behaviour::Normal, ..script.clone() };
-            thread::spawn(move || {
+            thread::Builder::new().spawn(move || {
                 thread::sleep(Duration::from_millis(after_ms));
                 if let Err(error) = replace_executable(executable, &next) {
                     return complain(format_args!("Error during upgrade process: {error}"));
                 }
                 thread::sleep(Duration::from_millis(restart_after_ms));
                 let _ = ends.send(End::Upgraded);
-            });
+            })?;
         }
         Behaviour::DieAfter { ms, code } => {
-            thread::spawn(move || {
+            thread::Builder::new().spawn(move || {
                 thread::sleep(Duration::from_millis(ms));
                 let _ = ends.send(End::Dies(code));
-            });
+            })?;
         }
-        Behaviour::Burn { cores, memory_bytes } => burn(cores, memory_bytes),
+        Behaviour::Burn { cores, memory_bytes } => burn(cores, memory_bytes)?,
         Behaviour::Normal
         | Behaviour::ExitAtStart { .. }
         | Behaviour::Hang
@@ -148,11 +148,11 @@ fn watch_signals(script: &Script, ends: Sender<End>) -> io::Result<()> {
         (_, Program::Antnode) => {}
         (_, Program::AntNode) => signals.add_signal(SIGTERM)?,
     }
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         for _ in signals.forever() {
             let _ = ends.send(End::Signalled);
         }
-    });
+    })?;
     Ok(())
 }
 
@@ -181,13 +181,13 @@ fn read_burn(text: &str) -> Option<(f64, u64)> {
 }
 
 /// Uses this many cores and this much memory until the process ends.
-fn burn(cores: f64, memory_bytes: u64) {
+fn burn(cores: f64, memory_bytes: u64) -> io::Result<()> {
     const PERIOD: Duration = Duration::from_millis(100);
     let mut left = cores.clamp(0.0, 1024.0);
     while left > 0.0 {
         let busy = PERIOD.mul_f64(left.min(1.0));
         left -= 1.0;
-        thread::spawn(move || {
+        let burn = move || {
             loop {
                 // Missed CPU time is not made up, as in a node whose peers turn to another node.
                 let (began, before) = (Instant::now(), own_time());
@@ -196,9 +196,10 @@ fn burn(cores: f64, memory_bytes: u64) {
                 }
                 thread::sleep(PERIOD.saturating_sub(began.elapsed()));
             }
-        });
+        };
+        thread::Builder::new().spawn(burn)?;
     }
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         let mut held: Vec<u8> = Vec::new();
         let Ok(size) = usize::try_from(memory_bytes) else {
             return complain("cannot allocate the memory of the script");
@@ -211,7 +212,8 @@ fn burn(cores: f64, memory_bytes: u64) {
             hint::black_box(&held);
             thread::park();
         }
-    });
+    })?;
+    Ok(())
 }
 
 /// Returns the CPU time of this thread.

@@ -33,18 +33,20 @@ impl Lines {
         let (mut reader, writer) = std::io::pipe().map_err(not_started)?;
         let mut command = call.command();
         command.stdin(Stdio::null()).stderr(writer.try_clone().map_err(not_started)?).stdout(writer);
-        let child = command.spawn().map_err(not_started)?;
-        // Closes the write end in this process, so that the read ends with the program.
-        drop(command);
         let (sender, parts) = sync_channel(PARTS);
-        thread::spawn(move || {
+        let pass = move || {
             let mut part = vec![0; 64 * 1024];
             while let Ok(read @ 1..) = reader.read(&mut part) {
                 if sender.send(part[..read].to_vec()).is_err() {
                     break;
                 }
             }
-        });
+        };
+        // Before the program, which would run on without a reader. The thread ends with the last write end.
+        thread::Builder::new().spawn(pass).map_err(not_started)?;
+        let child = command.spawn().map_err(not_started)?;
+        // Closes the write end in this process, so that the read ends with the program.
+        drop(command);
         Ok(Self { child, parts, pending: Vec::new(), last: Vec::new(), command: call.summary() })
     }
 

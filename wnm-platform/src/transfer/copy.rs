@@ -128,11 +128,16 @@ impl<'a> Pass<'a> {
             // The queue bounds the number of open folders.
             let (sender, receiver) = sync_channel(workers);
             let receiver = Arc::new(Mutex::new(receiver));
-            for _ in 0..workers {
+            for number in 0..workers {
                 let (pass, receiver) = (&pass, Arc::clone(&receiver));
                 // The thread inherits the low priority of the copy.
                 let thread = thread::Builder::new().name("move-copy".to_owned());
-                thread.spawn_scoped(scope, move || pass.work(&receiver)).map_err(at(here))?;
+                match thread.spawn_scoped(scope, move || pass.work(&receiver)) {
+                    Ok(_) => {}
+                    Err(error) if number == 0 => return Err(at(here)(error)),
+                    // A host at its limit of tasks copies with the threads that it has.
+                    Err(_) => break,
+                }
             }
             // The last thread that ends drops the receiver, so that the walk never waits for a thread that is gone.
             drop(receiver);
