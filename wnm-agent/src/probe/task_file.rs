@@ -135,7 +135,7 @@ impl TaskBuilder {
         let kind = ProbeKind::from_word(word.trim());
         self.kind = Some(kind.ok_or_else(|| TaskCause::NotOneOf {
             key,
-            value: word.to_owned(),
+            value: quoted(word),
             allowed: ProbeKind::ALL.map(ProbeKind::word).join(", "),
         })?);
         Ok(())
@@ -153,21 +153,26 @@ impl TaskBuilder {
     }
 }
 
+/// Returns a value for a message, which quotes no more of it.
+fn quoted(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
 fn size_class(key: &'static str, word: &str) -> Result<SizeClass, TaskCause> {
     SizeClass::from_word(word.trim()).ok_or_else(|| TaskCause::NotOneOf {
         key,
-        value: word.to_owned(),
+        value: quoted(word),
         allowed: SizeClass::ALL.map(SizeClass::word).join(", "),
     })
 }
 
 fn count(key: &'static str, text: &str) -> Result<u32, TaskCause> {
-    text.trim().parse().map_err(|_| TaskCause::Form { key, value: text.to_owned(), form: "a whole number" })
+    text.trim().parse().map_err(|_| TaskCause::Form { key, value: quoted(text), form: "a whole number" })
 }
 
 /// Reads a time: a number of seconds, a time with units such as `5min`, or `HH:MM:SS`.
 fn time(key: &'static str, text: &str) -> Result<Duration, TaskCause> {
-    let wrong = || TaskCause::Form { key, value: text.to_owned(), form: "a time, such as 90, 90s, 5min or 01:00:00" };
+    let wrong = || TaskCause::Form { key, value: quoted(text), form: "a time, such as 90, 90s, 5min or 01:00:00" };
     let text = text.trim();
     if text.contains(':') {
         let parts: Vec<u64> = text.split(':').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;

@@ -242,10 +242,10 @@ fn printed_address(stdout: &str) -> Option<String> {
     is_address(text).then(|| text.to_owned())
 }
 
-/// Tells whether a text is an address in hexadecimal digits, of 32 bytes or more.
-pub(super) fn is_address(text: &str) -> bool {
-    // A private data map is an address of variable length; 2 MiB of digits name the largest one.
-    (64..=4 * 1024 * 1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// Tells whether a text is the address of an uploaded file. A public one has 64 hexadecimal digits; the database stores
+/// each.
+fn is_address(text: &str) -> bool {
+    (64..=1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Returns price and address of the last line of JSON.

@@ -17,7 +17,7 @@ pub use ceiling::{ProbeCeilings, ProbeLedger, Refused};
 pub use client::{ClientAnswer, ClientOutput, ClientRequest, Dialect, ProbeClient};
 pub use line::{influx_line, run_line, summary_line};
 pub use outcome::{Atto, ContentCheck, ProbeOutcome, ProbeRun};
-pub use plan::{KnownFile, ProbeKind, ProbePlan, ProbeTask, SeededFile, SizeClass, TaskCause, TaskProblem};
+pub use plan::{KnownFile, ProbeKind, ProbePlan, ProbeTask, SeededFile, SizeClass, TaskCause, TaskProblem, check_name};
 pub use schedule::{Assignment, Failed, Order, ProbeSchedule, RunId, Subject};
 pub use summary::{Distribution, ProbeSummary, day_of, spent_on_day};
 pub(crate) use window::ever_opens;

@@ -209,8 +209,26 @@ impl ProbeTask {
         time("every", self.every, Self::SHORTEST, Self::LONGEST)?;
         time("offset", self.offset, Duration::ZERO, self.every - Duration::from_secs(1))?;
         time("timeout", self.timeout, Duration::from_secs(1), Self::LONGEST)?;
-        if self.name.is_empty() { Err(TaskCause::Missing { key: "name" }) } else { Ok(()) }
+        check_name(&self.name)
     }
+}
+
+/// The maximum length of a name, in characters. It is a part of each result in the database.
+const LONGEST_NAME: usize = 100;
+
+/// Checks the name of a task or a file, which terminals and dashboards show.
+///
+/// # Errors
+/// The name is empty, too long, or has control characters.
+pub fn check_name(name: &str) -> Result<(), TaskCause> {
+    if name.is_empty() {
+        return Err(TaskCause::Missing { key: "name" });
+    }
+    if name.chars().count() > LONGEST_NAME || name.contains(char::is_control) {
+        let value = name.chars().take(LONGEST_NAME).collect();
+        return Err(TaskCause::Form { key: "name", value, form: "a name of at most 100 printable characters" });
+    }
+    Ok(())
 }
 
 /// A file on the network, for downloads.
@@ -278,7 +296,7 @@ impl ProbePlan {
             };
             match checked {
                 Ok(()) => kept.push(task),
-                Err(cause) => problems.push(TaskProblem { task: task.name, cause }),
+                Err(cause) => problems.push(TaskProblem::new(&task.name, cause)),
             }
         }
         self.tasks = kept;
@@ -294,6 +312,14 @@ pub struct TaskProblem {
     pub task: String,
     /// The reason.
     pub cause: TaskCause,
+}
+
+impl TaskProblem {
+    /// Returns the problem of a task, whose name is shortened where it is too long.
+    #[must_use]
+    pub fn new(task: &str, cause: TaskCause) -> Self {
+        Self { task: task.chars().take(LONGEST_NAME).collect(), cause }
+    }
 }
 
 /// The reason why a task is skipped.

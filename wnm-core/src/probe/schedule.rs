@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ceiling::{ProbeCeilings, ProbeLedger, Refused, millis};
+use super::outcome::ProbeRun;
 use super::plan::{KnownFile, ProbeKind, ProbePlan, ProbeTask, SeededFile};
 use super::window::Gate;
 use crate::model::units::{Bytes, Timestamp};
@@ -136,6 +137,11 @@ impl ProbeSchedule {
         self.plan = plan;
     }
 
+    /// Counts a run of another process for the ceilings.
+    pub fn remember(&mut self, run: &ProbeRun, now: Timestamp, elapsed: Duration) {
+        self.ledger.remember_run(run, now, elapsed);
+    }
+
     /// Returns the plan.
     #[must_use]
     pub const fn plan(&self) -> &ProbePlan {
@@ -181,7 +187,8 @@ impl ProbeSchedule {
                     continue;
                 }
                 let left = *left;
-                let (subject, attempt) = again.clone().unwrap_or_else(|| (choose(&self.plan, state, self.seed), 1));
+                let (subject, attempt) =
+                    again.clone().unwrap_or_else(|| (choose(&self.plan, state, self.seed.wrapping_add(self.next)), 1));
                 let kind = state.task.kind;
                 let admitted = if at_once >= self.ceilings.at_once as usize {
                     Err(Refused::AtOnce(self.ceilings.at_once))
@@ -271,7 +278,8 @@ impl TaskState {
     }
 }
 
-/// Chooses the next file of a task: all files of its class in turn, or a file of new content.
+/// Chooses the next file of a task: all files of its class in turn, or a file of new content. `seed` is that of the new
+/// content: another one for each run, because the network stores no content twice.
 fn choose(plan: &ProbePlan, state: &TaskState, seed: u64) -> Subject {
     let size = state.task.size;
     let turn = |count: usize| usize::try_from(state.chosen).unwrap_or(0) % count.max(1);
@@ -282,7 +290,7 @@ fn choose(plan: &ProbePlan, state: &TaskState, seed: u64) -> Subject {
         }
     }
     let count = plan.seeds_of(size).count();
-    let new = || SeededFile { size, seed: mixed(seed ^ state.chosen), bytes: size.usual(), md5: None };
+    let new = || SeededFile { size, seed: mixed(seed), bytes: size.usual(), md5: None };
     Subject::Seeded(plan.seeds_of(size).nth(turn(count)).cloned().unwrap_or_else(new))
 }
 

@@ -1,10 +1,10 @@
 //! The lists of an earlier agent: `fileSize,name,address,md5` for downloads, where a digest of 0 is none, and
 //! `fileSize,seed,size,md5` for quotes and uploads.
 
-use wnm_core::probe::{KnownFile, SeededFile, SizeClass, TaskCause};
+use wnm_core::probe::{KnownFile, SeededFile, SizeClass, TaskCause, check_name};
 use wnm_core::{Bytes, Unit};
 
-use super::{FileProblem, ReadPlan, size_class};
+use super::{FileProblem, ReadPlan, quoted, size_class};
 
 const HEAD: &str = "filesize";
 
@@ -31,7 +31,7 @@ pub(super) fn read(text: &str, into: &mut ReadPlan) {
 
 fn entry(fields: &[&str], into: &mut ReadPlan) -> Result<(), TaskCause> {
     let &[class, second, third, digest] = fields else {
-        return Err(TaskCause::Form { key: "line", value: fields.join(","), form: "four fields with commas" });
+        return Err(TaskCause::Form { key: "line", value: quoted(&fields.join(",")), form: "four fields with commas" });
     };
     let (size, md5) = (size_class("fileSize", class)?, md5(digest)?);
     match second.parse() {
@@ -39,21 +39,36 @@ fn entry(fields: &[&str], into: &mut ReadPlan) -> Result<(), TaskCause> {
         Ok(seed) if third.len() < 20 => {
             into.plan.seeds.push(SeededFile { size, seed, bytes: length(third, size)?, md5 });
         }
-        _ => into.plan.files.push(KnownFile { size, name: second.to_owned(), address: address(third)?, md5 }),
+        _ => into.plan.files.push(known_file(size, second, address(third)?, md5)?),
     }
     Ok(())
 }
 
+/// Returns a file on the network. Without a name it has the begin of its address.
+pub(super) fn known_file(
+    size: SizeClass,
+    name: &str,
+    address: String,
+    md5: Option<String>,
+) -> Result<KnownFile, TaskCause> {
+    let name = if name.is_empty() { address.chars().take(12).collect() } else { name.to_owned() };
+    check_name(&name)?;
+    Ok(KnownFile { size, name, address, md5 })
+}
+
+/// The longest address, in hexadecimal digits. A private file is named by its data map; Linux accepts 128 KiB for one
+/// argument of a program.
+const LONGEST_ADDRESS: usize = 100_000;
+
 /// Reads an address: hexadecimal digits only, so that it can be neither a flag nor a word of a shell.
 pub(super) fn address(text: &str) -> Result<String, TaskCause> {
     let digits = text.trim().trim_start_matches("0x");
-    // A private file is named by its data map, of up to one chunk.
-    let is_address = (64..=1 << 23).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_address =
+        (64..=LONGEST_ADDRESS).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_address {
         return Ok(digits.to_ascii_lowercase());
     }
-    let value = text.chars().take(80).collect();
-    Err(TaskCause::Form { key: "address", value, form: "an address of at least 64 hexadecimal digits" })
+    Err(TaskCause::Form { key: "address", value: quoted(text), form: "an address of 64 to 100000 hexadecimal digits" })
 }
 
 /// Reads a digest; None for `0` and an empty field.
@@ -64,13 +79,13 @@ pub(super) fn md5(text: &str) -> Result<Option<String>, TaskCause> {
         _ if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
             Ok(Some(text.to_ascii_lowercase()))
         }
-        _ => Err(TaskCause::Form { key: "md5", value: text.to_owned(), form: "32 hexadecimal digits, or 0" }),
+        _ => Err(TaskCause::Form { key: "md5", value: quoted(text), form: "32 hexadecimal digits, or 0" }),
     }
 }
 
 /// Reads the length of a file of a class, in bytes or with a unit.
 pub(super) fn length(text: &str, size: SizeClass) -> Result<Bytes, TaskCause> {
-    let wrong = |form| TaskCause::Form { key: "bytes", value: text.to_owned(), form };
+    let wrong = |form| TaskCause::Form { key: "bytes", value: quoted(text), form };
     let bare = Unit::Bytes.to_bare(text.trim()).ok().and_then(|bare| bare.parse().ok());
     let bytes = bare.ok_or_else(|| wrong("a size, such as 1000000 or 1MB"))?;
     // The clients cannot encrypt a file of less than three bytes.

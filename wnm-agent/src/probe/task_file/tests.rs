@@ -134,6 +134,24 @@ fn address_of_shell_words_or_flags_is_refused() {
 }
 
 #[test]
+fn texts_that_are_too_long_or_not_printable_are_refused() {
+    let long = "x".repeat(101);
+    for name in ["a\\u001b[31m", "a\\nb", &long, ""] {
+        let text = format!("[[task]]\nname = \"{name}\"\nkind = \"quote\"\nsize = \"tiny\"\n");
+        let ReadPlan { plan, problems } = read(&[&text]);
+        let problem = problems[0].to_string();
+        assert!(plan.tasks.is_empty() && problem.len() < 400 && !problem.contains(char::is_control), "{problem}");
+    }
+    let huge = "8a".repeat(100_000);
+    let files = format!("tiny,{long},{ADDRESS},0\ntiny,b,{huge},0\ntiny,,{ADDRESS},0\n");
+    let ReadPlan { plan, problems } = read(&[&files]);
+    assert_eq!(plan.files.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(), ["8a12abcd8a12"]);
+    assert!(problems.len() == 2 && problems.iter().all(|problem| problem.to_string().len() < 400));
+    let numbered = read(&["[[task]]\nname = 7\nkind = \"quote\"\nsize = \"tiny\"\n"]);
+    assert_eq!(numbered.plan.tasks[0].name, "7");
+}
+
+#[test]
 fn file_that_is_no_task_file_is_refused_with_its_line() {
     let laughs = "<!DOCTYPE s [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><Schedule>&b;</Schedule>";
     let external = "<!DOCTYPE s [<!ENTITY a SYSTEM \"file:///etc/passwd\">]><Schedule>&a;</Schedule>";

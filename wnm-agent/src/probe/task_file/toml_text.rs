@@ -5,26 +5,26 @@ use std::sync::LazyLock;
 use toml::{Table, Value};
 use wnm_core::probe::{KnownFile, ProbeTask, SeededFile, TaskCause, TaskProblem};
 
-use super::list::{address, length, md5};
-use super::{FileProblem, ReadPlan, TaskBuilder, TaskFileError, count, size_class, time};
+use super::list::{address, known_file, length, md5};
+use super::{FileProblem, ReadPlan, TaskBuilder, TaskFileError, count, quoted, size_class, time};
 
 pub(super) fn read(text: &str, into: &mut ReadPlan) -> Result<(), TaskFileError> {
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let at = error.span().map_or(0, |span| span.start);
         let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-        TaskFileError::Toml { line, reason: error.message().lines().next().unwrap_or_default().to_owned() }
+        TaskFileError::Toml { line, reason: quoted(error.message().lines().next().unwrap_or_default()) }
     })?;
     if let Some(key) = table.keys().find(|key| !["task", "file", "seed"].contains(&key.as_str())) {
-        return Err(TaskFileError::UnknownKey(key.clone()));
+        return Err(TaskFileError::UnknownKey(quoted(key)));
     }
     if table.is_empty() {
         return Err(TaskFileError::Empty);
     }
     for (at, entry) in entries(&table, "task") {
-        let name = entry.get("name").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned);
+        let name = entry.get("name").map_or_else(|| at.to_string(), self::text);
         match task(name.clone(), entry) {
             Ok(task) => into.plan.tasks.push(task),
-            Err(cause) => into.problems.push(TaskProblem { task: name, cause }.into()),
+            Err(cause) => into.problems.push(TaskProblem::new(&name, cause).into()),
         }
     }
     let wrong = |entry: String, cause| FileProblem::Entry { entry, cause };
@@ -81,7 +81,7 @@ fn task(name: String, entry: &Table) -> Result<ProbeTask, TaskCause> {
             "repeat" => builder.task.repeat = count("repeat", &text)?,
             "timeout" => builder.task.timeout = time("timeout", &text)?,
             "retry" => builder.task.retry = count("retry", &text)?,
-            _ => return Err(TaskCause::UnknownKey { key: key.clone() }),
+            _ => return Err(TaskCause::UnknownKey { key: quoted(key) }),
         }
     }
     builder.finish()
@@ -93,7 +93,7 @@ fn task(name: String, entry: &Table) -> Result<ProbeTask, TaskCause> {
 /// The entry has a key that is not one of `known`.
 fn known<const N: usize>(entry: &Table, known: [&str; N]) -> Result<[Option<String>; N], TaskCause> {
     match entry.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(TaskCause::UnknownKey { key: key.clone() }),
+        Some(key) => Err(TaskCause::UnknownKey { key: quoted(key) }),
         None => Ok(known.map(|key| entry.get(key).map(text))),
     }
 }
@@ -105,12 +105,8 @@ const fn missing(key: &'static str) -> TaskCause {
 fn file(entry: &Table) -> Result<KnownFile, TaskCause> {
     let [size, name, at, digest] = known(entry, ["size", "name", "address", "md5"])?;
     let address = address(&at.ok_or(missing("address"))?)?;
-    Ok(KnownFile {
-        size: size_class("size", &size.ok_or(missing("size"))?)?,
-        name: name.unwrap_or_else(|| address.chars().take(12).collect()),
-        address,
-        md5: digest.map_or(Ok(None), |digest| md5(&digest))?,
-    })
+    let size = size_class("size", &size.ok_or(missing("size"))?)?;
+    known_file(size, &name.unwrap_or_default(), address, digest.map_or(Ok(None), |digest| md5(&digest))?)
 }
 
 fn seed(entry: &Table) -> Result<SeededFile, TaskCause> {
@@ -119,7 +115,11 @@ fn seed(entry: &Table) -> Result<SeededFile, TaskCause> {
     let value = seed.ok_or(missing("seed"))?;
     Ok(SeededFile {
         size,
-        seed: value.parse().map_err(|_| TaskCause::Form { key: "seed", value, form: "a whole number" })?,
+        seed: value.parse().map_err(|_| TaskCause::Form {
+            key: "seed",
+            value: quoted(&value),
+            form: "a whole number",
+        })?,
         bytes: bytes.map_or(Ok(size.usual()), |bytes| length(&bytes, size))?,
         md5: digest.map_or(Ok(None), |digest| md5(&digest))?,
     })

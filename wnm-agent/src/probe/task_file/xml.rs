@@ -4,7 +4,7 @@
 use roxmltree::{Document, Node, ParsingOptions};
 use wnm_core::probe::{ProbeTask, TaskCause, TaskProblem};
 
-use super::{ReadPlan, TaskBuilder, TaskFileError, count, time};
+use super::{ReadPlan, TaskBuilder, TaskFileError, count, quoted, time};
 
 /// The greatest count of nodes of a document.
 const MOST_NODES: u32 = 200_000;
@@ -15,18 +15,23 @@ pub(super) fn read(text: &str, into: &mut ReadPlan) -> Result<(), TaskFileError>
     let document = Document::parse_with_options(text, options).map_err(|error| match error {
         // The parser does not say where.
         roxmltree::Error::DtdDetected => TaskFileError::DocumentType { line: line_of(text, "<!DOCTYPE") },
-        error => TaskFileError::Xml { line: error.pos().row, reason: error.to_string() },
+        // The parser gives no place to what is missing at the end.
+        error @ (roxmltree::Error::UnexpectedEndOfStream | roxmltree::Error::UnclosedRootNode) => {
+            let lines = u32::try_from(text.trim_end().lines().count()).unwrap_or(u32::MAX);
+            TaskFileError::Xml { line: lines, reason: error.to_string() }
+        }
+        error => TaskFileError::Xml { line: error.pos().row, reason: quoted(&error.to_string()) },
     })?;
     let root = document.root_element();
     if root.tag_name().name() != "Schedule" {
-        return Err(TaskFileError::OtherRoot(root.tag_name().name().to_owned()));
+        return Err(TaskFileError::OtherRoot(quoted(root.tag_name().name())));
     }
     for (at, element) in (1..).zip(root.children().filter(|node| node.has_tag_name("Task"))) {
         let named = child_text(element, "TaskRef").filter(|name| !name.is_empty());
         let name = named.unwrap_or_else(|| i32::to_string(&at));
         match task(name.clone(), element) {
             Ok(task) => into.plan.tasks.push(task),
-            Err(cause) => into.problems.push(TaskProblem { task: name, cause }.into()),
+            Err(cause) => into.problems.push(TaskProblem::new(&name, cause).into()),
         }
     }
     Ok(())
@@ -67,7 +72,7 @@ fn task(name: String, element: Node<'_, '_>) -> Result<ProbeTask, TaskCause> {
             "repeat" => builder.task.repeat = count("repeat", value)?.max(1),
             "timeout" => builder.task.timeout = time("timeout", value)?,
             "retry" => builder.task.retry = count("retry", value)?,
-            _ => return Err(TaskCause::UnknownKey { key: key.to_owned() }),
+            _ => return Err(TaskCause::UnknownKey { key: quoted(key) }),
         }
     }
     builder.finish()

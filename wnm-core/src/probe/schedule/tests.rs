@@ -67,6 +67,15 @@ fn workers_repeat_their_runs_after_a_pause_with_all_files_in_turn() {
 }
 
 #[test]
+fn new_content_is_another_one_for_each_run() {
+    let tasks =
+        ["a", "b"].map(|name| ProbeTask { workers: 3, ..ProbeTask::new(name, ProbeKind::Quote, SizeClass::Tiny) });
+    let orders = step(&mut schedule(tasks.into()), 0);
+    let names: std::collections::BTreeSet<String> = started(&orders).iter().map(|run| run.subject.name()).collect();
+    assert_eq!(names.len(), 6, "{names:?}");
+}
+
+#[test]
 fn failed_run_is_repeated_with_its_file_unless_it_costs_money() {
     for (kind, attempts) in [(ProbeKind::Download, 3), (ProbeKind::Quote, 3), (ProbeKind::Upload, 1)] {
         let mut task = ProbeTask::new("t", kind, SizeClass::Tiny);
