@@ -1,11 +1,13 @@
 //! The clients of this host: each run on a thread of its own, in a folder of its own that is removed with it.
 
 mod cut;
+pub(super) mod remains;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,13 +21,13 @@ use wnm_core::probe::{
 };
 use wnm_core::{Bytes, Timestamp};
 use wnm_platform::probe::{
-    ClientCall, ClientEnd, ClientRunError, FinishedClient, GrowingDigest, Made, Secret, end_leftovers, make_seeded,
-    recognise, run_client, yield_to_others,
+    ClientCall, ClientEnd, ClientRunError, FinishedClient, GrowingDigest, Made, Secret, make_seeded, recognise,
+    run_client, yield_to_others,
 };
 
 use super::key::read_key;
 use super::prober::{Finished, RunClients};
-use super::spending::Spending;
+use super::spending::{NotReserved, Spending};
 use crate::program::is_trusted;
 
 /// What a client may write beside the content: encrypted chunks of it, twice, and its output.
@@ -106,6 +108,8 @@ pub struct ClientThreads {
     sender: Sender<Finished>,
     receiver: Receiver<Finished>,
     cut: Vec<ProbeRun>,
+    /// Tells other processes that the scratch folder is in use.
+    _owner: OwnedFd,
 }
 
 impl ClientThreads {
@@ -115,18 +119,14 @@ impl ClientThreads {
     /// # Errors
     /// The folder cannot be created or emptied.
     pub fn new(program: ClientProgram, payment: Option<Payment>, scratch: &Path) -> io::Result<Self> {
-        end_leftovers(scratch);
-        let cut = cut::left(scratch);
-        match fs::remove_dir_all(scratch) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        let cut = remains::clear(scratch)?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(scratch)?;
-        // Two names of one folder would hide leftovers from the next start.
+        let owner = remains::own(scratch)?;
+        // The clients run in it, and a path that is not absolute would be another one there.
         let scratch = scratch.canonicalize()?;
         let (sender, receiver) = channel();
         let surroundings = Surroundings { program, payment, scratch };
-        Ok(Self { surroundings, stops: BTreeMap::new(), sender, receiver, cut })
+        Ok(Self { surroundings, stops: BTreeMap::new(), sender, receiver, cut, _owner: owner })
     }
 
     /// Returns the runs that were running when an earlier wnm was killed, once.
@@ -160,13 +160,19 @@ impl RunClients for ClientThreads {
         let stop = Arc::new(AtomicBool::new(false));
         self.stops.insert(assignment.run, Arc::clone(&stop));
         let (surroundings, sender, run) = (self.surroundings.clone(), self.sender.clone(), assignment.run);
+        let unstarted = assignment.clone();
         let thread = move || {
             yield_to_others();
             let result = run_one(&surroundings, &assignment, &|| stop.load(Ordering::Relaxed));
             // Without a receiver the clients are gone, and so is the reader of the result.
             let _ = sender.send(Finished { run, result });
         };
-        std::thread::spawn(thread);
+        if let Err(error) = std::thread::Builder::new().name("wnm-probe-run".to_owned()).spawn(thread) {
+            let cause = format!("cannot start a thread: {error}");
+            let answered = Answered::without(ProbeOutcome::ClientError, Some(cause));
+            let result = record(&self.surroundings, &unstarted, now(), answered);
+            let _ = self.sender.send(Finished { run, result });
+        }
     }
 
     fn end(&mut self, run: RunId) {
@@ -231,10 +237,9 @@ fn now() -> Timestamp {
     wnm_platform::read_clock().map(|reading| reading.wall).unwrap_or_default()
 }
 
-fn run_one(surroundings: &Surroundings, assignment: &Assignment, is_stopped: &dyn Fn() -> bool) -> ProbeRun {
-    let started = now();
-    let folder = surroundings.scratch.join(format!("run-{}", assignment.run.0));
-    let record = |answered: Answered| ProbeRun {
+/// Returns the record of a run that started at this time.
+fn record(surroundings: &Surroundings, assignment: &Assignment, started: Timestamp, answered: Answered) -> ProbeRun {
+    ProbeRun {
         task: assignment.task.name.clone(),
         kind: assignment.task.kind,
         size: assignment.task.size,
@@ -251,7 +256,13 @@ fn run_one(surroundings: &Surroundings, assignment: &Assignment, is_stopped: &dy
         outcome: answered.outcome,
         exit_code: answered.exit_code,
         cause: answered.cause,
-    };
+    }
+}
+
+fn run_one(surroundings: &Surroundings, assignment: &Assignment, is_stopped: &dyn Fn() -> bool) -> ProbeRun {
+    let started = now();
+    let folder = surroundings.scratch.join(format!("run-{}", assignment.run.0));
+    let record = |answered: Answered| record(surroundings, assignment, started, answered);
     let note = |price: Option<Atto>| {
         let cut = Answered::without(ProbeOutcome::Stopped, Some("wnm was killed during the run".to_owned()));
         cut::note(&folder, &record(Answered { cost: price, ..cut }))
@@ -284,7 +295,8 @@ fn answer(
         let folder = folder.join(if key.is_some() { "paying" } else { "asking" });
         fs::DirBuilder::new().mode(0o700).create(&folder)?;
         let timeout = assignment.task.timeout;
-        let call = ClientCall { program: program.path.clone(), arguments, key, folder, timeout, limit };
+        let spare = Bytes(SPARE / 2);
+        let call = ClientCall { program: program.path.clone(), arguments, key, folder, timeout, limit, spare };
         run_client(&call, is_stopped, meanwhile).map_err(|error| Unanswered::Failed(error.to_string()))
     };
     let run = |request: &ClientRequest, key: Option<Secret>| run_with(request, key, &mut || {});
@@ -340,15 +352,17 @@ fn upload(
         return Err(Unanswered::Failed("the client named no price".to_owned()));
     };
     note(Some(price))?;
-    let spending = || payment.spending.lock().unwrap_or_else(PoisonError::into_inner);
-    if !spending().reserve(price, now()) {
-        return Err(Unanswered::Failed(format!("the price of {price} exceeds the rest of the day")));
-    }
+    let spending = || payment.spending.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let reserved =
+        spending().reserve(price, now()).map_err(|refused: NotReserved| Unanswered::Failed(refused.to_string()))?;
     let finished = run(&ClientRequest::Upload(path.to_owned()), Some(key.clone()))?;
     let mut answered = read_answer(surroundings, &finished, assignment.task.timeout);
     // A client may quote a key that it does not accept.
     answered.cause = answered.cause.map(|cause| key.hidden_in(&cause));
-    spending().settle(price, answered.cost);
+    answered.address = answered.address.filter(|address| key.hidden_in(address) == *address);
+    spending().settle(&reserved, answered.cost);
+    // The database counts an upload that does not tell its cost as its price, as the spending does.
+    answered.cost = answered.cost.or(Some(price));
     Ok(answered)
 }
 
@@ -365,6 +379,7 @@ fn read_answer(surroundings: &Surroundings, finished: &FinishedClient, timeout: 
         }
         ClientEnd::Stopped => (ProbeOutcome::Stopped, Some("ended by wnm".to_owned())),
         ClientEnd::Oversized => (ProbeOutcome::Killed, Some("wrote too much".to_owned())),
+        ClientEnd::NoSpace => (ProbeOutcome::ClientError, Some("too little free space".to_owned())),
     };
     let (bytes, content) = (Bytes(0), ContentCheck::Unchecked);
     let ClientAnswer { cost, address, .. } = answer;

@@ -10,10 +10,11 @@ mod source;
 mod spending;
 mod task_file;
 
+pub use clients::remains::clear_commands;
 pub use clients::{ClientProgram, ClientThreads, Payment, ProgramError};
-pub use key::{KeyFileError, read_key};
+pub use key::read_key;
 pub use prober::{Finished, Prober, RunClients};
 pub use service::{ProbeConfig, ProbeService, ProbeStatus};
-pub use source::{SourceError, Sources};
-pub use spending::Spending;
+pub use source::{Refreshed, SourceError, Sources, read_file};
+pub use spending::{NotReserved, Reservation, Spending};
 pub use task_file::{FileProblem, ReadPlan, TaskFileError, read_plan};

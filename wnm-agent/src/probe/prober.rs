@@ -42,6 +42,11 @@ impl<R: RunClients> Prober<R> {
         Self { schedule, clients }
     }
 
+    /// Counts a run of another process for the ceilings.
+    pub fn remember(&mut self, run: &ProbeRun, now: Timestamp, elapsed: Duration) {
+        self.schedule.remember(run, now, elapsed);
+    }
+
     /// Replaces the plan. Running runs continue.
     pub fn set_plan(&mut self, plan: ProbePlan) {
         self.schedule.set_plan(plan);

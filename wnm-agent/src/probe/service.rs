@@ -1,6 +1,7 @@
 //! The thread of the probes in a daemon.
 
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -10,11 +11,13 @@ use wnm_core::probe::{
 };
 use wnm_core::{Timestamp, Windows};
 
+use super::clients::remains::{clear_commands, end_clients};
 use super::clients::{ClientProgram, ClientThreads, Payment, ProgramError};
 use super::key::read_key;
 use super::prober::{Prober, gate};
-use super::source::{SourceError, Sources};
+use super::source::{Refreshed, SourceError, Sources};
 use super::spending::Spending;
+use crate::aside;
 use crate::valves::host::HostZones;
 use crate::valves::local_times;
 
@@ -22,6 +25,8 @@ use crate::valves::local_times;
 const TICK: Duration = Duration::from_millis(500);
 /// The time between two attempts to find the client program.
 const FIND: Duration = Duration::from_secs(60);
+/// The scratch folder of a daemon.
+const RUNS: &str = "runs";
 /// The runs that wait for the thread of the cycles; the oldest are dropped beyond it.
 const MOST_WAITING: usize = 10_000;
 
@@ -87,9 +92,11 @@ pub struct ProbeService {
 }
 
 impl ProbeService {
-    /// Returns probes that are off. `folder` becomes their own.
+    /// Returns probes that are off. `folder` becomes their own; the clients that a daemon which was killed left there are
+    /// ended.
     #[must_use]
     pub fn new(folder: PathBuf, cpus: u32) -> Self {
+        end_clients(&folder.join(RUNS));
         Self { door: Door::default(), folder, cpus, thread: None }
     }
 
@@ -163,10 +170,12 @@ struct Worker {
     ledger: Option<ProbeLedger>,
     spending: Arc<Mutex<Spending>>,
     sources: Sources,
-    /// The result of the last search for the program, with its time and configuration.
+    /// The time and the configuration of the last search for the program.
     searched: Option<(Duration, ProbeConfig)>,
+    /// The search that goes on.
+    search: Option<Receiver<Result<ClientProgram, ProgramError>>>,
     prober: Option<Prober<ClientThreads>>,
-    /// The runs that an earlier daemon did not see end, until they are stored.
+    /// The runs that an earlier wnm did not see end, until they are stored.
     cut: Vec<ProbeRun>,
     plan: ProbePlan,
     skipped: Vec<String>,
@@ -185,14 +194,16 @@ impl Worker {
         for run in past {
             ledger.remember_run(run, now, Duration::ZERO);
         }
+        let spending = Spending::new(&folder, Atto::default(), spent_on_day(past, now), now);
         Self {
             started: Instant::now(),
             folder,
             ceilings: ProbeCeilings::of_host(cpus),
             ledger: Some(ledger),
-            spending: Arc::new(Mutex::new(Spending::new(Atto::default(), spent_on_day(past, now), now))),
+            spending: Arc::new(Mutex::new(spending)),
             sources: Sources::default(),
             searched: None,
+            search: None,
             prober: None,
             cut: Vec::new(),
             plan: ProbePlan::default(),
@@ -281,22 +292,22 @@ impl Worker {
 
     fn refresh_plan(&mut self, config: &ProbeConfig, elapsed: Duration) {
         if self.sources.names() != config.sources {
-            self.sources = Sources::new(config.sources.clone(), self.folder.clone());
+            self.sources = Sources::new(config.sources.clone(), &self.folder);
         }
-        match self.sources.refresh(elapsed) {
-            Ok(Some(read)) => {
-                self.skipped = read.problems.iter().map(ToString::to_string).collect();
-                for problem in &self.skipped {
-                    tracing::warn!("{problem}");
-                }
-                self.plan = read.plan;
-                self.source_problem = None;
-                if let Some(prober) = &mut self.prober {
-                    prober.set_plan(self.plan.clone());
-                }
+        let Some(Refreshed { changed, problem }) = self.sources.refresh(elapsed) else { return };
+        if let Some(read) = changed {
+            self.skipped = read.problems.iter().map(ToString::to_string).collect();
+            for problem in &self.skipped {
+                tracing::warn!("{problem}");
             }
-            Ok(None) => {}
-            Err(error) => self.tell_source(&error),
+            self.plan = read.plan;
+            if let Some(prober) = &mut self.prober {
+                prober.set_plan(self.plan.clone());
+            }
+        }
+        match problem {
+            None => self.source_problem = None,
+            Some(error) => self.tell_source(&error),
         }
     }
 
@@ -310,17 +321,33 @@ impl Worker {
     }
 
     /// Searches the client program after a change of the configuration, and once a minute: it may be installed or upgraded
-    /// meanwhile.
+    /// meanwhile. A thread waits for its answer, because the runs need this one.
     fn refresh_program(&mut self, config: &ProbeConfig, elapsed: Duration) {
         let is_due = self
             .searched
             .as_ref()
             .is_none_or(|(at, searched)| elapsed.saturating_sub(*at) >= FIND || searched != config);
-        if !is_due {
-            return;
+        if is_due && self.search.is_none() {
+            self.searched = Some((elapsed, config.clone()));
+            self.clear_commands(elapsed);
+            let (sender, found) = channel();
+            let (path, arguments) = (config.program.clone(), config.arguments.clone());
+            let find = move || _ = sender.send(ClientProgram::find(path.as_deref(), arguments));
+            aside::run("wnm-probe-find", find);
+            self.search = Some(found);
         }
-        self.searched = Some((elapsed, config.clone()));
-        let found = ClientProgram::find(config.program.as_deref(), config.arguments.clone());
+        let found = match self.search.as_ref().map(Receiver::try_recv) {
+            None | Some(Err(TryRecvError::Empty)) => return,
+            Some(Ok(found)) => Some(found),
+            Some(Err(TryRecvError::Disconnected)) => None,
+        };
+        self.search = None;
+        // The configuration may have changed meanwhile; then another search is due.
+        let Some(found) = found.filter(|_| self.searched.as_ref().is_some_and(|(_, searched)| searched == config))
+        else {
+            self.searched = None;
+            return;
+        };
         let payment = config
             .uploads
             .as_ref()
@@ -332,6 +359,19 @@ impl Worker {
         if let Some(error) = payment.and_then(|payment| read_key(&payment.key_file).err()) {
             self.program_problem.get_or_insert(error.to_string());
         }
+    }
+
+    /// Takes the runs of commands that were killed.
+    fn clear_commands(&mut self, elapsed: Duration) {
+        let (cut, now) = (clear_commands(&self.folder), now());
+        for run in &cut {
+            match (&mut self.ledger, &mut self.prober) {
+                (Some(ledger), _) => ledger.remember_run(run, now, elapsed),
+                (None, Some(prober)) => prober.remember(run, now, elapsed),
+                (None, None) => {}
+            }
+        }
+        self.cut.extend(cut);
     }
 
     fn tell_program(&self, error: &ProgramError) -> String {
@@ -347,16 +387,16 @@ impl Worker {
             prober.clients().set_program(program, payment);
             return Ok(());
         }
-        let scratch = self.folder.join("runs");
+        let scratch = self.folder.join(RUNS);
         let mut clients = ClientThreads::new(program, payment, &scratch)
             .map_err(|error| format!("cannot use the folder {}: {error}", scratch.display()))?;
         let now = now();
         let mut ledger = self.ledger.take().unwrap_or_default();
-        self.cut = clients.take_cut();
-        for run in &self.cut {
+        let cut = clients.take_cut();
+        for run in &cut {
             ledger.remember_run(run, now, self.started.elapsed());
         }
-        self.spending().add(spent_on_day(&self.cut, now), now);
+        self.cut.extend(cut);
         let seed = u64::try_from(now.as_millis()).unwrap_or(0);
         let schedule = ProbeSchedule::new(self.ceilings, ledger, seed);
         let mut prober = Prober::new(schedule, clients);

@@ -5,7 +5,7 @@ mod now;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wnm_agent::probe::{ClientProgram, ProbeConfig, ReadPlan, SourceError, Sources, read_plan};
+use wnm_agent::probe::{ClientProgram, ProbeConfig, ReadPlan, Refreshed, SourceError, Sources, read_file, read_plan};
 use wnm_core::probe::{ProbeKind, ProbeSummary, run_line, summary_line};
 use wnm_core::{ProbeSettings, RawSettings, Settings, Timestamp};
 use wnm_store::{ProbeFilter, Store};
@@ -65,8 +65,16 @@ fn plan(db: &Path, settings: &Settings) -> Result<ReadPlan, CliError> {
     if settings.probe.sources.is_empty() {
         return Err(ProbeError::NoTasks.into());
     }
-    let mut sources = Sources::new(settings.probe.sources.clone(), folder(db));
-    Ok(sources.refresh(Duration::ZERO).map_err(ProbeError::Source)?.unwrap_or_default())
+    let Refreshed { changed, problem } = Sources::new(settings.probe.sources.clone(), &folder(db)).read_now();
+    match (changed, problem) {
+        (None, Some(error)) => Err(ProbeError::Source(error).into()),
+        (read, problem) => {
+            if let Some(error) = problem {
+                tracing::warn!("an earlier copy is used: {error}");
+            }
+            Ok(read.unwrap_or_default())
+        }
+    }
 }
 
 fn tasks(db: &Path, output: &Output) -> Result<Exit, CliError> {
@@ -139,8 +147,7 @@ fn check(args: &ProbeCheck, output: &Output) -> Result<Exit, CliError> {
     let names: Vec<String> = args.files.iter().map(|file| file.display().to_string()).collect();
     let mut texts = Vec::new();
     for path in &args.files {
-        let read = std::fs::read(path);
-        texts.push(read.map_err(|source| ProbeError::Checked(SourceError::File { path: path.clone(), source }))?);
+        texts.push(read_file(path).map_err(ProbeError::Checked)?);
     }
     // Each file alone first, so that an error names its file.
     for (name, text) in names.iter().zip(&texts) {

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use wnm_agent::probe::{ProgramError, SourceError};
 
@@ -13,7 +14,7 @@ pub(crate) enum ProbeError {
     #[error("no task {name:?}")]
     NoSuchTask { name: String, nearest: Option<String> },
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(#[from] Arc<SourceError>),
     /// A file that a check read.
     #[error(transparent)]
     Checked(SourceError),
@@ -34,10 +35,12 @@ impl ProbeError {
                 return Some(format!("did you mean {nearest:?}? `wnm probe tasks` lists all"));
             }
             Self::NoSuchTask { nearest: None, .. } => "list the tasks with `wnm probe tasks`",
-            Self::Source(SourceError::File { .. } | SourceError::Fetch { .. }) => {
-                "set other sources with `wnm config set probe_tasks FILE`"
-            }
-            Self::Source(SourceError::Content { .. }) => "check the file with `wnm probe check FILE`",
+            Self::Source(error) => match **error {
+                SourceError::File { .. } | SourceError::Fetch { .. } => {
+                    "set other sources with `wnm config set probe_tasks FILE`"
+                }
+                SourceError::Content { .. } => "check the file with `wnm probe check FILE`",
+            },
             Self::Checked(SourceError::Content { .. }) => "compare it with the examples of docs/probes.md",
             Self::Checked(SourceError::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 "name an existing file"

@@ -115,6 +115,60 @@ fn spending_ends_at_the_limit_of_the_day() {
     assert!(open[0]["cause"].as_str().unwrap().contains("other users can read it"), "{open}");
 }
 
+#[test]
+fn runs_by_request_pass_a_hold_and_a_closed_window_and_say_so() {
+    let host = host_with(&task("ask", "quote"));
+    assert_eq!(host.wnm(&["config", "set", "probe_window=hourly :00-:60"]).code(), 0);
+    assert_eq!(host.expect(0, "probe run").out.matches("passes").count(), 0);
+    host.expect(0, "hold --reason disks");
+    let held = host.expect(0, "probe run");
+    assert!(format!("{}{}", held.out, held.err).contains("a hold is in effect: disks"), "{}{}", held.out, held.err);
+    host.expect(0, "resume");
+    assert_eq!(host.wnm(&["config", "set", "probe_window=deny hourly :00-:60, hourly :00-:60"]).code(), 1);
+    let minute = std::process::Command::new("date").args(["-u", "+%M"]).output().unwrap().stdout;
+    let minute: u32 = String::from_utf8(minute).unwrap().trim().parse().unwrap();
+    // Half an hour away, also when a minute passes meanwhile.
+    let from = (minute + 30) % 60;
+    let window = format!("probe_window=hourly :{from:02}-:{:02}", (from + 10) % 60);
+    assert_eq!(host.wnm(&["config", "set", &window]).code(), 0);
+    let outside = host.expect(0, "probe run");
+    let said = format!("{}{}", outside.out, outside.err);
+    assert!(said.contains("the time is outside probe_window; this request passes"), "{said}");
+}
+
+/// The spending is one for the daemon and for commands beside it, and outlives a command that was killed.
+#[test]
+fn commands_beside_a_daemon_share_its_spending_and_leave_no_client() {
+    let host = host_with(&task("up", "upload").replace("timeout = 5", "timeout = 60\nevery = 60"));
+    allow_uploads(&host);
+    // Two prices of the limit of three.
+    host.expect(0, "probe run up");
+    play(&host, "fail=hang");
+    let mut command = host.command(&["probe", "run", "up"]);
+    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+    let mut killed = command.spawn().unwrap();
+    let started = Instant::now();
+    while clients(&host).is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(40), "no client started");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    kill_process(Pid::from_child(&killed), Signal::KILL).unwrap();
+    killed.wait().unwrap();
+    assert_eq!(clients(&host).len(), 1);
+    // A folder that has just been made may have no owner yet.
+    std::thread::sleep(Duration::from_secs(11));
+    play(&host, "");
+    host.expect(0, "probe run up");
+    assert_eq!(clients(&host), Vec::<PathBuf>::new());
+    let runs = wait_for(&host, "run that was cut", |runs| runs.len() == 3);
+    assert!(runs.iter().any(|run| run["cause"] == "wnm was killed during the run"), "{runs:?}");
+    assert_eq!(std::fs::read_dir(host.path("probe")).unwrap().count(), 1, "only the spending is left");
+    assert_eq!(host.wnm(&["config", "set", "probe=true", "probe_window=hourly :00-:60"]).code(), 0);
+    let _daemon = spawn(&host);
+    let runs = wait_for(&host, "upload of the daemon", |runs| runs.len() == 4);
+    assert_eq!(runs[0]["cause"], json!("the price of 0.000000000000001042 exceeds the rest of the day"), "{runs:?}");
+}
+
 fn wait_for(host: &Host, goal: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let started = Instant::now();
     loop {
@@ -199,9 +253,11 @@ fn checks_name_file_line_and_task() {
     let (code, text) = check(&task("ask", "buy"));
     assert!(code == 3 && text.contains("task \"ask\" is skipped: kind = \"buy\" is none of"), "{text}");
     let (code, text) = check("<Schedule>\n<Task>\n");
-    let want = "error: probe.toml: line 1: not valid XML: the root node was opened but never closed\nhint: compare it with the examples of docs/probes.md\n";
+    let want = "error: probe.toml: line 2: not valid XML: the root node was opened but never closed\nhint: compare it with the examples of docs/probes.md\n";
     assert_eq!((code, text.as_str()), (1, want));
-    assert_eq!(host.wnm(&["probe", "check", "/none"]).code(), 1);
+    for path in ["/none", "/dev/zero"] {
+        assert_eq!(host.wnm(&["probe", "check", path]).code(), 1, "{path}");
+    }
 }
 
 /// The client of the network of `antnode` without a network: in a network namespace with loopback only.

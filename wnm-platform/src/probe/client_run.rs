@@ -47,6 +47,8 @@ pub struct ClientCall {
     pub timeout: Duration,
     /// The greatest size of the folder with all that the client writes.
     pub limit: Bytes,
+    /// The free space below which the client is ended: it may also write elsewhere, or to files without a name.
+    pub spare: Bytes,
 }
 
 /// A text that is never printed.
@@ -102,6 +104,8 @@ pub enum ClientEnd {
     Stopped,
     /// It wrote more than the limit.
     Oversized,
+    /// The volume of its folder became too full.
+    NoSpace,
 }
 
 /// A client that has ended.
@@ -255,21 +259,23 @@ fn follow(
             Some(ClientEnd::TimedOut)
         } else if size_of(&call.folder) > call.limit.0 {
             Some(ClientEnd::Oversized)
+        } else if free_space(&call.folder).is_some_and(|free| free < call.spare.0) {
+            Some(ClientEnd::NoSpace)
         } else {
             None
         };
         match (ending, reason) {
             // A client that fills the disk gets no time for its end.
-            (None, Some(ClientEnd::Oversized)) => {
+            (None, Some(end @ (ClientEnd::Oversized | ClientEnd::NoSpace))) => {
                 group.signal(Signal::KILL);
-                ending = Some((ClientEnd::Oversized, Instant::now()));
+                ending = Some((end, Instant::now()));
             }
             (None, Some(end)) => {
                 group.signal(Signal::TERM);
                 ending = Some((end, Instant::now()));
             }
             (Some((_, since)), _) if since.elapsed() >= GRACE => group.signal(Signal::KILL),
-            (Some(_), Some(ClientEnd::Oversized)) => group.signal(Signal::KILL),
+            (Some(_), Some(ClientEnd::Oversized | ClientEnd::NoSpace)) => group.signal(Signal::KILL),
             _ => {}
         }
         meanwhile();
@@ -284,12 +290,22 @@ fn end_of(status: ExitStatus) -> ClientEnd {
     }
 }
 
+/// The bytes that an entry of a folder counts for beside its content, so that empty files are bounded too.
+const ENTRY: u64 = 4096;
+
+/// Returns the free space of the volume of a folder, in bytes.
+fn free_space(folder: &Path) -> Option<u64> {
+    let volume = rustix::fs::statvfs(folder).ok()?;
+    Some(volume.f_bavail.saturating_mul(volume.f_frsize))
+}
+
 /// Returns the sum of the lengths of all files below a folder, without following links.
 fn size_of(folder: &Path) -> u64 {
     let mut folders = vec![folder.to_owned()];
     let mut sum: u64 = 0;
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            sum = sum.saturating_add(ENTRY);
             match entry.metadata() {
                 Ok(facts) if facts.is_dir() => folders.push(entry.path()),
                 Ok(facts) => sum = sum.saturating_add(facts.len()),
@@ -317,22 +333,48 @@ pub fn end_leftovers(scratch: &Path) -> usize {
     kill_marked(scratch)
 }
 
-/// Kills the processes whose environment has the mark of a run in this folder or below it.
+/// Kills the processes of runs in this folder or below it, which their environment or their output names. Returns their
+/// count.
 #[cfg(target_os = "linux")]
 fn kill_marked(folder: &Path) -> usize {
     use std::os::unix::ffi::OsStrExt as _;
     let mark = [MARK.as_bytes(), b"=", folder.as_os_str().as_bytes()].concat();
-    let marked = |environment: &[u8]| {
-        environment.split(|byte| *byte == 0).any(|variable| {
+    let is_marked = |process: &Path| {
+        // The environment of a process of another user cannot be read, and such a process belongs to no run.
+        let environment = fs::read(process.join("environ")).unwrap_or_default();
+        let in_environment = environment.split(|byte| *byte == 0).any(|variable| {
             variable.strip_prefix(mark.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        })
+        });
+        let is_output = |number: &&str| {
+            let target = fs::read_link(process.join("fd").join(number)).unwrap_or_default();
+            target.starts_with(folder) && target.file_name().is_some_and(|name| name == STDOUT || name == STDERR)
+        };
+        in_environment || ["1", "2"].iter().any(is_output)
     };
+    let mut killed = 0;
+    // Processes that start others meanwhile are found in another round.
+    for _ in 0..ROUNDS {
+        let found = kill_all(is_marked);
+        killed += found;
+        if found == 0 {
+            break;
+        }
+    }
+    killed
+}
+
+/// The number of rounds in which processes are killed that start others.
+#[cfg(target_os = "linux")]
+const ROUNDS: usize = 100;
+
+/// Kills the processes for whose folder in `/proc` a condition holds. Returns their count.
+#[cfg(target_os = "linux")]
+fn kill_all(is_wanted: impl Fn(&Path) -> bool) -> usize {
     let own = std::process::id();
     let mut killed = 0;
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        // The environment of a process of another user cannot be read, and such a process belongs to no run.
-        if process != own && fs::read(entry.path().join("environ")).is_ok_and(|environment| marked(&environment)) {
+        if process != own && is_wanted(&entry.path()) {
             let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
             killed += usize::from(pid.is_some_and(|pid| rustix::process::kill_process(pid, Signal::KILL).is_ok()));
         }
@@ -366,6 +408,7 @@ mod tests {
             folder: folder.path().to_owned(),
             timeout: Duration::from_secs(60),
             limit: Bytes(1_000_000),
+            spare: Bytes(0),
         };
         Fixture { _folder: folder, call }
     }
@@ -448,10 +491,15 @@ mod tests {
 
     #[test]
     fn client_that_floods_or_fills_the_disk_is_killed() {
-        for script in ["yes", "yes > file", "mkdir -p a/b; yes > a/b/c"] {
+        let empty = "i=0; while :; do i=$((i + 1)); : > $i; done";
+        for script in ["yes", "yes > file", "mkdir -p a/b; yes > a/b/c", empty] {
             let fixture = shell(script);
             assert_eq!(run(&fixture).end, ClientEnd::Oversized, "{script}");
         }
+        // Bytes that no name leads to.
+        let mut fixture = shell("exec 3> file; rm file; sleep 600 >&3");
+        fixture.call.spare = Bytes(u64::MAX);
+        assert_eq!(run(&fixture).end, ClientEnd::NoSpace);
     }
 
     #[test]
@@ -469,6 +517,23 @@ mod tests {
         );
         assert_eq!(run(&fixture).end, ClientEnd::Exited(0));
         assert!(is_killed(&fixture));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn processes_without_their_environment_or_that_fork_are_killed() {
+        let wait = "while ! test -e pid; do sleep 0.05; done";
+        let bare = "env -i setsid sh -c 'echo $$ > pid.new; mv pid.new pid; exec sleep 600' &";
+        let fixture = shell(&format!("{bare} {wait}"));
+        assert_eq!(run(&fixture).end, ClientEnd::Exited(0));
+        assert!(is_killed(&fixture));
+        // Each process starts the next one in a session of its own, and ends.
+        let chain = "echo 'echo $$ > pid; setsid sh ./chain & exit' > chain; setsid sh ./chain &";
+        let fixture = shell(&format!("{chain} {wait}; sleep 0.5"));
+        assert_eq!(run(&fixture).end, ClientEnd::Exited(0));
+        let last = fs::read_to_string(fixture.call.folder.join("pid")).unwrap();
+        thread::sleep(Duration::from_millis(200));
+        assert_eq!(fs::read_to_string(fixture.call.folder.join("pid")).unwrap(), last, "the chain goes on");
     }
 
     #[test]

@@ -26,7 +26,10 @@ impl Fixture {
         let key_file = self.folder.path().join("key");
         fs::write(&key_file, format!("{}\n", "ab".repeat(32))).unwrap();
         fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
-        Payment { key_file, spending: Arc::new(Mutex::new(Spending::new(Atto(limit), Atto(0), now()))) }
+        Payment {
+            key_file,
+            spending: Arc::new(Mutex::new(Spending::new(self.folder.path(), Atto(limit), Atto(0), now()))),
+        }
     }
 
     fn run(&self, kind: ProbeKind, subject: Subject, payment: Option<Payment>) -> ProbeRun {
@@ -163,4 +166,52 @@ fn run_that_was_cut_still_counts_with_its_price() {
     assert_eq!(clients.take_cut(), [cut]);
     assert_eq!(clients.take_cut(), []);
     assert_eq!(fs::read_dir(&left).unwrap().count(), 0);
+}
+
+#[test]
+fn upload_that_does_not_tell_its_cost_counts_with_its_price() {
+    let fixture =
+        Fixture::new("[ $3 = cost ] && echo '{\"storage_cost_atto\":\"42\"}' && exit; echo Error: timeout >&2; exit 1");
+    let payment = fixture.payment(50);
+    let run = fixture.run(ProbeKind::Upload, seeded(), Some(payment.clone()));
+    assert_eq!((run.outcome, run.cost), (ProbeOutcome::NetworkError, Some(Atto(42))));
+    assert_eq!(payment.spending.lock().unwrap().spent(now()), Atto(42));
+}
+
+#[test]
+fn key_in_the_place_of_an_address_is_not_stored() {
+    let fixture =
+        Fixture::new("echo \"{\\\"address\\\":\\\"${SECRET_KEY#0x}\\\",\\\"storage_cost_atto\\\":\\\"5\\\"}\"");
+    let run = fixture.run(ProbeKind::Upload, seeded(), Some(fixture.payment(10)));
+    assert_eq!((run.outcome, run.cost, run.address), (ProbeOutcome::Ok, Some(Atto(5)), None));
+}
+
+/// The next start finds the folder by another name.
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_of_a_killed_process_are_ended_behind_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let [real, link] = ["real", "link"].map(|name| folder.path().join(name));
+    let scratch = real.join("runs");
+    fs::create_dir_all(&scratch).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let mut client = std::process::Command::new("sleep").arg("600").env("WNM_PROBE_FOLDER", &scratch).spawn().unwrap();
+    remains::end_clients(&link.join("runs"));
+    assert!(!client.wait().unwrap().success());
+}
+
+#[test]
+fn folder_of_a_command_is_cleared_once_it_has_no_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    let [owned, left, young] = ["now-1", "now-2", "now-3"].map(|name| folder.path().join(name));
+    for scratch in [&owned, &left, &young] {
+        fs::create_dir(scratch).unwrap();
+    }
+    let old = std::time::SystemTime::now() - Duration::from_secs(60);
+    for scratch in [&owned, &left] {
+        fs::File::open(scratch).unwrap().set_modified(old).unwrap();
+    }
+    let _owner = remains::own(&owned).unwrap();
+    assert_eq!(remains::clear_commands(folder.path()), []);
+    assert_eq!([owned, left, young].map(|scratch| scratch.exists()), [true, false, true]);
 }

@@ -34,7 +34,7 @@ pub(super) fn play(folder: &Path, output: &Output) -> Result<Exit, CliError> {
     let mut key = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&key_file)?;
     key.write_all("ab".repeat(32).as_bytes())?;
     let now = wnm_platform::read_clock()?.wall;
-    let spending = Arc::new(Mutex::new(Spending::new(Atto(2000), Atto::default(), now)));
+    let spending = Arc::new(Mutex::new(Spending::new(folder, Atto(2000), Atto::default(), now)));
     let stage = Stage { folder, output, payment: Payment { key_file, spending } };
     let seeded = || Subject::Seeded(SeededFile { size: SizeClass::Tiny, seed: 7, bytes: SIZE, md5: None });
     stage.scene("A quote: the price of a file made from a seed, without a payment", ProbeKind::Quote, seeded(), "")?;

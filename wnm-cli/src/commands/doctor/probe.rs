@@ -1,12 +1,12 @@
 //! Whether probes can run.
 
 use std::path::Path;
-use std::time::Duration;
 
 use wnm_agent::probe::{ClientProgram, Sources, read_key};
 use wnm_core::{ProbeSettings, Settings};
 
 use super::Check;
+use crate::render::shell_text;
 
 const NAME: &str = "probe";
 
@@ -31,10 +31,10 @@ fn client(probe: &ProbeSettings) -> Check {
 }
 
 fn tasks(db: &Path, probe: &ProbeSettings) -> Check {
-    let mut sources = Sources::new(probe.sources.clone(), crate::commands::probe::folder(db));
-    match sources.refresh(Duration::ZERO) {
-        Ok(read) => {
-            let read = read.unwrap_or_default();
+    let refreshed = Sources::new(probe.sources.clone(), &crate::commands::probe::folder(db)).read_now();
+    match refreshed.problem {
+        None => {
+            let read = refreshed.changed.unwrap_or_default();
             match read.problems.first() {
                 Some(problem) => {
                     let more = read.problems.len() - 1;
@@ -44,7 +44,7 @@ fn tasks(db: &Path, probe: &ProbeSettings) -> Check {
                 None => Check::ok(NAME, format!("{} tasks can run", read.plan.tasks.len())),
             }
         }
-        Err(error) => Check::warning(NAME, error.to_string(), "check the sources with `wnm probe tasks`"),
+        Some(error) => Check::warning(NAME, error.to_string(), "check the sources with `wnm probe tasks`"),
     }
 }
 
@@ -52,10 +52,16 @@ fn key(probe: &ProbeSettings) -> Option<Check> {
     let path = probe.key_file.as_ref().filter(|_| probe.upload)?;
     Some(match read_key(path) {
         Ok(_) => Check::ok(NAME, format!("uploads may spend {} tokens a day", probe.spend)),
-        Err(error) => Check::warning(
-            NAME,
-            error.to_string(),
-            format!("write the key to a file of its own: `install -m 600 /dev/stdin {}`", path.display()),
-        ),
+        Err(error) => {
+            let write = || {
+                ["install", "-m", "600", "/dev/stdin"]
+                    .map(str::to_owned)
+                    .into_iter()
+                    .chain([path.display().to_string()])
+                    .collect()
+            };
+            let words: Vec<String> = error.command().map_or_else(write, Vec::from);
+            Check::warning(NAME, format!("no upload can run: {error}"), format!("run `{}`", shell_text(&words)))
+        }
     })
 }

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use wnm_agent::probe::{ClientProgram, ClientThreads, Payment, Prober, Spending};
+use wnm_agent::probe::{ClientProgram, ClientThreads, Payment, Prober, Spending, clear_commands};
+use wnm_agent::valves::host::HostZones;
+use wnm_agent::valves::local_times;
 use wnm_core::probe::{
     Gate, ProbeCeilings, ProbeKind, ProbeLedger, ProbeOutcome, ProbePlan, ProbeRun, ProbeSchedule, ProbeTask, Refused,
     spent_on_day,
@@ -21,6 +23,7 @@ use crate::error::{CliError, Exit, ProbeError};
 use crate::output::Output;
 use crate::render;
 use crate::render::probe::RunView;
+use crate::valves;
 
 /// The time between two steps of the schedule.
 const TICK: Duration = Duration::from_millis(50);
@@ -34,9 +37,12 @@ pub(super) fn run(db: &Path, args: &ProbeRunNow, output: &Output) -> Result<Exit
     plan.tasks = chosen(&plan, &args.tasks)?;
     let probe = &settings.probe;
     let program = ClientProgram::find(probe.client.as_deref(), probe.arguments.clone()).map_err(ProbeError::Program)?;
+    note_closed_gate(db, &settings, output);
     let started = now()?;
     let since = Some(started.before(DAY));
-    let past = store.probe_runs(&ProbeFilter { since, limit: u32::MAX, ..ProbeFilter::default() })?.runs;
+    let mut past = store.probe_runs(&ProbeFilter { since, limit: u32::MAX, ..ProbeFilter::default() })?.runs;
+    let cut = clear_commands(&folder(db));
+    past.extend_from_slice(&cut);
     drop(store);
     if plan.tasks.iter().any(|task| task.kind == ProbeKind::Upload) && !probe.upload {
         output.say("uploads are off: `wnm config describe probe_upload` tells how to allow them");
@@ -44,11 +50,24 @@ pub(super) fn run(db: &Path, args: &ProbeRunNow, output: &Output) -> Result<Exit
     }
     let runs = run_all(db, &settings, plan, program, &past, started)?;
     let _lock = context::lock(db, LOCK_TIMEOUT)?;
-    Store::open(db)?.insert_probe_runs(&runs)?;
+    Store::open(db)?.insert_probe_runs(&[cut, runs.clone()].concat())?;
     let views: Vec<RunView> = runs.iter().map(RunView::from).collect();
     output.result(&views, |views| render::probe::runs(views, output.width()))?;
     let is_ok = runs.iter().all(|run| run.outcome == ProbeOutcome::Ok);
     Ok(if is_ok { Exit::Done } else { Exit::ActionFailed })
+}
+
+/// Says that runs by request pass a hold or a closed window, as requests to nodes do.
+fn note_closed_gate(db: &Path, settings: &Settings, output: &Output) {
+    let valves = valves::of(db, settings);
+    let windows = &settings.probe.windows;
+    let local = local_times(&mut HostZones, windows, valves.now);
+    let closed = match valves.sample.holds.first() {
+        Some(hold) => format!("a hold is in effect: {}", render::valves::hold_text(hold, valves.now)),
+        None if local.is_ok_and(|local| Gate::of(windows, &local) != Gate::Closed) => return,
+        None => "the time is outside probe_window".to_owned(),
+    };
+    output.say(&format!("{closed}; this request passes"));
 }
 
 /// Returns the named tasks, or all of them, for one run each.
@@ -82,7 +101,7 @@ fn run_all(
     }
     let payment = probe.key_file.clone().filter(|_| probe.upload).map(|key_file| {
         let spent = spent_on_day(past, started);
-        Payment { key_file, spending: Arc::new(Mutex::new(Spending::new(probe.spend, spent, started))) }
+        Payment { key_file, spending: Arc::new(Mutex::new(Spending::new(&folder(db), probe.spend, spent, started))) }
     });
     // A daemon of the same database has a folder of its own.
     let scratch = folder(db).join(format!("now-{}", std::process::id()));
