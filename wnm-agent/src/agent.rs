@@ -30,12 +30,22 @@ pub struct Agent<S, P> {
     pub logs: PathBuf,
     /// The sources of holds, and the zones of the windows.
     pub holds: Holds,
+    /// Why the host refused the CPU limit in the last cycle. A daemon logs it when it changes, and not in every cycle.
+    pub cpu_limit_refusal: Option<String>,
 }
 
 impl<S, P> Agent<S, P> {
     /// Returns an agent that measures its host, and whose nodes log into their own folders.
     pub fn new(store: S, platform: P, settings: Settings) -> Self {
         let holds = Holds::default();
-        Self { store, platform, settings, signals: Signals::Measured, logs: PathBuf::new(), holds }
+        Self {
+            store,
+            platform,
+            settings,
+            signals: Signals::Measured,
+            logs: PathBuf::new(),
+            holds,
+            cpu_limit_refusal: None,
+        }
     }
 }

@@ -4,12 +4,14 @@ use wnm_core::{Decision, Observation, Settings};
 
 use crate::platform::Platform;
 
-/// Applies the decided CPU limit where the observed one differs. A failure is logged and ends nothing.
+/// Applies the decided CPU limit where the observed one differs. A failure ends nothing, and is logged when it is another
+/// one than the last.
 pub(crate) fn apply<P: Platform>(
     platform: &mut P,
     settings: &Settings,
     observation: &Observation,
     decision: &Decision,
+    last_refusal: &mut Option<String>,
 ) {
     let applied = match (observation.host.cpu_limit, decision.cpu_limit) {
         // The setting may have changed while a limit was applied.
@@ -24,9 +26,11 @@ pub(crate) fn apply<P: Platform>(
         },
         (Some(_) | None, _) => Ok(()),
     };
-    if let Err(error) = applied {
+    let refusal = applied.err().map(|error| error.to_string());
+    if let Some(error) = refusal.as_ref().filter(|_| refusal != *last_refusal) {
         tracing::warn!(%error, hint = "wnm doctor", "cannot apply the CPU limit of the nodes");
     }
+    *last_refusal = refusal;
 }
 
 /// Lifts the CPU limit of the colony because no further cycle will adjust it. A failure is logged.

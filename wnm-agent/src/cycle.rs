@@ -75,7 +75,8 @@ impl<S: Store, P: Platform> Agent<S, P> {
         let (cycle, begun) = self.store.begin(begin).map_err(AgentError::Store)?;
 
         // From here on there are effects. The CPU limit is one: applied earlier, it would outlive a failed `begin`.
-        cpu_limit::apply(&mut self.platform, &colony.settings, &observation, &evaluation.decision);
+        let refusal = &mut self.cpu_limit_refusal;
+        cpu_limit::apply(&mut self.platform, &colony.settings, &observation, &evaluation.decision, refusal);
         let identified = volumes::identify(&mut self.platform, &colony.state, &observation);
         weight::apply(&mut self.platform, &colony, &observation);
         // Before the new nodes exist, and apart from the nodes whose actions change the same files.

@@ -159,6 +159,8 @@ pub(crate) struct MemoryPlatform {
     pub(crate) passing: u32,
     /// Whether the host refuses the weight of the nodes.
     pub(crate) refuses_weight: bool,
+    /// Why the host refuses to lift a CPU limit.
+    pub(crate) refuses_cpu_limit: Option<&'static str>,
     /// Whether those states were so in the last observation.
     are_passing: bool,
     identities: u32,
@@ -178,6 +180,7 @@ impl MemoryPlatform {
             stuck: None,
             passing: 0,
             refuses_weight: false,
+            refuses_cpu_limit: None,
             are_passing: false,
             identities: 0,
         }
@@ -243,7 +246,7 @@ impl Platform for MemoryPlatform {
 
     fn lift_cpu_limit(&mut self) -> Result<(), Refused> {
         self.calls.add("lift_cpu_limit");
-        Ok(())
+        self.refuses_cpu_limit.map_or(Ok(()), |why| Err(Refused(why)))
     }
 
     fn apply_weight(&mut self, _: &Settings, nodes: &[(&Node, u32)]) -> Result<(), Refused> {

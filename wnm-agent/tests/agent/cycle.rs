@@ -295,3 +295,20 @@ fn weight_that_the_host_refuses_fills_no_log() {
     assert!(!of_weight.is_empty(), "the host refused it: {logged:?}");
     assert!(of_weight.iter().all(|(level, _)| *level == tracing::Level::DEBUG), "{of_weight:?}");
 }
+
+#[test]
+fn cpu_limit_that_the_host_refuses_is_logged_once() {
+    let (mut agent, _) = agent(&[("cpu_limit", "false")]);
+    let log = Log::default();
+    tracing::subscriber::with_default(log.clone(), || {
+        for why in [Some("no cgroup"), Some("no cgroup"), Some("read-only"), None, Some("read-only"), Some("read-only")]
+        {
+            agent.platform.refuses_cpu_limit = why;
+            run(&mut agent, &Trigger::Scheduled).unwrap();
+        }
+    });
+    let logged = log.0.lock().unwrap();
+    let warnings =
+        logged.iter().filter(|(level, message)| *level == tracing::Level::WARN && message.contains("CPU limit"));
+    assert_eq!(warnings.count(), 3, "{logged:?}");
+}
