@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fs::{self, FileType, Metadata, Permissions};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -98,6 +99,14 @@ pub fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// The call fails, or the file system does not answer.
 pub fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     volume::io(path.as_ref(), |path| fs::read_link(path))
+}
+
+/// Tells whether two paths lead to one file or folder: through links, or through a bind mount.
+#[must_use]
+pub fn is_same(one: impl AsRef<Path>, other: impl AsRef<Path>) -> bool {
+    let number = |path: &Path| metadata(path).map(|facts| (facts.dev(), facts.ino()));
+    let (one, other) = (one.as_ref(), other.as_ref());
+    one == other || matches!((number(one), number(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 /// Tells whether a path exists, with links followed. False when that cannot be known.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use wnm_agent::{Mode, TRASH_RETENTION, Trigger};
 use wnm_core::{NodeState, Program, RawSettings, Settings, StopCause, VolumeFault};
 use wnm_platform::node_dir::{self, RemovedNode};
-use wnm_platform::{PlatformError, volume};
+use wnm_platform::{PlatformError, files, volume};
 
 use super::node::report_works;
 use super::status::colony_time;
@@ -131,7 +131,7 @@ fn plans(context: &Context, storage: &Storage, args: &Restore) -> Result<Vec<Pla
     // The description in the folder of a node of the colony is one that the node wrote, or a leftover.
     let is_of_colony = |folder: &Path| {
         let named = nodes.values().filter(|node| node.root_dir.file_name() == folder.file_name());
-        named.into_iter().any(|node| plan::is_same(&node.root_dir, folder))
+        named.into_iter().any(|node| files::is_same(&node.root_dir, folder))
     };
     removed.retain(|removed| !is_of_colony(&removed.folder));
     removed.extend(node_dir::list_trash(&storage.answering));

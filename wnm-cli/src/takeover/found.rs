@@ -1,6 +1,7 @@
 //! The import of nodes that a process manager runs on this host, without a database of another tool.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use wnm_core::secret::masked_words;
@@ -54,12 +55,22 @@ pub(crate) fn survey(manager: &dyn ProcessManager, storage: &[PathBuf], reach: R
             roots.push(folder.to_owned());
         }
     }
-    let mut found = manager.discover(&roots)?;
-    // A symbolic link gives one storage folder two names.
-    let real = |found: &Found| files::canonicalize(&found.folder.path).unwrap_or_else(|_| found.folder.path.clone());
-    found.sort_by_cached_key(real);
-    found.dedup_by_key(|found| real(found));
+    let found = one_for_each_folder(manager.discover(&roots)?);
     Ok(Survey { found, services, highest: manager.highest_number()? })
+}
+
+/// Returns these folders, sorted by path, without further names of them. A symbolic link or a bind mount gives a folder two
+/// names: one that a service uses stays, and of other ones the first.
+fn one_for_each_folder(mut found: Vec<Found>) -> Vec<Found> {
+    let mut seen = BTreeSet::new();
+    found.sort_by_cached_key(|found| (found.node.is_err(), found.folder.path.clone()));
+    found.retain(|found| {
+        let is_first =
+            files::metadata(&found.folder.path).map_or(true, |facts| seen.insert((facts.dev(), facts.ino())));
+        is_first || found.node.is_ok()
+    });
+    found.sort_by(|one, other| one.folder.path.cmp(&other.folder.path));
+    found
 }
 
 /// Returns the plan for the nodes of a survey, with the settings that they have in common. `records` are those of
@@ -170,6 +181,12 @@ fn notes(found: &Found, described: &Described) -> Vec<String> {
             Program::Antctl => format!("it keeps {list}, and new nodes get 1"),
             _ => format!("wnm replaces {list} by 1 when it next starts the node"),
         });
+    }
+    if let Some(starter) = &described.starter {
+        notes.push(format!(
+            "{starter} can start it again, or another container on its folder: take the node out of that first, without a \
+             stop of the container"
+        ));
     }
     notes
 }
@@ -344,6 +361,42 @@ mod tests {
         let raw = settings(taken);
         let set = RawSettings::KEYS.iter().filter_map(|key| Some(format!("{key}: {}", raw.get(key)?)));
         set.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn folder_with_two_names_is_one_node() {
+        let place = tempfile::tempdir().unwrap();
+        let [folder, link] = ["antnode0001", "linked"].map(|name| place.path().join(name));
+        std::fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        let one = |path: &Path, has_service: bool| Found {
+            folder: Folder { path: path.to_owned(), marker: None, flavor: None },
+            node: if has_service {
+                Ok(taken(1, path.to_str().unwrap(), |_| ()).node.into())
+            } else {
+                Err("no".to_owned())
+            },
+            process: None,
+            status: None,
+            version: None,
+            peer_id: None,
+        };
+        for (of_folder, of_link, expected) in [
+            (false, false, &[&folder][..]),
+            (true, false, &[&folder]),
+            (false, true, &[&link]),
+            // The second service is told as skipped.
+            (true, true, &[&folder, &link]),
+        ] {
+            let kept = one_for_each_folder(vec![one(&folder, of_folder), one(&link, of_link)]);
+            let paths: Vec<_> = kept.iter().map(|found| &found.folder.path).collect();
+            assert_eq!(paths, expected, "{of_folder} {of_link}");
+        }
+        let survey = Survey { found: vec![one(&folder, true), one(&link, true)], services: Vec::new(), highest: None };
+        let kind = ManagerKind::new(Program::Setsid, Scope::User);
+        let manager = wnm_platform::manager::open(kind, &Options::default()).unwrap();
+        let takeover = plan(&survey, &*manager, &BTreeMap::new(), Timestamp::default(), &|| String::new());
+        assert_eq!((takeover.nodes.len(), takeover.skipped.len()), (1, 1));
     }
 
     #[test]

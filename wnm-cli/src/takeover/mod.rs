@@ -176,7 +176,7 @@ fn check_unique(node: &Node, others: &[ImportedNode]) -> Result<(), Obstacle> {
         if let Some(port) = shared {
             return Err(Obstacle::SamePort { port, owner: other.id });
         }
-        if other.root_dir == node.root_dir || other.uuid == node.uuid {
+        if other.uuid == node.uuid || files::is_same(&other.root_dir, &node.root_dir) {
             return Err(Obstacle::SameFolder { folder: node.root_dir.clone(), owner: other.id });
         }
     }

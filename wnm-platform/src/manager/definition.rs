@@ -84,7 +84,7 @@ pub(super) fn read(folder: &Folder, kind: ManagerKind) -> Option<Node> {
 
 /// Tells whether a definition belongs to a folder, rather than having been copied together with another folder.
 pub(super) fn is_of(node: &Node, folder: &Folder) -> bool {
-    folder.marker.as_ref().is_none_or(|marker| marker.uuid == node.uuid) && is_same(&node.root_dir, &folder.path)
+    folder.marker.as_ref().is_none_or(|marker| marker.uuid == node.uuid) && files::is_same(&node.root_dir, &folder.path)
 }
 
 /// Returns the living processes by their `--root-dir`.
@@ -115,10 +115,4 @@ fn newest<'a>(found: impl Iterator<Item = &'a ProcessInfo>, processes: &Processe
         arguments: newest.arguments.clone(),
         working_dir: newest.working_dir.clone(),
     })
-}
-
-/// Tells whether two paths name the same folder, also through links.
-pub(super) fn is_same(one: &Path, other: &Path) -> bool {
-    one == other
-        || matches!((files::canonicalize(one), files::canonicalize(other)), (Ok(one), Ok(other)) if one == other)
 }

@@ -32,6 +32,7 @@ use super::definition::{self, is_missing};
 use super::{Found, Listed, Options, ProcessManager, Service, StopSignal, adopt, signal};
 use crate::error::{FileOperation, PlatformError};
 use crate::exec::{Call, Exec};
+use crate::files;
 use crate::guarded;
 use crate::node_dir;
 use crate::node_log::Follow;
@@ -460,7 +461,7 @@ impl Systemd {
         let path = self.path(node);
         if let Some(unit) = Unit::read(&path)?.filter(is_external) {
             let runs_it = match root_of(&unit) {
-                Some(root) => definition::is_same(&root, &node.root_dir),
+                Some(root) => files::is_same(&root, &node.root_dir),
                 // Only systemd can expand its command: the running process shows its folder.
                 None => running().iter().any(|facts| facts.runs(node) && is_in_unit(facts.pid, node)),
             };

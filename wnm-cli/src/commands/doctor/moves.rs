@@ -1,6 +1,5 @@
 //! Traces of moves that did not end: unfinished copies of nodes, and folders that nodes do not use any more.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Action, Node};
@@ -30,7 +29,7 @@ fn of(snapshot: &Snapshot, roots: &[PathBuf]) -> Vec<Check> {
     let others = folders.iter().filter_map(|folder| {
         let uuid = &folder.marker.as_ref()?.uuid;
         let node = snapshot.nodes.values().find(|node| node.uuid == *uuid)?;
-        let is_other = !is_same(&node.root_dir, &folder.path) && !is_moving(snapshot, node);
+        let is_other = !files::is_same(&node.root_dir, &folder.path) && !is_moving(snapshot, node);
         is_other.then(|| second(&folder.path, node))
     });
     copies.chain(others).collect()
@@ -39,12 +38,6 @@ fn of(snapshot: &Snapshot, roots: &[PathBuf]) -> Vec<Check> {
 fn is_moving(snapshot: &Snapshot, node: &Node) -> bool {
     let moves = |action: &Action| matches!(action, Action::Move { .. }) && action.node() == node.id;
     snapshot.unfinished.iter().any(|action| moves(&action.record.planned.action))
-}
-
-/// Tells whether two paths lead to one folder: through links, or through a bind mount.
-fn is_same(one: &Path, other: &Path) -> bool {
-    let number = |path: &Path| files::metadata(path).map(|facts| (facts.dev(), facts.ino()));
-    one == other || matches!((number(one), number(other)), (Ok(one), Ok(other)) if one == other)
 }
 
 fn unfinished(copy: &Path, node: Option<&Node>) -> Check {

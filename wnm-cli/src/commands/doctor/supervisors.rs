@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use wnm_platform::Exec;
 use wnm_platform::observe::process::Processes;
 use wnm_platform::service_install::{self, Job, Tool};
+use wnm_platform::{Exec, files};
 
 use super::{Check, Level};
 use crate::commands::service;
@@ -68,7 +68,7 @@ fn program(jobs: &[Job], own: &Path) -> Option<Check> {
         None => {
             Some(Check::warning(CHECK, format!("cron finds no wnm for the line {}: {}", place(job), job.line), hint))
         }
-        Some(found) if is_same(found, own) => None,
+        Some(found) if files::is_same(found, own) => None,
         Some(found) => {
             let message = format!(
                 "cron runs {} for the line {}, and this is {}: {}",
@@ -80,11 +80,6 @@ fn program(jobs: &[Job], own: &Path) -> Option<Check> {
             Some(Check::warning(CHECK, message, hint))
         }
     }
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    real(one) == real(other)
 }
 
 /// Returns the check of the installed services of wnm, of cron lines, and of the cron file of anm.

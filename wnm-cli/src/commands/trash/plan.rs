@@ -96,7 +96,7 @@ impl Surroundings<'_> {
         let unlisted = self.unlisted.iter().find(|unlisted| unlisted.node.uuid == removed.uuid);
         let origin = unlisted.map_or(Origin::Trash, |unlisted| Origin::Storage(unlisted.process));
         // Its process may run on the folder.
-        if origin != Origin::Trash && !is_same(&node.root_dir, &removed.folder) {
+        if origin != Origin::Trash && !files::is_same(&node.root_dir, &removed.folder) {
             return Err(TrashError::InPlace { uuid: removed.uuid, folder: removed.folder }.into());
         }
         self.nodes.insert(id, node.clone());
@@ -210,11 +210,7 @@ fn renumber(node: &mut Node, id: NodeId) {
 
 /// Tells whether something else is at the place of a node.
 fn is_occupied(place: &Path, removed: &RemovedNode) -> bool {
-    files::symlink_metadata(place).is_ok() && !is_same(place, &removed.folder)
-}
-
-pub(super) fn is_same(one: &Path, other: &Path) -> bool {
-    files::canonicalize(one).is_ok_and(|one| files::canonicalize(other).is_ok_and(|other| one == other))
+    files::symlink_metadata(place).is_ok() && !files::is_same(place, &removed.folder)
 }
 
 /// Returns the time when the identity file was written, which is the creation of the node.

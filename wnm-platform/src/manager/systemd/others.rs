@@ -11,11 +11,10 @@ use wnm_core::{ManagerKind, Node, NodeId, Program, Scope};
 use super::super::{Described, FoundProcess, Listed};
 use super::rights::Access;
 use super::unit::{self, Unit};
-use super::{
-    Options, SYSTEM_UNITS, Systemd, adopt, definition, is_in_group_of, is_missing, root_of, show, unit_name, user_units,
-};
+use super::{Options, SYSTEM_UNITS, Systemd, adopt, is_in_group_of, is_missing, root_of, show, unit_name, user_units};
 use crate::by_folder::ByFolder;
 use crate::error::{FileOperation, PlatformError};
+use crate::files;
 use crate::guarded::{self, Trust};
 use crate::node_dir::Folder;
 
@@ -208,7 +207,7 @@ pub(super) fn holders_in(
         }
         let root = root_of(&Unit::read(&path).ok()??)?;
         let is_same =
-            |node: &Node| root.file_name() == node.root_dir.file_name() && definition::is_same(&root, &node.root_dir);
+            |node: &Node| root.file_name() == node.root_dir.file_name() && files::is_same(&root, &node.root_dir);
         let node =
             nodes.iter().find(|node| root == node.root_dir).or_else(|| nodes.iter().find(|node| is_same(node)))?;
         (!is_own(node, &name)).then_some((node.id, name))
