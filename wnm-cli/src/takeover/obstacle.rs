@@ -76,7 +76,7 @@ fn number(recorded: Option<i64>) -> String {
 /// Returns how a node comes over whose marker has the number of another one.
 fn way_out(marker: &Path) -> String {
     let marker = marker.display();
-    format!("; if no other wnm manages it, move {marker} elsewhere: the node then comes over with its identity")
+    format!("; if no other wnm manages it, move {marker} elsewhere: the node is then imported with its identity")
 }
 
 fn running(pid: Option<u32>) -> String {

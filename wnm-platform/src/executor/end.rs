@@ -55,7 +55,7 @@ impl HostExecutor<'_> {
         }
         let processes = self.processes.clone();
         self.on_volume(node, move |node| match chunk_store::held_lock(&node.root_dir, &node.flavor, &processes) {
-            Some(lock) => Ok(Effect::NotYet(lock.to_string())),
+            Some(lock) => Ok(Effect::NotYet(format!("{lock}: end it"))),
             None => DONE,
         })
     }

@@ -134,7 +134,12 @@ pub(super) fn node(service: &Service<'_>) -> Result<Described, NotAdoptable> {
         flavor,
         root_dir: line.root_dir,
     };
-    Ok(Described { node, has_number: number.is_some(), unknown_arguments: line.unknown, replaced: line.replaced })
+    Ok(Described {
+        has_number: number.is_some(),
+        unknown_arguments: line.unknown,
+        replaced: line.replaced,
+        ..Described::from(node)
+    })
 }
 
 /// Returns the port that a node has chosen itself, so that wnm can start it with the same one, and its third port.

@@ -271,12 +271,14 @@ pub struct Described {
     pub unknown_arguments: Vec<String>,
     /// Settings with another value than the one that wnm gives every node, such as `--max-log-files 5`.
     pub replaced: Vec<String>,
+    /// Another tool that starts its service, such as a project of docker compose; None where only its operator does.
+    pub starter: Option<String>,
 }
 
 impl From<Node> for Described {
     /// Returns a node that wnm has described itself.
     fn from(node: Node) -> Self {
-        Self { node, has_number: true, unknown_arguments: Vec::new(), replaced: Vec::new() }
+        Self { node, has_number: true, unknown_arguments: Vec::new(), replaced: Vec::new(), starter: None }
     }
 }
 

@@ -16,7 +16,10 @@ use crate::node_dir::Folder;
 /// label of wnm, to stay short with hundreds of containers.
 pub(super) const FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"finished":{{json .State.FinishedAt}},"restarts":{{json .RestartCount}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}}{{if not (index .Config.Labels "wnm.root")}},"arguments":{{json .Args}}{{end}}}"#;
 /// The template for the discovery of nodes, with the complete definition.
-pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}},"working_dir":{{json .Config.WorkingDir}}}"#;
+pub(super) const LONG_FORMAT: &str = r#"{"name":{{json .Name}},"status":{{json .State.Status}},"pid":{{json .State.Pid}},"code":{{json .State.ExitCode}},"root":{{json (index .Config.Labels "wnm.root")}},"digest":{{json (index .Config.Labels "wnm.digest")}},"definition":{{json (index .Config.Labels "wnm.definition")}},"program":{{json .Path}},"arguments":{{json .Args}},"environment":{{json .Config.Env}},"working_dir":{{json .Config.WorkingDir}},"starters":[{{json (index .Config.Labels "com.docker.compose.project")}},{{json (index .Config.Labels "com.docker.swarm.service.name")}},{{json (index .Config.Labels "PODMAN_SYSTEMD_UNIT")}}]}"#;
+
+/// The tools that start the containers with the labels in the template, in the same order.
+const STARTERS: [&str; 3] = ["docker compose project", "docker swarm service", "systemd unit"];
 
 /// The template for the number of restarts.
 pub(super) const RESTARTS: &str = "{{.Name}} {{.RestartCount}}";
@@ -50,11 +53,22 @@ pub(super) struct Container {
     arguments: Option<Vec<String>>,
     environment: Option<Vec<String>>,
     working_dir: Option<PathBuf>,
+    /// The values of the labels of [`STARTERS`].
+    #[serde(default, deserialize_with = "labels")]
+    starters: Vec<Option<String>>,
 }
 
 /// Reads a label. A missing label is an empty text or "<no value>".
 fn label<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty() && text != "<no value>"))
+    Ok(given(Option::deserialize(deserializer)?))
+}
+
+fn labels<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Option<String>>, D::Error> {
+    Ok(Vec::deserialize(deserializer)?.into_iter().map(given).collect())
+}
+
+fn given(label: Option<String>) -> Option<String> {
+    label.filter(|text| !text.is_empty() && text != "<no value>")
 }
 
 /// Parses the output of a template, one container on each line. Invalid lines are skipped.
@@ -206,7 +220,15 @@ impl Container {
             folder,
             process,
         })
+        .map(|described| Described { starter: self.starter(), ..described })
         .map_err(|error| error.to_string())
+    }
+
+    /// Returns the tool that made the container, and starts it, or another one in its place, when it is asked for all of
+    /// its services.
+    fn starter(&self) -> Option<String> {
+        let named = |(tool, name): (&str, &Option<String>)| name.as_ref().map(|name| format!("{tool} {name}"));
+        STARTERS.into_iter().zip(&self.starters).find_map(named)
     }
 }
 

@@ -336,18 +336,20 @@ fn external_container_is_read_from_arguments() {
         std::fs::create_dir(root).unwrap();
         std::fs::write(root.join("secret-key"), [7; 32]).unwrap();
     }
-    let line = |name: &str, root: &Path, more: &str| {
+    let line = |name: &str, root: &Path, more: &str, starter: &str| {
         format!(
             r#"{{"name":"/{name}","status":"exited","pid":0,"code":0,"root":"","digest":"","definition":"",
             "program":"/app/antnode","arguments":["--root-dir","{}","--port","55007","--metrics-server-port","13007",
             "--rewards-address","0x00455d78f850b0358E8cea5be24d415E01E107CF"{more},"evm-arbitrum-one"],
-            "environment":["PATH=/bin","A=b=c"]}}"#,
+            "environment":["PATH=/bin","A=b=c"],"starters":["<no value>",{starter},null]}}"#,
             root.display()
         )
         .replace('\n', "")
     };
-    let lines =
-        [line("antnode0007", &one, r#","--local""#), line("antnode0008", &other, r#","--from-the-future","1""#)];
+    let lines = [
+        line("antnode0007", &one, r#","--local""#, r#""""#),
+        line("antnode0008", &other, r#","--from-the-future","1""#, r#""farm_node""#),
+    ];
     let (docker, _) = scripted(vec![Output::success("a\nb\n"), Output::success(lines.join("\n"))]);
     let found = docker.discover(&[folder.path().to_owned()]).unwrap();
     let node = &found[0].node.as_ref().unwrap().node;
@@ -357,6 +359,8 @@ fn external_container_is_read_from_arguments() {
     assert!(node.born > wnm_core::Timestamp::default());
     // Unknown arguments are kept.
     let other = found[1].node.as_ref().unwrap();
+    assert_eq!(found[0].node.as_ref().unwrap().starter, None);
+    assert_eq!(other.starter.as_deref(), Some("docker swarm service farm_node"));
     assert_eq!((found.len(), other.unknown_arguments.join(" ").as_str()), (2, "--from-the-future 1"));
     assert_eq!(other.node.arguments, other.unknown_arguments);
     // The command of the container shows that it runs the node.
