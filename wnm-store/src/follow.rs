@@ -77,7 +77,7 @@ impl Store {
         let volume = file::identity(file::folder(&self.path)).map(|(volume, _)| volume);
         volume.is_ok_and(|volume| volume == self.identity.0)
             && Self::has_copy(&self.path)
-            && open::integrity_errors(&self.db, "quick_check(1)").is_empty()
+            && open::integrity_errors(&self.db, "quick_check(1)").is_ok_and(|errors| errors.is_empty())
     }
 
     /// Writes the open database to its path. Another file there is set aside.

@@ -343,7 +343,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read at all.
     pub fn check(&self) -> Result<Vec<Defect>, StoreError> {
-        let pages = open::integrity_errors(&self.db, "integrity_check");
+        let pages = open::integrity_errors(&self.db, "integrity_check").map_err(|error| error.at(&self.path))?;
         if !pages.is_empty() {
             // The records on damaged pages would only add follow-up errors.
             return Ok(pages.into_iter().map(Defect::Pages).collect());

@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::{BUSY_WAIT, DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, IfExists, suffixed};
@@ -267,7 +267,7 @@ pub(crate) fn connect_immutable(path: &Path) -> Result<Connection, DbError> {
 pub(crate) fn check_pages(db: &Connection, path: &Path) -> Result<(), DbError> {
     // `quick_check` leaves out the comparison of indexes with their tables, so that its time grows only linearly with the
     // size of the database. Five errors are enough for a message.
-    let errors = integrity_errors(db, "quick_check(5)");
+    let errors = integrity_errors(db, "quick_check(5)")?;
     if errors.is_empty() {
         return Ok(());
     }
@@ -286,22 +286,53 @@ fn check_tables_only(db: &Connection, path: &Path) -> Result<(), DbError> {
     }
 }
 
-/// Returns the errors that a check of SQLite reports; none for a sound database.
-pub(crate) fn integrity_errors(db: &Connection, check: &str) -> Vec<String> {
+/// Returns the defects that a check of SQLite reports; none for a sound database. A failure of the check that says nothing about
+/// the file is an error, such as the lock of another program: such a database would be set aside.
+pub(crate) fn integrity_errors(db: &Connection, check: &str) -> Result<Vec<String>, DbError> {
     let lines = db.prepare(&format!("PRAGMA {check}")).and_then(|mut statement| {
         let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
         rows.collect::<Result<Vec<_>, _>>()
     });
     match lines {
-        Ok(lines) => lines.into_iter().filter(|line| line != "ok").collect(),
-        Err(error) => vec![error.to_string()],
+        Ok(lines) => Ok(lines.into_iter().filter(|line| line != "ok").collect()),
+        Err(error) => match error.sqlite_error_code() {
+            Some(
+                ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::OutOfMemory
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::PermissionDenied
+                | ErrorCode::CannotOpen
+                | ErrorCode::DiskFull,
+            ) => Err(error.into()),
+            _ => Ok(vec![error.to_string()]),
+        },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::Write;
+
+    #[test]
+    fn lock_of_another_program_is_no_defect() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let (db, other) = (Connection::open(&path).unwrap(), Connection::open(&path).unwrap());
+        db.execute_batch("CREATE TABLE t (a); INSERT INTO t VALUES (1)").unwrap();
+        db.busy_timeout(Duration::ZERO).unwrap();
+        assert_eq!(integrity_errors(&db, "quick_check(1)").unwrap(), [""; 0]);
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        let error = integrity_errors(&db, "quick_check(1)").unwrap_err().at(&path);
+        assert!(matches!(error, StoreError::Busy { .. }), "{error}");
+        drop(other);
+        let length = fs::metadata(&path).unwrap().len();
+        fs::File::options().write(true).open(&path).unwrap().set_len(length - 4096).unwrap();
+        assert!(!integrity_errors(&db, "quick_check(1)").unwrap().is_empty());
+    }
 
     #[test]
     fn immutable_database_is_read_without_files_beside_it() {

@@ -113,6 +113,7 @@ impl OtherTool {
         if Instant::now() > until {
             return Err(self.unusable(path, OtherToolError::TooSlow));
         }
+        let errors = errors.map_err(|error| error.at(path))?;
         if errors.is_empty() {
             Ok(Opened { db, _folder: folder })
         } else {

@@ -90,7 +90,7 @@ impl Part {
         let db = open::connect_immutable(path).ok()?;
         schema::version(&db, path, MIGRATIONS).ok()?;
         let part = Self::of(Some(&db));
-        (open::integrity_errors(&db, "quick_check(1)").is_empty()
+        (open::integrity_errors(&db, "quick_check(1)").is_ok_and(|errors| errors.is_empty())
             && part.nodes.is_complete
             && part.settings.is_complete)
             .then_some(part)
