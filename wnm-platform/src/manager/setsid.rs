@@ -4,7 +4,7 @@
 //! that a node starts as its successor, so that there is no window between fork and record. The PID file only saves the
 //! search for the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs::File;
 use std::io;
@@ -205,7 +205,7 @@ impl Own {
             manager: self.kind,
             program: process.executable.as_deref().ok_or_else(unreadable)?,
             arguments: &process.words().ok_or_else(unreadable)?,
-            environment: self.processes.environment(process.identity.pid),
+            environment: self.processes.environment(process.identity.pid, &BTreeSet::new()),
             working_dir: process.working_dir.as_deref(),
             folder,
             process: Some(process),

@@ -6,6 +6,7 @@ mod proc;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -201,9 +202,9 @@ impl Processes {
         Self { source: Source::Proc(proc.to_owned()), boot: proc::boot_id(proc), patience: volume::CALL }
     }
 
-    /// Returns the variables of a process that a node program reads. Others, such as those of the shell that started it,
-    /// have no meaning for a node.
-    pub(crate) fn environment(&self, pid: u32) -> Vec<(String, String)> {
+    /// Returns the variables of a process that a node program reads, and those of these names. Others, such as those of the
+    /// shell that started it, have no meaning for a node.
+    pub(crate) fn environment(&self, pid: u32, named: &BTreeSet<String>) -> Vec<(String, String)> {
         let text = match &self.source {
             Source::Proc(proc) => {
                 let folder = proc.join(pid.to_string());
@@ -214,7 +215,8 @@ impl Processes {
             Source::System => Vec::new(),
         };
         let pairs = text.split(|byte| *byte == 0).filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='));
-        let wanted = pairs.filter(|(name, _)| name.starts_with("ANT_") || OF_NODES.contains(name));
+        let is_wanted = |name: &str| name.starts_with("ANT_") || OF_NODES.contains(&name) || named.contains(name);
+        let wanted = pairs.filter(|(name, _)| is_wanted(name));
         wanted.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 

@@ -1,6 +1,7 @@
 //! The environment of a node in a file of its own: any user of the host may read a unit, and ask systemd for its settings.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use wnm_core::Node;
 
@@ -46,8 +47,8 @@ pub(super) fn remove(node: &Node) -> Result<(), PlatformError> {
     definition::remove_file(&folder.join(NAME))
 }
 
-/// Returns the variables of a file that wnm wrote; None for another file, and for one that another user can write.
-pub(super) fn read(setting: &str) -> Option<Vec<(String, String)>> {
+/// Returns the path in a value of `EnvironmentFile=`; None when only systemd can expand it.
+fn path_of(setting: &str) -> Option<PathBuf> {
     let mut path = String::new();
     let mut chars = setting.chars();
     while let Some(c) = chars.next() {
@@ -57,12 +58,38 @@ pub(super) fn read(setting: &str) -> Option<Vec<(String, String)>> {
             c => c,
         });
     }
-    let path = Path::new(&path);
+    Some(path.into())
+}
+
+/// Returns the variables of a file that wnm wrote; None for another file, and for one that another user can write.
+pub(super) fn read(setting: &str) -> Option<Vec<(String, String)>> {
+    let path = path_of(setting)?;
     if path.file_name()? != NAME {
         return None;
     }
-    let text = guarded::read(path, super::unit::LIMIT, Trust::Owner).ok()?;
+    let text = guarded::read(&path, super::unit::LIMIT, Trust::Owner).ok()?;
     parse(std::str::from_utf8(&text).ok()?)
+}
+
+/// Returns the names in the file of another program, and perhaps more: a line within quotes may look like a variable. A file that
+/// is not there sets none.
+///
+/// # Errors
+/// The file cannot be read, or only systemd can expand its path.
+pub(super) fn names(setting: &str) -> Result<Vec<String>, (PathBuf, io::Error)> {
+    // systemd ignores a missing file with this prefix, and does not start the unit without it.
+    let setting = setting.strip_prefix('-').unwrap_or(setting);
+    let failed = |error| (PathBuf::from(setting), error);
+    let path = path_of(setting).filter(|path| !path.to_string_lossy().contains(['*', '?', '[']));
+    let path = path.ok_or_else(|| failed(io::Error::other("only systemd can expand its path")))?;
+    let text = match guarded::read(&path, super::unit::LIMIT, Trust::Anyone) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let text = String::from_utf8_lossy(&text);
+    let of_line = |line: &str| Some(line.trim_start().split_once('=')?.0.trim_end().to_owned());
+    Ok(text.lines().filter_map(of_line).collect())
 }
 
 fn text(environment: &[(String, String)]) -> String {

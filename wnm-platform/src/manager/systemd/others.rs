@@ -104,7 +104,7 @@ impl Systemd {
         };
         let environment = match (unit.environment(), process) {
             (Some(environment), _) => environment,
-            (None, Some(process)) => self.processes.environment(process.identity.pid),
+            (None, Some(process)) => self.set_by(name, unit, process)?,
             (None, None) => {
                 return Err(format!(
                     "only systemd can expand the environment of unit {name}: start the node, then import it"
@@ -124,6 +124,14 @@ impl Systemd {
         adopt::node(&service).map_err(|error| error.to_string())
     }
 
+    /// Returns the variables that a unit has set for its process. Those that systemd adds for itself are left out.
+    fn set_by(&self, name: &str, unit: &Unit, process: &FoundProcess) -> Result<Vec<(String, String)>, String> {
+        let named = unit.variables().map_err(|(file, error)| {
+            format!("the environment file {} of unit {name} cannot be read: {error}", file.display())
+        })?;
+        Ok(self.processes.environment(process.identity.pid, &named))
+    }
+
     /// Returns the node of a unit whose command only systemd can expand, from the process that systemd started.
     fn adoptable_by_process(
         &self,
@@ -139,13 +147,14 @@ impl Systemd {
         let mut named =
             units.by_name.keys().filter(|name| is_in_group_of(process.identity.pid, &format!("{name}.service")));
         let name = named.next().ok_or_else(|| "no systemd unit runs it".to_owned())?;
+        let unit = units.by_name.get(name).ok_or_else(|| unexpandable(name))?;
         let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
         let service = adopt::Service {
             name,
             manager: self.kind,
             program: process.executable.as_deref().ok_or_else(unreadable)?,
             arguments: &process.words().ok_or_else(unreadable)?,
-            environment: self.processes.environment(process.identity.pid),
+            environment: self.set_by(name, unit, process)?,
             working_dir: process.working_dir.as_deref(),
             folder,
             process: Some(process),

@@ -1,9 +1,10 @@
 //! Unit files as systemd reads them: words quoted and split, sections, continuation lines, drop-ins.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::environment;
 use crate::error::{FileOperation, PlatformError};
@@ -244,8 +245,12 @@ impl Unit {
         environment.iter().any(|(name, value)| shown.contains(&format!("{name}={value}")))
     }
 
-    /// Returns the variables that the unit sets. None when it uses a specifier, or an `EnvironmentFile=` of another program.
+    /// Returns the variables that the unit sets. None when only systemd knows them: with a specifier, an `EnvironmentFile=` of
+    /// another program, or variables that systemd passes on or removes.
     pub(super) fn environment(&self) -> Option<Vec<(String, String)>> {
+        if ["PassEnvironment", "UnsetEnvironment"].iter().any(|key| self.values("Service", key).next().is_some()) {
+            return None;
+        }
         let mut pairs = Vec::new();
         for value in self.values("Service", "Environment") {
             for word in split(value, WordContext::Other)? {
@@ -259,6 +264,21 @@ impl Unit {
             pairs.extend(of_file);
         }
         Some(pairs)
+    }
+
+    /// Returns the names of all variables that the unit sets or passes on, and perhaps more.
+    ///
+    /// # Errors
+    /// An `EnvironmentFile=` exists and cannot be read.
+    pub(super) fn variables(&self) -> Result<BTreeSet<String>, (PathBuf, io::Error)> {
+        let words = self.values("Service", "Environment").flat_map(str::split_whitespace);
+        let set = words.filter_map(|word| Some(word.trim_start_matches(['"', '\'']).split_once('=')?.0));
+        let passed = self.values("Service", "PassEnvironment").flat_map(str::split_whitespace);
+        let mut names: BTreeSet<String> = set.chain(passed).map(str::to_owned).collect();
+        for file in self.values("Service", "EnvironmentFile") {
+            names.extend(environment::names(file)?);
+        }
+        Ok(names)
     }
 }
 
@@ -363,6 +383,32 @@ mod tests {
         assert_eq!(words("").as_deref(), Some(""));
         for bad in ["x 'a", "x \"a", "x \\", "x \\q", "x %h", "x $HOME", "x ${A}", "x \\x00", "x \\xff"] {
             assert_eq!(arguments(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn variables_that_only_systemd_knows_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(at("a file"), "# NO=1\nA='x\ny=z'\n  B = 2\n;C=3\nnonsense\n").unwrap();
+        let named = |lines: &str| {
+            let unit = Unit::parse(&format!("[Service]\n{lines}\n"));
+            assert_eq!(unit.environment(), None, "{lines}");
+            unit.variables().map(|names| names.into_iter().collect::<Vec<_>>().join(" "))
+        };
+        let file = format!("EnvironmentFile={}", at("a file"));
+        // A line in quotes and a comment only seem to be variables: the process has none of these names.
+        assert_eq!(named(&file).unwrap(), "# NO ;C A B y");
+        assert_eq!(named(&format!("EnvironmentFile=-{}", at("none"))).unwrap(), "");
+        assert_eq!(named("Environment=\"D=%h\" 'E=1' F=2\nPassEnvironment=G H").unwrap(), "D E F G H");
+        assert_eq!(named("Environment=D=1 E=2\nUnsetEnvironment=E").unwrap(), "D E");
+        for (setting, why) in [
+            ("EnvironmentFile=/etc/%n", "only systemd can expand its path"),
+            ("EnvironmentFile=/etc/*.env", "only systemd can expand its path"),
+            (&format!("EnvironmentFile={}", folder.path().display()), "not a regular file"),
+        ] {
+            let (_, error) = named(setting).unwrap_err();
+            assert!(error.to_string().contains(why), "{setting}: {error}");
         }
     }
 
