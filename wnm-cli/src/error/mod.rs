@@ -60,7 +60,7 @@ pub(crate) enum CliError {
     /// The registry of another tool cannot be read, or the tool runs.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// Nodes inside containers cannot come over.
+    /// Nodes inside containers cannot be imported.
     #[error(transparent)]
     Contained(#[from] ContainedError),
     #[error(transparent)]

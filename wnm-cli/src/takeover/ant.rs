@@ -64,7 +64,7 @@ struct Eviction {
     reason: String,
 }
 
-/// A node of the registry, or the name of a node that cannot come over with the reason.
+/// A node of the registry, or the name of a node that cannot be imported with the reason.
 type Read = Result<Listed, Refused>;
 
 impl Ant {

@@ -13,7 +13,7 @@ use wnm_store::StoreError;
 
 use super::contained::Contained;
 
-/// A node that cannot come over, with the reason.
+/// A node that cannot be imported, with the reason.
 pub(crate) type Refused = (String, String);
 
 /// A node in a registry.
@@ -45,7 +45,7 @@ pub(crate) trait Registry {
     /// The file is missing or unreadable.
     fn entries(&self, manager: ManagerKind) -> Result<Vec<Result<Entry, Refused>>, RegistryError>;
 
-    /// Returns the nodes inside containers, which [`entries`](Self::entries) leaves out, and those that cannot come over.
+    /// Returns the nodes inside containers, which [`entries`](Self::entries) leaves out, and those that cannot be imported.
     ///
     /// # Errors
     /// The file is missing or unreadable.
@@ -70,7 +70,7 @@ pub(crate) trait Registry {
 }
 
 /// Completes the nodes that a process manager found in the folders of a registry: a node that does not run is described by
-/// the registry alone. Also returns the nodes that cannot come over.
+/// the registry alone. Also returns the nodes that cannot be imported.
 pub(crate) fn complete(entries: Vec<Result<Entry, Refused>>, found: &mut Vec<Found>) -> Vec<Refused> {
     let mut refused = Vec::new();
     let mut registered = BTreeSet::new();
