@@ -515,8 +515,18 @@ fn is_in_unit(pid: u32, node: &Node) -> bool {
 
 /// Tells whether a process is in the control group of a unit.
 fn is_in_group_of(pid: u32, unit: &str) -> bool {
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    groups.lines().any(|line| line.strip_suffix(unit).is_some_and(|rest| rest.ends_with('/')))
+    groups_of(pid).lines().any(|line| line.strip_suffix(unit).is_some_and(|rest| rest.ends_with('/')))
+}
+
+/// Returns the service unit whose control group contains a process.
+fn unit_of(pid: u32) -> Option<String> {
+    let groups = groups_of(pid);
+    let mut units = groups.lines().filter_map(|line| line.rsplit_once('/').map(|(_, unit)| unit));
+    units.find(|unit| unit.ends_with(".service")).map(str::to_owned)
+}
+
+fn groups_of(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default()
 }
 
 #[cfg(test)]

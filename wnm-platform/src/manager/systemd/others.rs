@@ -11,7 +11,9 @@ use wnm_core::{ManagerKind, Node, NodeId, Program, Scope};
 use super::super::{Described, FoundProcess, Listed};
 use super::rights::Access;
 use super::unit::{self, Unit};
-use super::{Options, SYSTEM_UNITS, Systemd, adopt, is_in_group_of, is_missing, root_of, show, unit_name, user_units};
+use super::{
+    Options, SYSTEM_UNITS, Systemd, adopt, is_in_group_of, is_missing, root_of, show, unit_name, unit_of, user_units,
+};
 use crate::by_folder::ByFolder;
 use crate::error::{FileOperation, PlatformError};
 use crate::files;
@@ -124,6 +126,23 @@ impl Systemd {
         adopt::node(&service).map_err(|error| error.to_string())
     }
 
+    /// Returns why the process of a node is that of no unit file. An instance of a template such as `antnode@1` has none of its
+    /// own, which wnm could replace.
+    fn no_unit(&self, pid: u32) -> String {
+        let instance = unit_of(pid).filter(|unit| {
+            let template = unit.split_once('@').map(|(name, _)| format!("{name}@.service"));
+            template.is_some_and(|template| self.folder.join(template).exists())
+        });
+        match instance {
+            None => "no systemd unit runs it".to_owned(),
+            Some(unit) => format!(
+                "its unit {unit} is an instance of a template: `systemctl cat {unit} >{0}; systemctl daemon-reload` makes it a unit \
+                 of its own, without a restart; then import it",
+                self.folder.join(&unit).display()
+            ),
+        }
+    }
+
     /// Returns the variables that a unit has set for its process. Those that systemd adds for itself are left out.
     fn set_by(&self, name: &str, unit: &Unit, process: &FoundProcess) -> Result<Vec<(String, String)>, String> {
         let named = unit.variables().map_err(|(file, error)| {
@@ -146,7 +165,7 @@ impl Systemd {
         };
         let mut named =
             units.by_name.keys().filter(|name| is_in_group_of(process.identity.pid, &format!("{name}.service")));
-        let name = named.next().ok_or_else(|| "no systemd unit runs it".to_owned())?;
+        let name = named.next().ok_or_else(|| self.no_unit(process.identity.pid))?;
         let unit = units.by_name.get(name).ok_or_else(|| unexpandable(name))?;
         let unreadable = || format!("the command line of process {} is unreadable", process.identity.pid);
         let service = adopt::Service {
