@@ -3,8 +3,6 @@
 
 set -Eeuo pipefail
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0 INSTA_UPDATE=no RUST_BACKTRACE=1
-# A backtrace needs the lines; the rest of the debug information is a fifth of the time of a build.
-export CARGO_PROFILE_DEV_DEBUG=line-tables-only
 
 # The step that runs, and the background steps of this script that have not been joined; each has a pid file.
 step_now=
