@@ -10,6 +10,7 @@ mod fleet;
 mod groups;
 mod help;
 mod hold;
+mod hyphen;
 mod logs;
 mod moment;
 mod node;
@@ -40,6 +41,7 @@ pub(crate) use fleet::{
     FleetJoin, FleetOrder, FleetResume, FleetServe, FleetSet, Limit,
 };
 pub(crate) use hold::Hold;
+use hyphen::HyphenValue;
 pub(crate) use logs::{LogSource, Logs};
 pub(crate) use moment::Moment;
 pub(crate) use node::{Count, Node, Nodes, Survey};
@@ -66,13 +68,30 @@ pub(crate) enum Unparsed {
 /// The line asks for help or the version, or it is not a valid command line.
 pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Unparsed> {
     let mut command = command();
-    let args = help::as_flag(args, &command);
-    let refused = |error: clap::Error, command: &clap::Command| match error.kind() {
+    let mut args = help::as_flag(args, &command);
+    let refused = |error: clap::Error, command: &clap::Command, args: &[OsString]| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Unparsed::Text(error.render().ansi().to_string()),
-        _ => Unparsed::Usage(UsageError::new(&selected::with_choices(error), command, &args)),
+        _ => Unparsed::Usage(UsageError::new(&selected::with_choices(error), command, args)),
     };
-    let matches = command.try_get_matches_from_mut(&args).map_err(|error| refused(error, &command))?;
-    Cli::from_arg_matches(&matches).map_err(|error| refused(error.format(&mut command), &command))
+    let matches = loop {
+        let error = match command.try_get_matches_from_mut(&args) {
+            Ok(matches) => break matches,
+            Err(error) => error,
+        };
+        match HyphenValue::of(&error, &args, &command) {
+            None => return Err(refused(error, &command, &args)),
+            Some(found) if found.is_number() => args = found.joined,
+            Some(found) => {
+                let joined =
+                    command.try_get_matches_from_mut(&found.joined).err().filter(|error| found.is_cause(error));
+                return Err(joined.map_or_else(
+                    || Unparsed::Usage(UsageError::hyphen(&found.before, &found.value, &command, &args)),
+                    |error| refused(error, &command, &found.joined),
+                ));
+            }
+        }
+    };
+    Cli::from_arg_matches(&matches).map_err(|error| refused(error.format(&mut command), &command, &args))
 }
 
 /// Returns the definition of the command line, for parsing, completions and man pages.
@@ -370,7 +389,7 @@ pub(crate) struct Record {
     #[arg(long, default_value = "1s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
     /// Duration of the recording, such as 10m or 1d [default: until interrupted]
-    #[arg(long = "for", value_name = "TIME", value_parser = numbers::duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = numbers::some_time)]
     pub(crate) length: Option<Duration>,
     /// Size, before compression, at which a new file begins; five full files are kept
     #[arg(long, default_value = "256MB", value_name = "SIZE", value_parser = numbers::size)]

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use wnm_core::NotANode;
 
 use crate::args::{Moment, NotNodes};
+use crate::render::shell_text;
 
 /// A command line that wnm does not understand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +22,17 @@ impl UsageError {
     /// Returns the error of a command line that clap refused.
     pub(crate) fn new(error: &clap::Error, command: &Command, args: &[OsString]) -> Self {
         let path = path(command, args);
-        let (message, advice) = described(error, &path, command);
+        let (message, advice) = described(error, &path, command, args);
+        Self::of(message, advice, &path)
+    }
+
+    /// Returns the error of a value that begins with a hyphen and is a flag, to wnm, after a word that needs a value.
+    pub(crate) fn hyphen(before: &str, value: &str, command: &Command, args: &[OsString]) -> Self {
+        let advice = format!("for that value, write {}", shell_text(&[format!("{before}={value}")]));
+        Self::of(format!("{before} needs a value, and {value:?} is read as a flag"), Some(advice), &path(command, args))
+    }
+
+    fn of(message: String, advice: Option<String>, path: &str) -> Self {
         let see = format!("see `{path} --help`");
         Self { message, hint: advice.map_or_else(|| see.clone(), |advice| format!("{advice}; {see}")) }
     }
@@ -34,6 +45,11 @@ impl UsageError {
 
 /// Returns the words of the command that a line names, as far as they are commands: `wnm node list`.
 pub(crate) fn path(command: &Command, args: &[OsString]) -> String {
+    at_words(command, args).1
+}
+
+/// Returns the command that a line names, as far as its words are commands, and these words.
+pub(crate) fn at_words<'a>(command: &'a Command, args: &[OsString]) -> (&'a Command, String) {
     let (mut at, mut path) = (command, command.get_name().to_owned());
     let mut words = args.iter().skip(1);
     while let Some(word) = words.next() {
@@ -45,7 +61,7 @@ pub(crate) fn path(command: &Command, args: &[OsString]) -> String {
             path.push_str(below.get_name());
         }
     }
-    path
+    (at, path)
 }
 
 /// Returns whether the word is a flag of the command, or of all commands, whose value is the next word.
@@ -55,10 +71,12 @@ pub(crate) fn takes_value(command: &Command, word: &OsStr) -> bool {
 }
 
 /// Returns the failure with its cause, and advice for this case.
-fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Option<String>) {
+fn described(error: &clap::Error, path: &str, command: &Command, args: &[OsString]) -> (String, Option<String>) {
     let arg = argument(error);
     let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
+    let without_hyphen = || without_hyphen(&arg, &value, command, args);
     match error.kind() {
+        ErrorKind::UnknownArgument if is_negative(&arg) => negative(&arg, path, command, args),
         ErrorKind::UnknownArgument if arg.starts_with('-') => {
             let nearest = text(error, ContextKind::SuggestedArg).map(|nearest| nearest.replace('_', "-"));
             let nearest = match meant_command(&arg, nearest.as_deref(), path, command) {
@@ -89,6 +107,7 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
         },
         ErrorKind::InvalidValue => {
             let nearest = text(error, ContextKind::SuggestedValue).map(|nearest| format!("use {nearest}"));
+            let nearest = nearest.or_else(without_hyphen);
             let cause = match texts(error, ContextKind::ValidValue) {
                 values if values.is_empty() => "not allowed".to_owned(),
                 values => format!("not one of {}", values.join(", ")),
@@ -96,13 +115,13 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
             (format!("invalid value {value:?} for {arg}: {cause}"), nearest)
         }
         ErrorKind::ValueValidation if names_no_node(error).is_some() => {
-            (names_no_node(error).unwrap_or_default(), None)
+            (names_no_node(error).unwrap_or_default(), without_hyphen())
         }
         ErrorKind::ValueValidation => {
             let cause = error.source().map_or_else(|| "not allowed".to_owned(), ToString::to_string);
             // An error that is told elsewhere names its value itself.
             let cause = cause.split_once(&format!("{value:?}: ")).map_or(cause.as_str(), |(_, cause)| cause);
-            (format!("invalid value {value:?} for {arg}: {cause}"), None)
+            (format!("invalid value {value:?} for {arg}: {cause}"), without_hyphen())
         }
         ErrorKind::NoEquals => (format!("{arg} needs its value in one word"), Some(format!("use {arg}=VALUE"))),
         ErrorKind::TooManyValues | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
@@ -121,6 +140,36 @@ fn described(error: &clap::Error, path: &str, command: &Command) -> (String, Opt
         ErrorKind::InvalidUtf8 => ("cannot read the command line: an argument is not UTF-8".to_owned(), None),
         _ => (format!("cannot read the command line of `{path}`"), None),
     }
+}
+
+/// Returns the failure of a word such as `-1h` where no value is due. clap names its first digit alone.
+fn negative(arg: &str, path: &str, command: &Command, args: &[OsString]) -> (String, Option<String>) {
+    let word = args.iter().filter_map(|word| word.to_str()).find(|word| word.starts_with(arg)).unwrap_or(arg);
+    let bare = word.trim_start_matches('-');
+    let flag = flag_of_moment(bare, path, command).map(|flag| format!("write --{flag} {bare}"));
+    (format!("unexpected argument {word:?} for `{path}`"), flag)
+}
+
+/// Tells whether a word begins like a number below zero. No flag does.
+fn is_negative(word: &str) -> bool {
+    word.strip_prefix('-').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+/// Returns the argument without the hyphens at the beginning of its value, if it is allowed then: `write --since 1d`.
+fn without_hyphen(arg: &str, value: &str, command: &Command, args: &[OsString]) -> Option<String> {
+    let bare = value.trim_start_matches('-');
+    if bare.is_empty() || bare == value {
+        return None;
+    }
+    let mut line = args.to_vec();
+    let word = line.iter_mut().find(|word| word.to_str().is_some_and(|word| word.ends_with(value)))?;
+    *word = word.to_str()?.strip_suffix(value)?.to_owned().into();
+    word.push(bare);
+    let refused = command.clone().try_get_matches_from(&line).err();
+    let is_same = |error: clap::Error| text(&error, ContextKind::InvalidValue).as_deref() == Some(bare);
+    let is_flag = arg.starts_with('-');
+    (!refused.is_some_and(is_same))
+        .then(|| if is_flag { format!("write {arg} {bare}") } else { format!("write {bare}") })
 }
 
 /// Returns the failure of a flag that excludes others, with advice.
