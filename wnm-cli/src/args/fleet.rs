@@ -131,7 +131,7 @@ pub(crate) struct FleetInvite {
     #[arg(value_name = "HOST")]
     pub(crate) host: Name,
     /// Time in which the invitation works
-    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = numbers::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = numbers::some_time)]
     pub(crate) valid: Duration,
     /// Address of the engine for the host [default: that of the operator]
     #[arg(long, value_name = "URL", value_parser = url)]

@@ -8,6 +8,9 @@ use wnm_core::Timestamp;
 
 use crate::render;
 
+/// The longest time from the present, a hundred years: the moment has a date.
+const LONGEST: Duration = Duration::from_hours(24 * 36_525);
+
 /// A moment, relative to the present or fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -38,7 +41,7 @@ impl FromStr for Moment {
     /// Parses a moment. A date means its midnight, and a time without an offset is local to this host.
     fn from_str(text: &str) -> Result<Self, NotAMoment> {
         if let Ok(ago) = humantime::parse_duration(text) {
-            return Ok(Self::Ago(ago));
+            return if ago <= LONGEST { Ok(Self::Ago(ago)) } else { Err(NotAMoment) };
         }
         if let Ok(at) = text.parse::<jiff::Timestamp>() {
             return Ok(Self::At(Timestamp::from_millis(at.as_millisecond())));
@@ -58,6 +61,7 @@ mod tests {
         let now = Timestamp::from_secs(2_000_000_000);
         for (text, expected) in [
             ("2h", now.before(Duration::from_secs(7_200))),
+            ("100y", now.before(Duration::from_hours(24 * 36_525))),
             ("1d 30min", now.before(Duration::from_secs(88_200))),
             ("2026-03-01", Timestamp::from_secs(1_772_323_200)),
             ("2026-03-01T12:00:00Z", Timestamp::from_secs(1_772_366_400)),
@@ -67,7 +71,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Moment>().map(|moment| moment.at(now)), Ok(expected), "{text}");
         }
-        for text in ["", "yesterday", "2026-13-01", "2026-02-30", "12:00", "5", "-2h", "2h ago"] {
+        for text in
+            ["", "yesterday", "2026-13-01", "2026-02-30", "12:00", "5", "-2h", "2h ago", "18446744073709551615s"]
+        {
             assert_eq!(text.parse::<Moment>(), Err(NotAMoment), "{text}");
         }
     }

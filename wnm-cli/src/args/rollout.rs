@@ -48,10 +48,10 @@ pub(crate) struct FleetRolloutStart {
     #[arg(long, value_name = "TIME", default_value = "5min", value_parser = numbers::duration)]
     pub(crate) min_healthy_time: Duration,
     /// Longest time from the upgrade of the last node of a host until the host is healthy
-    #[arg(long, value_name = "TIME", default_value = "30min", value_parser = numbers::duration)]
+    #[arg(long, value_name = "TIME", default_value = "30min", value_parser = numbers::some_time)]
     pub(crate) healthy_deadline: Duration,
     /// Longest time in which a host with a lease upgrades no node
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = numbers::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = numbers::some_time)]
     pub(crate) progress_deadline: Duration,
     /// Least time between the begins of two hosts
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = numbers::duration)]
