@@ -199,6 +199,8 @@ const LINES: &[(&str, &str)] = &[
     ("config set host http://127.0.0.1", "http://127.0.0.1"),
     ("config set antnode_path bin/antnode", "bin/antnode"),
     ("config set antnode_path /opt/../antnode", "/opt/../antnode"),
+    ("config set antctl_path bin/antctl", "bin/antctl"),
+    ("config set probe_client ./ant", "./ant"),
     ("config set network mainnet", "mainnet"),
     ("config set network evm-arbitrum-two", "evm-arbitrum-two"),
     ("config set 5 node_cap", "5"),
@@ -299,6 +301,31 @@ const LINES: &[(&str, &str)] = &[
     ("-n", "-n"),
 ];
 
+/// Lines with a value that begins with a hyphen, what their errors name, and the words that their hints tell to write.
+const HYPHENS: &[(&str, &str, Option<&str>)] = &[
+    ("history --since -1d", "invalid value \"-1d\" for --since: not a time ago", Some("--since 1d")),
+    ("history --since=-1d", "invalid value \"-1d\" for --since: not a time ago", Some("--since 1d")),
+    ("events --until -2h", "invalid value \"-2h\" for --until", Some("--until 2h")),
+    ("probe history --since -1h", "invalid value \"-1h\" for --since", Some("--since 1h")),
+    ("hold --reason x --until -1h", "invalid value \"-1h\" for --until", Some("--until 1h")),
+    ("hold -1h", "unexpected argument \"-1h\"", Some("--until 1h")),
+    ("events -n -3", "invalid value \"-3\" for --lines", Some("--lines 3")),
+    ("node add --count -2", "invalid value \"-2\" for --count", Some("--count 2")),
+    ("node add --count -x", "invalid value \"-x\" for --count", None),
+    ("node add --interval -5ms", "invalid value \"-5ms\" for --interval", Some("--interval 5ms")),
+    ("node list --sort -age", "invalid value \"-age\" for --sort", None),
+    ("node stop -3", "invalid node name \"-3\"", Some("3")),
+    ("status --watch -1s", "invalid value \"-1s\" for --watch", Some("--watch 1s")),
+    ("record --out t.jsonl --for -1h", "invalid value \"-1h\" for --for", Some("--for 1h")),
+    ("record --out -x --for 1s", "--out needs a value, and \"-x\" is read as a flag", Some("--out=-x")),
+    ("--db -x status", "--db needs a value", Some("--db=-x")),
+    ("--color -x status", "invalid value \"-x\" for --color", None),
+    ("run --delay-start -5m", "invalid value \"-5m\" for delay_start", None),
+    ("config set delay_start -5m", "invalid value \"-5m\" for delay_start", None),
+    ("config set start_args --first", "start_args needs a value", Some("start_args=--first")),
+    ("status -x", "unknown flag -x", None),
+];
+
 /// Returns the commands that a hint quotes, as words without `wnm`.
 fn quoted(hint: &str) -> Vec<Vec<String>> {
     let typed = |line: &str| PLACEHOLDERS.iter().fold(line.to_owned(), |line, (name, word)| line.replace(name, word));
@@ -340,6 +367,44 @@ fn wrong_lines_name_the_word_and_have_a_hint_that_works() {
     }
     assert_eq!(host.expect(0, "config list").out, settings);
     assert_eq!(host.nodes().len(), 1);
+}
+
+#[test]
+fn values_with_a_hyphen_are_named_with_a_form_that_works() {
+    let host = Host::with_colony();
+    for (line, named, form) in HYPHENS {
+        let ran = host.wnm(&line.split(' ').collect::<Vec<_>>());
+        assert!(ran.err.starts_with(&format!("error: {named}")), "wnm {line}: {}", ran.err);
+        let Some(form) = form else { continue };
+        assert!(ran.err.contains(&format!("write {form};")), "wnm {line}: {}", ran.err);
+    }
+    for (line, code) in [("history --since 1d", 0), ("hold --reason -5 --until 1h", 0), ("resume", 0)] {
+        host.expect(code, line);
+    }
+}
+
+/// Lines with a time or a size that is none, or that no clock can add.
+#[test]
+fn times_and_sizes_out_of_range_are_named() {
+    let host = Host::with_colony();
+    for line in [
+        "record --out t.jsonl --for 0s",
+        "record --out t.jsonl --rotate 0",
+        "record --out t.jsonl --interval 18446744073709551615",
+        "record --out t.jsonl --for 18446744073709551615",
+        "status --watch 2d",
+        "top --interval 2d",
+        "daemon --interval 2d",
+        "hold --reason x --until 18446744073709551615s",
+        "fleet invite a --valid 0s",
+        "fleet rollout start 0.4.18 --program x --healthy-deadline 0",
+        "fleet rollout start 0.4.18 --program x --progress-deadline 0",
+    ] {
+        let ran = host.expect(2, line);
+        let value = line.rsplit(' ').next().unwrap();
+        assert!(ran.err.starts_with(&format!("error: invalid value \"{value}\" for --")), "wnm {line}: {}", ran.err);
+    }
+    assert!(!host.path("t.jsonl").exists());
 }
 
 #[test]

@@ -151,6 +151,7 @@ impl Settings {
         }
         let environment = environment(raw, &mut problems);
         problems.extend(unfit_words(raw));
+        problems.extend(program_in_a_relative_folder("antctl_path", raw.antctl_path.as_deref()));
         let flavor = raw.flavor.clone().unwrap_or(Flavor::Antnode);
         let manager = raw.process_manager.unwrap_or(host.manager);
         problems.extend(raw.network.as_ref().and_then(|network| network::problem(&network.0, &flavor)));
@@ -219,6 +220,13 @@ fn environment(raw: &RawSettings, problems: &mut Vec<Problem>) -> Vec<(String, S
         None
     };
     words.iter().filter_map(&mut pair).collect()
+}
+
+/// Returns the problem of a program that another working folder would not have: neither an absolute path, nor a name that
+/// is searched in PATH.
+fn program_in_a_relative_folder(key: &str, program: Option<&str>) -> Option<Problem> {
+    let path = program.filter(|program| program.contains('/') && !program.starts_with('/'))?;
+    Some(Problem::new(key, path, ProblemCause::RelativePath { path: path.to_owned() }))
 }
 
 /// Returns the arguments of new nodes that a process would not get unchanged. They may be secrets.

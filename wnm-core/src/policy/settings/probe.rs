@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::RawSettings;
 use super::problem::{Problem, ProblemCause};
 use super::values::Value;
+use super::{RawSettings, program_in_a_relative_folder};
 use crate::model::window::Windows;
 use crate::probe::{Atto, default_windows, ever_opens};
 
@@ -46,13 +46,12 @@ impl ProbeSettings {
             key_file: raw.probe_key.as_ref().map(PathBuf::from),
             spend: raw.probe_spend.unwrap_or_default(),
         };
-        let mut problems = Vec::new();
+        let client = program_in_a_relative_folder("probe_client", raw.probe_client.as_deref());
+        let mut problems: Vec<Problem> = client.into_iter().collect();
         let is_address = |source: &&String| source.starts_with("http://") || source.starts_with("https://");
         let files = settings.sources.iter().filter(|source| !is_address(source)).map(|file| ("probe_tasks", file));
-        // A name without a slash is searched in PATH.
-        let client = raw.probe_client.iter().filter(|client| client.contains('/')).map(|path| ("probe_client", path));
         let key_file = raw.probe_key.iter().map(|path| ("probe_key", path));
-        for (key, path) in files.chain(client).chain(key_file).filter(|(_, path)| !path.starts_with('/')) {
+        for (key, path) in files.chain(key_file).filter(|(_, path)| !path.starts_with('/')) {
             problems.push(Problem::new(key, path, ProblemCause::RelativePath { path: path.clone() }));
         }
         if !ever_opens(&settings.windows) {
