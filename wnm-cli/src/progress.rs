@@ -1,8 +1,9 @@
 //! A progress bar for actions, on a terminal only.
 
+use std::thread;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle, WeakProgressBar};
 use wnm_agent::Observer;
 use wnm_core::{ActionRecord, StepRecord};
 
@@ -18,9 +19,8 @@ impl Progress {
     /// Returns a bar for a command that waits for its actions.
     pub(crate) fn shown() -> Self {
         let bar = ProgressBar::new(0).with_finish(ProgressFinish::AndClear);
-        // The tick is a thread, which a host without tasks left refuses.
         if !bar.is_hidden() {
-            bar.enable_steady_tick(Duration::from_millis(200));
+            tick(bar.downgrade());
         }
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} steps, {eta} left  {msg}") {
             bar.set_style(style);
@@ -37,6 +37,25 @@ impl Progress {
     pub(crate) fn end(&self) {
         self.0.finish_and_clear();
     }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Draws the bar again every 200 ms until it ends. A host without tasks left refuses the thread, for which indicatif would
+/// panic; the bar then moves with each step only.
+fn tick(bar: WeakProgressBar) {
+    let draw = move || {
+        while let Some(bar) = bar.upgrade().filter(|bar| !bar.is_finished()) {
+            bar.tick();
+            drop(bar);
+            thread::sleep(Duration::from_millis(200));
+        }
+    };
+    _ = thread::Builder::new().spawn(draw);
 }
 
 impl Observer for Progress {

@@ -33,9 +33,9 @@ impl Exit {
             Self::ActionFailed => 3,
             Self::Locked => 4,
             Self::NotInitialised => 5,
-            // EX_SOFTWARE of sysexits.h.
             // EX_IOERR of sysexits.h.
             Self::Output => 74,
+            // EX_SOFTWARE of sysexits.h.
             Self::Internal => 70,
         }
     }

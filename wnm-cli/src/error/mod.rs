@@ -34,7 +34,7 @@ pub(crate) use exit::Exit;
 pub(crate) use fleet::{FleetCommandError, engine_hint};
 pub(crate) use probe::ProbeError;
 pub(crate) use trash::TrashError;
-pub(crate) use usage::{UsageError, takes_value};
+pub(crate) use usage::{UsageError, at_words, takes_value};
 
 /// The error that ended a command.
 #[derive(Debug, thiserror::Error)]
@@ -77,8 +77,10 @@ pub(crate) enum CliError {
     Platform(#[from] PlatformError),
     #[error("cannot write standard output: {0}")]
     Output(std::io::Error),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
     #[error("a call to the system failed: {0}")]
-    System(#[from] std::io::Error),
+    System(std::io::Error),
     #[error("cannot read random numbers from the system: {0}")]
     Random(#[from] getrandom::Error),
     #[error("cannot write JSON: {0}")]
@@ -101,6 +103,14 @@ impl From<HostError> for CliError {
             HostError::Platform(error) => Self::Platform(error),
             HostError::Random(error) => Self::Random(error),
         }
+    }
+}
+
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        // A host at its limit of tasks says no more than "again".
+        let is_at_limit = error.raw_os_error() == Some(rustix::io::Errno::AGAIN.raw_os_error());
+        if is_at_limit { Self::Thread(error) } else { Self::System(error) }
     }
 }
 
@@ -143,7 +153,8 @@ impl CliError {
             Self::Store(StoreError::NotInitialised { .. }) => Exit::NotInitialised,
             Self::Lock(_) | Self::Store(_) | Self::Platform(_) => Exit::Unusable,
             Self::Output(_) => Exit::Output,
-            Self::System(_) | Self::Random(_) | Self::Json(_) => Exit::Internal,
+            // A service that ends with it is started again.
+            Self::Thread(_) | Self::System(_) | Self::Random(_) | Self::Json(_) => Exit::Internal,
         }
     }
 
@@ -170,6 +181,10 @@ impl CliError {
             Self::Allocation(_) => "set another port_start, or remove the node that holds the ports".to_owned(),
             Self::Output(_) => {
                 "free space on the disk of standard output; actions of the command have taken effect".to_owned()
+            }
+            Self::Thread(_) => {
+                "end other processes of this user, or raise its limit of tasks (`ulimit -u`, TasksMax of the service)"
+                    .to_owned()
             }
             Self::System(_) | Self::Random(_) | Self::Json(_) => return None,
         };

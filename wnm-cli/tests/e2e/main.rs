@@ -18,6 +18,7 @@ mod host;
 mod intermediate;
 mod legacy;
 mod life;
+mod limits;
 mod load;
 mod logs;
 mod managers;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,10 +26,24 @@ fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
 
 /// Runs a command on a terminal of this width, and returns its output.
 fn on_terminal(host: &Host, columns: u16, line: &str) -> String {
-    let (screen, terminal) = terminal(columns);
     let mut command = host.command(&line.split_whitespace().collect::<Vec<_>>());
     // The width of the terminal counts, not COLUMNS, which a shell does not update after a resize.
-    command.env("COLUMNS", "200").env("NO_COLOR", "1").stdout(terminal).stderr(Stdio::null());
+    command.env("COLUMNS", "200").env("NO_COLOR", "1");
+    let (screen, terminal) = terminal(columns);
+    command.stdout(terminal).stderr(Stdio::null());
+    output(command, screen)
+}
+
+/// Runs a command whose three streams are a terminal of this width, and returns all that it writes.
+pub(crate) fn shown_on_terminal(mut command: Command, columns: u16) -> String {
+    let (screen, terminal) = terminal(columns);
+    let copy = || terminal.try_clone().unwrap();
+    command.stdin(copy()).stdout(copy()).stderr(copy());
+    drop(terminal);
+    output(command, screen)
+}
+
+fn output(mut command: Command, screen: OwnedFd) -> String {
     let mut child = {
         let _turn = turn();
         command.spawn().unwrap()
