@@ -33,6 +33,11 @@ pub(crate) fn run(command: Util, output: &Output) -> Result<Exit, CliError> {
 
 /// Returns the script that lets a shell ask wnm for candidates.
 fn script(shell: Shell) -> Result<String, CliError> {
+    // The script of clap_complete completes no word that bash splits, such as `preset=steady`.
+    if shell == Shell::Bash {
+        let script = include_str!("util/completions.bash").replace("VARIABLE", COMPLETE).replace("PROGRAM", "wnm");
+        return Ok(script.replace("FUNCTION", "wnm"));
+    }
     let (name, shells) = (shell.to_string(), Shells::builtins());
     let completer = shells.completer(&name).ok_or_else(|| CommandError::NoCompletions { shell: name.clone() })?;
     let mut script = Vec::new();

@@ -65,6 +65,11 @@ fn built() -> Command {
 }
 
 fn script(shell: Shell) -> Result<String, SimError> {
+    // The script of clap_complete completes no word that bash splits, such as `preset=steady`.
+    if shell == Shell::Bash {
+        let script = include_str!("completions.bash").replace("VARIABLE", COMPLETE).replace("PROGRAM", "wnm-sim");
+        return Ok(script.replace("FUNCTION", "wnm_sim"));
+    }
     let (name, shells) = (shell.to_string(), Shells::builtins());
     let unknown = || SimError::input(format!("no completions for {name}"));
     let completer = shells.completer(&name).ok_or_else(unknown)?;
