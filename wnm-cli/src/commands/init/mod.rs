@@ -44,7 +44,7 @@ pub(crate) struct Created {
 }
 
 /// Returns the page: the facts to check once more, and the next commands.
-fn page(created: &Created) -> String {
+fn page(created: &Created, is_dry_run: bool) -> String {
     let storage: Vec<String> = created.storage.iter().map(|folder| folder.display().to_string()).collect();
     let lines = [
         ("wallet", created.wallet.clone()),
@@ -55,10 +55,13 @@ fn page(created: &Created) -> String {
         ("database", created.database.display().to_string()),
     ];
     let facts: String = lines.iter().map(|(name, value)| format!("  {name:<9} {value}\n")).collect();
+    let cap = created.node_cap;
+    if is_dry_run {
+        return format!("would create a colony of up to {cap} nodes\n\n{facts}");
+    }
     format!(
-        "created a colony of up to {} nodes\n\n{facts}\nnext:\n  wnm doctor             check this host\n  \
-         wnm run --dry-run      show the first decision\n  wnm service install    manage the nodes from now on\n",
-        created.node_cap
+        "created a colony of up to {cap} nodes\n\n{facts}\nnext:\n  wnm doctor             check this host\n  \
+         wnm run --dry-run      show the first decision\n  wnm service install    manage the nodes from now on\n"
     )
 }
 
@@ -109,7 +112,7 @@ pub(crate) fn run(db: &Path, args: &Init, output: &mut Output) -> Result<Exit, C
         })?;
     }
     let created = created(db, &settings, version);
-    output.result(&created, page)?;
+    output.result(&created, |created| page(created, args.dry_run))?;
     if args.dry_run {
         output.say("nothing was changed: run it without --dry-run to create the colony");
     }
