@@ -126,7 +126,12 @@ impl<S: Store, P: Platform> Agent<S, P> {
         // After a crash the state is older than the journal. Without this the engine would choose the same nodes again.
         colony.state.resume_actions(&colony.unfinished);
         let (clock, boot, wall) = self.advance_clock(colony.state.clock.as_ref())?;
+        let begun = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
         let (mut observation, counters) = self.platform.observe(&colony, &clock, boot);
+        if let Some(begun) = begun {
+            let milliseconds = u64::try_from(begun.elapsed().as_millis()).ok();
+            tracing::debug!(nodes = colony.nodes.len(), milliseconds, "observed the host and its nodes");
+        }
         if let Signals::Scripted(host) = &self.signals {
             observation.host.clone_from(host);
         }

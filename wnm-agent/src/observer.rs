@@ -1,5 +1,7 @@
 //! Observers of a cycle: progress bars, checks, trace events.
 
+use std::time::Instant;
+
 use wnm_core::steps::{Effect, Executor, Journal, JournalError, Step, StepFailure};
 use wnm_core::{ActionId, ActionRecord, Colony, Decision, Observation, StepRecord, Timestamp};
 
@@ -56,15 +58,26 @@ impl<J: Journal, O: Observer> Journal for ObservedJournal<'_, J, O> {
     }
 }
 
-/// An executor with a trace event before and after each step, so that a test can end the process there.
+/// An executor that logs each step with its time at the level of `wnm -v`, and has a trace event before and after it, so
+/// that a test can end the process there.
 pub(crate) struct TracedExecutor<E>(pub(crate) E);
 
 impl<E: Executor> Executor for TracedExecutor<E> {
     fn perform(&mut self, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
         let node = record.node();
-        tracing::trace!(?step, moment = "before", %node);
+        let begun = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        tracing::trace!(target: "points", ?step, moment = "before", %node);
         let effect = self.0.perform(record, step, now);
-        tracing::trace!(?step, moment = "after", %node);
+        tracing::trace!(target: "points", ?step, moment = "after", %node);
+        if let Some(begun) = begun {
+            let ended = match &effect {
+                Effect::Done(_) => "done",
+                Effect::NotYet(cause) => cause,
+                Effect::Failed(error) => &error.message,
+            };
+            let milliseconds = u64::try_from(begun.elapsed().as_millis()).ok();
+            tracing::debug!(node = node.name(), %step, milliseconds, "{ended}");
+        }
         effect
     }
 }

@@ -300,7 +300,8 @@ impl Exec {
 fn logged(call: &Call) -> Result<Output, PlatformError> {
     let begun = Instant::now();
     let result = run::run(call);
-    let milliseconds = begun.elapsed().as_millis();
+    // As 128 bits it would be a text in a log of JSON lines.
+    let milliseconds = u64::try_from(begun.elapsed().as_millis()).ok();
     let ended = result.as_ref().map_or_else(ToString::to_string, Output::ended);
     tracing::debug!(command = %call.summary(), milliseconds, "{ended}");
     result

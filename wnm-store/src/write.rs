@@ -1,7 +1,9 @@
 //! The writes of the database, by name.
 //!
 //! Each one is a transaction, or a file that replaces another. Before and after it a trace event names it, so that a test can
-//! end the process at that point.
+//! end the process at that point. `wnm -vv` logs it with its time.
+
+use std::time::Instant;
 
 /// Declares the enum with its list, which cannot miss a variant.
 macro_rules! writes {
@@ -64,9 +66,14 @@ impl Write {
     /// Runs a write, with the trace events around it. The event after a failed one is left out.
     pub(crate) fn run<T, E>(self, write: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let name = self.name();
-        tracing::trace!(write = name, moment = "before");
+        let begun = tracing::enabled!(tracing::Level::TRACE).then(Instant::now);
+        tracing::trace!(target: "points", write = name, moment = "before");
         let written = write()?;
-        tracing::trace!(write = name, moment = "after");
+        tracing::trace!(target: "points", write = name, moment = "after");
+        if let Some(begun) = begun {
+            let milliseconds = u64::try_from(begun.elapsed().as_millis()).ok();
+            tracing::trace!(write = name, milliseconds, "stored");
+        }
         Ok(written)
     }
 }

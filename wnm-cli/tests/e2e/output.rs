@@ -83,6 +83,26 @@ const HOSTILE: &str =
 
 /// Asserts that a text controls the terminal by colours only.
 #[track_caller]
+#[test]
+fn verbose_command_names_its_steps_and_their_times() {
+    let host = Host::with_colony();
+    let steps = host.expect(0, "-v node add").err;
+    for part in ["observed the host and its nodes", "step=copy program", "step=start", "milliseconds=", "antnode0001"] {
+        assert!(steps.contains(part), "no {part}: {steps}");
+    }
+    assert!(!steps.contains("TRACE"), "{steps}");
+    let details = host.expect(0, "-vv node stop 1").err;
+    for part in ["step=wait for exit", "TRACE stored write=\"begin\" milliseconds="] {
+        assert!(details.contains(part), "no {part}: {details}");
+    }
+    // The names of the code are for tests.
+    assert!(!details.contains("SeeGone") && !details.contains("moment"), "{details}");
+    let json = host.expect(0, "--log-format json -v node start 1").err;
+    let step = json.lines().find(|line| line.contains("\"step\":\"start\"")).unwrap();
+    let step: serde_json::Value = serde_json::from_str(step).unwrap();
+    assert!(step["fields"]["milliseconds"].is_u64() && step["fields"]["node"] == "antnode0001", "{step}");
+}
+
 fn assert_harmless(line: &str, text: &str) {
     let mut plain = text.to_owned();
     for style in ["[0m", "[1m", "[2m", "[3m", "[31m", "[32m", "[33m", "[34m", "[35m"] {
