@@ -97,12 +97,7 @@ impl SimError {
         let line = before.matches('\n').count() + 1;
         // The parser lists the permitted keys on lines of their own.
         let problem = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-        // The library names a key that is absent as a field, in backticks.
-        let problem = match problem.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-            Some(key) => format!("missing key {key}"),
-            None => problem,
-        };
-        Self::input(format!("{name}:{line}: invalid TOML: {problem}"))
+        Self::input(format!("{name}:{line}: invalid TOML: {}", in_terms_of_toml(&problem)))
     }
 
     /// Returns the error of one line of a trace.
@@ -117,7 +112,7 @@ impl SimError {
         {
             return Exit::Done;
         }
-        talk(&format!("error: {self}"));
+        talk(&format!("error: {}", wnm_agent::without_numbers(&self.to_string())));
         if let Self::Input { hint: Some(hint), .. } = self {
             talk(&format!("hint: {hint}"));
         }
@@ -125,7 +120,39 @@ impl SimError {
     }
 }
 
+/// Returns a problem of the parser in terms of the document: it names keys as fields and words as variants, in backticks.
+fn in_terms_of_toml(problem: &str) -> String {
+    if let Some(key) = problem.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        return format!("missing key {key}");
+    }
+    for (found, said) in [("unknown field `", "unknown key"), ("unknown variant `", "unknown word")] {
+        if let Some((word, allowed)) = problem.strip_prefix(found).and_then(|rest| rest.split_once("`, expected ")) {
+            let allowed = allowed.trim_start_matches("one of ").replace('`', "").replace(" or ", ", ");
+            return format!("{said} {word}, allowed: {allowed}");
+        }
+    }
+    problem.to_owned()
+}
+
 /// Writes a line to standard error. Ignores a closed standard error, because the data may still be wanted.
 pub(crate) fn talk(line: &str) {
     _ = writeln!(io::stderr(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_of_toml_name_keys_and_words() {
+        for (problem, said) in [
+            ("missing field `cpus`", "missing key cpus"),
+            ("unknown field `cpu`, expected one of `cpus`, `disk_gb`", "unknown key cpu, allowed: cpus, disk_gb"),
+            ("unknown field `x`, expected `a` or `b`", "unknown key x, allowed: a, b"),
+            ("unknown variant `x`, expected `a`", "unknown word x, allowed: a"),
+            ("invalid type: string \"2\", expected u32", "invalid type: string \"2\", expected u32"),
+        ] {
+            assert_eq!(in_terms_of_toml(problem), said);
+        }
+    }
 }

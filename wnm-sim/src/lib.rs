@@ -93,7 +93,7 @@ impl Cli {
         let matches = command.try_get_matches_from_mut(&args);
         match matches.and_then(|matches| <Self as clap::FromArgMatches>::from_arg_matches(&matches)) {
             Ok(cli) => cli.run(),
-            Err(error) => usage::report(&error, &args),
+            Err(error) => usage::report(&error, &command, &args),
         }
     }
 

@@ -4,27 +4,28 @@ use std::error::Error as _;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command};
 
 use crate::error::talk;
-use crate::{Cli, Exit};
+use crate::{Exit, SimError};
 
 /// Prints the error of a command line that clap refused, and returns the exit code. Help and the version are no errors:
-/// clap prints them and ends the process.
-pub(crate) fn report(error: &clap::Error, args: &[OsString]) -> Exit {
+/// clap prints them.
+pub(crate) fn report(error: &clap::Error, command: &Command, args: &[OsString]) -> Exit {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        error.exit();
+        let end = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        return error.print().map_err(SimError::Output).map_or_else(|error| error.report(), |()| end);
     }
-    let path = path(&Cli::command(), args);
-    let (message, advice) = described(error, &path);
+    let (command, path) = at_words(command, args);
+    let (message, advice) = hyphen_value(error, command, args).unwrap_or_else(|| described(error, &path));
     let advice = advice.map_or_else(String::new, |advice| format!("{advice}; "));
     talk(&format!("error: {message}"));
     talk(&format!("hint: {advice}see `{path} --help`"));
     Exit::Usage
 }
 
-/// Returns the words of the command that a line names, as far as they are commands: `wnm-sim util man`.
-fn path(command: &Command, args: &[OsString]) -> String {
+/// Returns the command that a line names, and its words: `wnm-sim util man`.
+fn at_words<'a>(command: &'a Command, args: &[OsString]) -> (&'a Command, String) {
     let (mut at, mut path) = (command, command.get_name().to_owned());
     for word in args.iter().skip(1) {
         if let Some(below) = at.find_subcommand(word) {
@@ -32,7 +33,34 @@ fn path(command: &Command, args: &[OsString]) -> String {
             path = format!("{path} {}", below.get_name());
         }
     }
-    path
+    (at, path)
+}
+
+/// Returns the failure of a word that begins with a hyphen, where the word before it needs a value; None for others. clap
+/// takes such a word for a flag, and would call it unknown.
+fn hyphen_value(error: &clap::Error, command: &Command, args: &[OsString]) -> Option<(String, Option<String>)> {
+    let refused = text(error, ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    // clap names the first letter alone of a word such as `-7d`.
+    let is_refused =
+        |word: &OsString| refused.starts_with('-') && word.as_encoded_bytes().starts_with(refused.as_bytes());
+    let at = args.iter().take_while(|word| *word != "--").position(is_refused)?;
+    let (before, value) = (args.get(at.checked_sub(1)?)?.to_str()?, args.get(at)?.to_str()?);
+    let is_named = |arg: &&Arg| {
+        let is_long = arg.get_long().is_some_and(|long| before.strip_prefix("--") == Some(long));
+        is_long || arg.get_short().is_some_and(|short| before == format!("-{short}"))
+    };
+    let flag = command.get_arguments().filter(|arg| arg.get_action().takes_values()).find(is_named)?;
+    let flag = format!("--{}", flag.get_long()?);
+    // The parser of the flag knows what is wrong with the value.
+    let line = [command.get_name().to_owned(), format!("{flag}={value}")];
+    let refused = command.clone().try_get_matches_from(line).err();
+    let is_of_value =
+        |error: &clap::Error| matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
+    if let Some(error) = refused.filter(is_of_value) {
+        return Some(described(&error, command.get_name()));
+    }
+    let advice = format!("for that value, write {flag}={value}");
+    Some((format!("{flag} needs a value, and {value:?} is read as a flag"), Some(advice)))
 }
 
 /// Returns the failure with its cause, and advice for this case.

@@ -112,7 +112,7 @@ fn invalid_settings_are_refused_with_the_reason() {
         ),
         (&["--set", "cpu_remove=40"], "policy: cpu_less_than (50.0 %) must be below cpu_remove (40.0 %)"),
         (&["--policy", file], "p.toml:2: invalid TOML: "),
-        (&["--policy", "nowhere.toml"], "cannot read nowhere.toml: No such file"),
+        (&["--policy", "nowhere.toml"], "cannot read nowhere.toml: no such file"),
     ] {
         let ran = run(&[&["replay", "ramp-1s.jsonl.gz", "--cpus", "2"], arguments].concat());
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
@@ -123,11 +123,11 @@ fn invalid_settings_are_refused_with_the_reason() {
 #[test]
 fn unusable_files_are_named() {
     for (arguments, said) in [
-        (&["replay", "nowhere.jsonl"][..], "cannot read nowhere.jsonl: No such file"),
+        (&["replay", "nowhere.jsonl"][..], "cannot read nowhere.jsonl: no such file"),
         (&["replay", "."], "cannot read .: it is a directory"),
-        (&["decide", "nowhere.jsonl"], "cannot read nowhere.jsonl: No such file"),
-        (&["chart", "ramp-1s.jsonl.gz", "--cpus", "2", "-o", "no/x.svg"], "cannot write no/x.svg: No such file"),
-        (&["replay", "ramp-1s.jsonl.gz", "--cpus", "2", "--run", "no/x"], "cannot write no/x: No such file"),
+        (&["decide", "nowhere.jsonl"], "cannot read nowhere.jsonl: no such file"),
+        (&["chart", "ramp-1s.jsonl.gz", "--cpus", "2", "-o", "no/x.svg"], "cannot write no/x.svg: no such file"),
+        (&["replay", "ramp-1s.jsonl.gz", "--cpus", "2", "--run", "no/x"], "cannot write no/x: no such file"),
     ] {
         let ran = run(arguments);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments:?}");
