@@ -51,7 +51,7 @@ fn hyphen_value(error: &clap::Error, command: &Command, args: &[OsString]) -> Op
     };
     let flag = command.get_arguments().filter(|arg| arg.get_action().takes_values()).find(is_named)?;
     let flag = format!("--{}", flag.get_long()?);
-    // The parser of the flag knows what is wrong with the value.
+    // The parser of the flag knows the fault of the value.
     let line = [command.get_name().to_owned(), format!("{flag}={value}")];
     let refused = command.clone().try_get_matches_from(line).err();
     let is_of_value =

@@ -30,7 +30,7 @@ impl HyphenValue {
             |word: &OsString| refused.starts_with('-') && word.as_encoded_bytes().starts_with(refused.as_bytes());
         let at = args.iter().take_while(|word| *word != "--").position(is_refused)?;
         let (before, value) = (args.get(at.checked_sub(1)?)?, args.get(at)?.to_str()?);
-        let named = name_of_what_needs_a_value(before, &args[..at], command)?;
+        let named = needing_a_value(before, &args[..at], command)?;
         let mut joined = args.to_vec();
         let mut word = before.clone();
         word.push("=");
@@ -55,7 +55,7 @@ impl HyphenValue {
 }
 
 /// Returns the name of the flag, or the setting of `wnm config set`, that the last word of a line gives without a value.
-fn name_of_what_needs_a_value(word: &OsStr, line: &[OsString], root: &Command) -> Option<String> {
+fn needing_a_value(word: &OsStr, line: &[OsString], root: &Command) -> Option<String> {
     let (at, path) = at_words(root, line);
     let word = word.to_str()?;
     // A flag of all commands may be defined at the root only.

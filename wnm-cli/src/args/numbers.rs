@@ -87,7 +87,7 @@ mod tests {
         assert!(interval("99ms").is_err() && interval("100ms").is_ok() && interval("0").is_err());
         assert!(interval("1d").is_ok() && interval("1d 1s").is_err());
         assert!(duration("3650d").is_ok() && duration("0").is_ok() && some_time("1ms").is_ok());
-        for text in ["18446744073709551615", "584942417355y"] {
+        for text in ["18446744073709551615", "11y"] {
             assert_eq!(duration(text), Err("longer than 10 years (3650d)".to_owned()), "{text}");
             assert!(interval(text).is_err() && some_time(text).is_err(), "{text}");
         }
