@@ -1,6 +1,7 @@
 //! Commands of a user who may start no more tasks: threads and processes.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::process::Command;
 
 use crate::host::{Host, Ran, turn};
@@ -33,6 +34,16 @@ fn commands_without_another_task_name_the_limit_as_root() {
         assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
     }
     let limit = ["prlimit", "--nproc=1"];
+    let receiver =
+        |name| format!("[[receiver]]\nname = \"{name}\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n");
+    let file = host.path("alerts.toml");
+    fs::write(&file, ["a", "b"].map(receiver).concat()).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    chown(&file, Some(65_534), None).unwrap();
+    assert_eq!(run(&[], &words(&format!("config set alerts={}", file.display()))).code(), 0);
+    // The receivers are asked one after the other.
+    let ran = run(&limit, &words("alert test"));
+    assert!(ran.code() == 3 && ran.out.matches("onnection refused").count() == 2, "{}{}", ran.out, ran.err);
     let fault = "error: cannot start a thread: resource temporarily unavailable\nhint: end other processes";
     for line in ["daemon", "events --follow", "node logs 1 --follow", "status --watch"] {
         let ran = run(&limit, &words(line));
