@@ -88,6 +88,7 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
         requests,
         server,
         probes,
+        last_probe: agent.store.last_probe_run().ok(),
         fleet,
         alerts,
         influx: InfluxService::new(db, env!("CARGO_PKG_VERSION")),
@@ -177,6 +178,8 @@ struct Control<'a> {
     /// The servers; None where the system refuses them.
     server: Option<Server>,
     probes: ProbeService,
+    /// The number of the last run of a probe that was told, to notice those of commands beside the daemon.
+    last_probe: Option<i64>,
     fleet: FleetService,
     alerts: AlertService,
     influx: InfluxService,
@@ -250,15 +253,21 @@ impl Control<'_> {
         }
     }
 
-    /// Stores the runs that ended. The caller holds the lock.
+    /// Stores the runs that ended, and tells them with those that commands stored. The caller holds the lock.
     fn write_probes(&mut self, store: &mut Store) {
+        let others = self.last_probe.and_then(|last| store.probe_runs_after(last).ok());
+        let others = others.map_or_else(Vec::new, |others| others.runs);
         let finished = self.probes.take_finished();
-        self.live.count_probes(&finished);
-        self.alerts.count_probes(&finished);
-        self.influx.write_probes(&finished);
+        for runs in [&others, &finished] {
+            self.live.count_probes(runs);
+            self.alerts.count_probes(runs);
+            self.influx.write_probes(runs);
+        }
+        self.probes.remember(others);
         if let Err(error) = store.insert_probe_runs(&finished) {
             tracing::warn!(%error, runs = finished.len(), "the results of probes are lost");
         }
+        self.last_probe = store.last_probe_run().ok().or(self.last_probe);
     }
 }
 

@@ -73,6 +73,35 @@ impl Store {
         })
     }
 
+    /// Returns the number of the latest run; 0 without one. Numbers rise.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn last_probe_run(&self) -> Result<i64, StoreError> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached("SELECT coalesce(max(id), 0) FROM probe_runs")?;
+            Ok(statement.query_row([], |row| row.get(0))?)
+        })
+    }
+
+    /// Returns the runs with a number above this one, oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn probe_runs_after(&self, number: i64) -> Result<ProbeRuns, StoreError> {
+        self.read(|db| {
+            let mut statement = db.prepare_cached(
+                "SELECT id, run, digest IS row_digest(started, run) FROM probe_runs WHERE id > ?1 ORDER BY id",
+            )?;
+            let mut rows = statement.query([number])?;
+            let mut found = ProbeRuns::default();
+            while let Some(row) = rows.next()? {
+                found.take(row)?;
+            }
+            Ok(found)
+        })
+    }
+
     /// Returns the runs that match a filter.
     ///
     /// # Errors
@@ -95,15 +124,25 @@ impl Store {
             while found.runs.len() < filter.limit as usize
                 && let Some(row) = rows.next()?
             {
-                let record = Record::ProbeRun(row.get(0)?);
-                match verified(row, 2, record).and_then(|()| required::<ProbeRun>(row, 1, record)) {
-                    Ok(run) if matches(&run) => found.runs.push(run),
-                    Ok(_) => {}
-                    Err(error) => found.unreadable.push(error),
+                found.take(row)?;
+                if found.runs.last().is_some_and(|run| !matches(run)) {
+                    found.runs.pop();
                 }
             }
             Ok(found)
         })
+    }
+}
+
+impl ProbeRuns {
+    /// Adds the run of a row with its number, its text and the result of its check.
+    fn take(&mut self, row: &rusqlite::Row<'_>) -> Result<(), rusqlite::Error> {
+        let record = Record::ProbeRun(row.get(0)?);
+        match verified(row, 2, record).and_then(|()| required::<ProbeRun>(row, 1, record)) {
+            Ok(run) => self.runs.push(run),
+            Err(error) => self.unreadable.push(error),
+        }
+        Ok(())
     }
 }
 
@@ -167,6 +206,18 @@ mod tests {
         let many: Vec<ProbeRun> = (0..=i64::from(COUNT)).map(|n| run(month + n, ProbeKind::Quote)).collect();
         store.insert_probe_runs(&many).unwrap();
         assert_eq!(store.probe_runs(&all).unwrap().runs.len(), COUNT as usize);
+    }
+
+    #[test]
+    fn runs_after_a_number_are_those_that_were_stored_later() {
+        let (_folder, mut store) = store();
+        assert_eq!(store.last_probe_run().unwrap(), 0);
+        store.insert_probe_runs(&[run(9, ProbeKind::Quote)]).unwrap();
+        let last = store.last_probe_run().unwrap();
+        let later = [run(1, ProbeKind::Upload), run(2, ProbeKind::Quote)];
+        store.insert_probe_runs(&later).unwrap();
+        assert_eq!(store.probe_runs_after(last).unwrap().runs, later);
+        assert_eq!(store.probe_runs_after(last + 2).unwrap().runs, []);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The thread of the probes in a daemon.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,6 +26,8 @@ use crate::valves::local_times;
 const TICK: Duration = Duration::from_millis(500);
 /// The time between two attempts to find the client program.
 const FIND: Duration = Duration::from_secs(60);
+/// The time for which a ceiling is told once.
+const TOLD_FOR: Duration = Duration::from_secs(60 * 60);
 /// The scratch folder of a daemon.
 const RUNS: &str = "runs";
 /// The runs that wait for the thread of the cycles; the oldest are dropped beyond it.
@@ -71,6 +74,7 @@ struct Shared {
     config: Option<ProbeConfig>,
     hold: Option<String>,
     finished: Vec<ProbeRun>,
+    others: Vec<ProbeRun>,
     status: ProbeStatus,
     ends: bool,
 }
@@ -137,6 +141,13 @@ impl ProbeService {
         std::mem::take(&mut lock(&self.door).finished)
     }
 
+    /// Counts runs of other processes for the ceilings, while the probes are on.
+    pub fn remember(&self, others: Vec<ProbeRun>) {
+        if self.is_on() {
+            lock(&self.door).others.extend(others);
+        }
+    }
+
     /// Returns the condition; None while the probes are off.
     #[must_use]
     pub fn status(&self) -> Option<ProbeStatus> {
@@ -181,6 +192,8 @@ struct Worker {
     skipped: Vec<String>,
     source_problem: Option<String>,
     program_problem: Option<String>,
+    /// The tasks that were said to wait for a ceiling, with the time.
+    told: BTreeMap<String, Duration>,
 }
 
 fn now() -> Timestamp {
@@ -210,18 +223,20 @@ impl Worker {
             skipped: Vec::new(),
             source_problem: None,
             program_problem: None,
+            told: BTreeMap::new(),
         }
     }
 
     fn run(mut self, door: &Door) {
         loop {
-            let (config, hold) = {
-                let shared = lock(door);
+            let (config, hold, others) = {
+                let mut shared = lock(door);
                 if shared.ends {
                     break;
                 }
-                (shared.config.clone(), shared.hold.clone())
+                (shared.config.clone(), shared.hold.clone(), std::mem::take(&mut shared.others))
             };
+            self.remember(&others);
             if let Some(config) = config {
                 let (finished, status) = self.tick(&config, hold);
                 let mut shared = lock(door);
@@ -257,6 +272,7 @@ impl Worker {
         let uploads = self.uploads(config, now);
         let mut finished = std::mem::take(&mut self.cut);
         finished.extend(self.prober.iter_mut().flat_map(|prober| prober.tick(now, elapsed, gate, uploads)));
+        self.tell_ceilings(elapsed);
         let client = self.prober.as_mut().map(|prober| prober.clients().program().client.to_string());
         let schedule = self.prober.as_ref().map(Prober::schedule);
         let waiting = schedule.iter().flat_map(|schedule| schedule.refused());
@@ -276,6 +292,18 @@ impl Worker {
             spent_today: config.uploads.as_ref().map(|_| self.spending().spent(now)),
         };
         (finished, status)
+    }
+
+    /// Logs each task that waits for a ceiling, once an hour: runs that are missing have a reason.
+    fn tell_ceilings(&mut self, elapsed: Duration) {
+        for (task, refused) in self.prober.iter().flat_map(|prober| prober.schedule().refused()) {
+            let is_told = self.told.get(task).is_some_and(|at| elapsed.saturating_sub(*at) < TOLD_FOR);
+            if !matches!(refused, Refused::AtOnce(_)) && !is_told {
+                tracing::warn!("task {task:?} waits: {refused}");
+                self.told.insert(task.to_owned(), elapsed);
+            }
+        }
+        self.told.retain(|_, at| elapsed.saturating_sub(*at) < TOLD_FOR);
     }
 
     fn spending(&self) -> MutexGuard<'_, Spending> {
@@ -329,7 +357,7 @@ impl Worker {
             .is_none_or(|(at, searched)| elapsed.saturating_sub(*at) >= FIND || searched != config);
         if is_due && self.search.is_none() {
             self.searched = Some((elapsed, config.clone()));
-            self.clear_commands(elapsed);
+            self.clear_commands();
             let (sender, found) = channel();
             let (path, arguments) = (config.program.clone(), config.arguments.clone());
             let find = move || _ = sender.send(ClientProgram::find(path.as_deref(), arguments));
@@ -352,34 +380,37 @@ impl Worker {
             .uploads
             .as_ref()
             .map(|(key_file, _)| Payment { key_file: key_file.clone(), spending: Arc::clone(&self.spending) });
-        self.program_problem = match found {
+        let mut problem = match found {
             Ok(program) => self.use_program(program, payment.clone()).err(),
-            Err(error) => Some(self.tell_program(&error)),
+            Err(error) => Some(error.to_string()),
         };
         if let Some(error) = payment.and_then(|payment| read_key(&payment.key_file).err()) {
-            self.program_problem.get_or_insert(error.to_string());
+            problem.get_or_insert(error.to_string());
         }
+        // A problem that lasts is told once.
+        if let Some(text) = problem.as_ref().filter(|text| self.program_problem.as_ref() != Some(text)) {
+            tracing::warn!(error = text, "not all probes can start");
+        }
+        self.program_problem = problem;
     }
 
     /// Takes the runs of commands that were killed.
-    fn clear_commands(&mut self, elapsed: Duration) {
-        let (cut, now) = (clear_commands(&self.folder), now());
-        for run in &cut {
+    fn clear_commands(&mut self) {
+        let cut = clear_commands(&self.folder);
+        self.remember(&cut);
+        self.cut.extend(cut);
+    }
+
+    /// Counts runs of other processes for the ceilings.
+    fn remember(&mut self, runs: &[ProbeRun]) {
+        let (now, elapsed) = (now(), self.started.elapsed());
+        for run in runs {
             match (&mut self.ledger, &mut self.prober) {
                 (Some(ledger), _) => ledger.remember_run(run, now, elapsed),
                 (None, Some(prober)) => prober.remember(run, now, elapsed),
                 (None, None) => {}
             }
         }
-        self.cut.extend(cut);
-    }
-
-    fn tell_program(&self, error: &ProgramError) -> String {
-        let text = error.to_string();
-        if self.program_problem.as_ref() != Some(&text) {
-            tracing::warn!(error = text, "no probe starts");
-        }
-        text
     }
 
     fn use_program(&mut self, program: ClientProgram, payment: Option<Payment>) -> Result<(), String> {

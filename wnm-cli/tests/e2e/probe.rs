@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::daemon::{spawn, wait_for_exit};
 use crate::host::Host;
+use crate::metrics::get;
 
 /// The private key of the wallet. No output may contain it.
 const KEY: &str = "5ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75ec5e75e5e";
@@ -134,6 +135,26 @@ fn runs_by_request_pass_a_hold_and_a_closed_window_and_say_so() {
     let outside = host.expect(0, "probe run");
     let said = format!("{}{}", outside.out, outside.err);
     assert!(said.contains("the time is outside probe_window; this request passes"), "{said}");
+}
+
+#[test]
+fn runs_of_commands_are_in_the_metrics_of_the_daemon() {
+    let host = host_with(&task("ask", "quote"));
+    let address = format!("127.0.0.1:{}", host.spare_port(1));
+    host.expect(0, &format!("config set listen={address}"));
+    host.expect(0, "probe run");
+    let _daemon = spawn(&host);
+    let started = Instant::now();
+    while std::net::TcpStream::connect(&address).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(40), "the daemon does not listen");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    host.expect(0, "probe run");
+    // The run before the daemon does not count.
+    while !get(&address, "/metrics").contains("wnm_probe_runs_total{type=\"quote\",size=\"tiny\",outcome=\"ok\"} 1\n") {
+        assert!(started.elapsed() < Duration::from_secs(40), "{}", get(&address, "/metrics"));
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// The spending is one for the daemon and for commands beside it, and outlives a command that was killed.

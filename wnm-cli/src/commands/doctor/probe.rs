@@ -6,6 +6,7 @@ use wnm_agent::probe::{ClientProgram, Sources, read_key};
 use wnm_core::{ProbeSettings, Settings};
 
 use super::Check;
+use crate::commands::probe::folder;
 use crate::render::shell_text;
 
 const NAME: &str = "probe";
@@ -16,7 +17,7 @@ pub(super) fn check(db: &Path, settings: &Settings) -> Vec<Check> {
     if !probe.on {
         return Vec::new();
     }
-    let checks = [client(probe), tasks(db, probe)].into_iter().chain(key(probe));
+    let checks = [client(probe), tasks(db, probe)].into_iter().chain(writable(db)).chain(key(probe));
     checks.collect()
 }
 
@@ -31,7 +32,7 @@ fn client(probe: &ProbeSettings) -> Check {
 }
 
 fn tasks(db: &Path, probe: &ProbeSettings) -> Check {
-    let refreshed = Sources::new(probe.sources.clone(), &crate::commands::probe::folder(db)).read_now();
+    let refreshed = Sources::new(probe.sources.clone(), &folder(db)).read_now();
     match refreshed.problem {
         None => {
             let read = refreshed.changed.unwrap_or_default();
@@ -46,6 +47,17 @@ fn tasks(db: &Path, probe: &ProbeSettings) -> Check {
         }
         Some(error) => Check::warning(NAME, error.to_string(), "check the sources with `wnm probe tasks`"),
     }
+}
+
+/// Checks that the folder of the runs can be written.
+fn writable(db: &Path) -> Option<Check> {
+    let folder = folder(db);
+    // It is made with the first run.
+    let made = if folder.exists() { folder.as_path() } else { folder.parent()? };
+    let error = rustix::fs::access(made, rustix::fs::Access::WRITE_OK).err()?;
+    let path = made.display();
+    let problem = format!("no probe can run: cannot write {path}: {}", std::io::Error::from(error));
+    Some(Check::warning(NAME, problem, format!("make {path} writable for the user of wnm")))
 }
 
 fn key(probe: &ProbeSettings) -> Option<Check> {
