@@ -308,6 +308,7 @@ fn real_client_without_a_network_is_understood() {
         assert!(run["client"].as_str().unwrap().starts_with("autonomi 0.5"), "{run}");
         assert!(run["cause"].as_str().unwrap().starts_with("Failed to connect to the network"), "{run}");
     }
+    assert!(!host.path(".local/share/autonomi/client/logs").exists(), "a log of each run stays");
     // An upload asks for its price first, and pays nothing without one.
     assert_eq!(of("up")["outcome"], json!("network_error"));
 }

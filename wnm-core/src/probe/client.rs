@@ -24,6 +24,9 @@ pub enum Dialect {
 /// The first version of the client of `antnode` with the flag `--disable-cache`.
 const CACHES_CHUNKS: Version = Version::new(0, 5, 0);
 
+/// The flag of the client of `antnode` for the place of its log. Without it, each call leaves a folder below the home folder.
+const LOG: &str = "--log-output-dest";
+
 /// A client program that was recognised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeClient {
@@ -90,7 +93,8 @@ impl ProbeClient {
         Some(Self { dialect, version })
     }
 
-    /// Returns the arguments of an operation. `further` are the operator's own, such as a network; they come first.
+    /// Returns the arguments of an operation. `further` are the operator's own, such as a network; they come before it. A log
+    /// goes to the folder in which the client runs.
     #[must_use]
     pub fn arguments(&self, request: &ClientRequest, further: &[String]) -> Vec<std::ffi::OsString> {
         let words: &[&str] = match (self.dialect, request) {
@@ -105,7 +109,12 @@ impl ProbeClient {
             (Dialect::Ant, ClientRequest::Quote(_)) => &["--json", "file", "cost"],
             (Dialect::Ant, ClientRequest::Upload(_)) => &["--json", "file", "upload", "--public"],
         };
-        let mut arguments: Vec<std::ffi::OsString> = further.iter().map(Into::into).collect();
+        let mut arguments: Vec<std::ffi::OsString> = Vec::new();
+        let has_log = further.iter().any(|word| word.split('=').next() == Some(LOG));
+        if self.dialect == Dialect::Autonomi && !has_log {
+            arguments.extend([LOG, "."].map(Into::into));
+        }
+        arguments.extend(further.iter().map(Into::into));
         arguments.extend(words.iter().map(Into::into));
         match request {
             ClientRequest::Download { address, to } => {
@@ -197,6 +206,7 @@ fn outcome_of_text(stderr: &str) -> ProbeOutcome {
         "insufficient",
         "payment error",
         "configuration error",
+        "environment variable",
         "no such file",
         "permission denied",
         "no space left",
@@ -331,17 +341,19 @@ mod tests {
         let address = "ab".repeat(32);
         assert_eq!(
             words(&autonomi(), &download),
-            ["--network-id", "1", "file", "download", "--disable-cache", &address, "/s/f"]
+            ["--log-output-dest", ".", "--network-id", "1", "file", "download", "--disable-cache", &address, "/s/f"]
         );
+        let own = ["--log-output-dest=stdout".to_owned()];
+        assert_eq!(autonomi().arguments(&ClientRequest::Quote("/s/f".into()), &own)[0], "--log-output-dest=stdout");
         let old = client("Autonomi Client v0.4.2");
-        assert_eq!(words(&old, &download)[2..], ["file", "download", &address, "/s/f"]);
+        assert_eq!(words(&old, &download)[4..], ["file", "download", &address, "/s/f"]);
         let ant = client("ant 0.2.4");
         assert_eq!(
             words(&ant, &download),
             ["--network-id", "1", "--json", "file", "download", &address, "--output", "/s/f"]
         );
         let upload = ClientRequest::Upload("/s/f".into());
-        assert_eq!(words(&autonomi(), &upload)[2..], ["file", "upload", "--public", "/s/f"]);
+        assert_eq!(words(&autonomi(), &upload)[4..], ["file", "upload", "--public", "/s/f"]);
         assert_eq!(words(&ant, &ClientRequest::Quote("/s/f".into()))[2..], ["--json", "file", "cost", "/s/f"]);
     }
 
@@ -408,6 +420,14 @@ mod tests {
                 "Error: \n   0: Failed to calculate cost\n\nLocation:\n   actions/connect.rs:9\n",
                 ProbeOutcome::Unknown,
                 "Failed to calculate cost",
+            ),
+            // `file download` exits with 61 after this error.
+            (
+                &autonomi(),
+                Some(1),
+                "Error: \n   0: Failed to get EVM network\n   1: Network ID 3 requires EVM network to be configured via environment variables\n",
+                ProbeOutcome::ClientError,
+                "Failed to get EVM network: Network ID 3 requires EVM network to be configured via environment variables",
             ),
             (&autonomi(), Some(59), "Error: timed out", ProbeOutcome::NetworkError, "timed out"),
             (&autonomi(), Some(12), "Error: cannot write", ProbeOutcome::ClientError, "cannot write"),
