@@ -1,6 +1,7 @@
 //! Which unit belongs to a node, and whether a node may take the name of a unit.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Node, Scope};
@@ -10,8 +11,10 @@ use super::{Systemd, render, root_of, unit_name};
 use crate::error::{NameHolder, PlatformError};
 use crate::files;
 
-/// Folders of other system units: wnm never writes there, but a unit there has its name.
-const ELSEWHERE: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
+/// Folders of other units, of the system and of users: wnm never writes there, but a unit there has its name.
+const OF_SYSTEM: [&str; 3] = ["/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
+const OF_USERS: [&str; 4] =
+    ["/etc/systemd/user", "/run/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"];
 
 impl Systemd {
     /// Tells whether a unit belongs to the node, by its marker or by its folder. A missing unit counts as the node's.
@@ -48,17 +51,58 @@ impl Systemd {
         if let Some(unit) = Unit::read(&path)? {
             match unit.value("Unit", render::UUID) {
                 Some(uuid) if uuid == node.uuid => {}
-                Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && files::exists(root)) => {
+                Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && !is_gone(&root)) => {
                     return taken(path.clone(), NameHolder::OtherNode { uuid: uuid.to_owned() });
                 }
                 Some(_) => {}
                 None => return taken(path, NameHolder::ExternalUnit),
             }
         }
-        let elsewhere = ELSEWHERE.map(|folder| Path::new(folder).join(unit_name(node)));
-        match elsewhere.into_iter().find(|_| self.kind.scope == Scope::Sudo).filter(|path| files::exists(path)) {
+        let elsewhere = match self.kind.scope {
+            Scope::Sudo => &OF_SYSTEM[..],
+            Scope::User | Scope::Zen => &OF_USERS,
+        };
+        match unit_in(elsewhere, &unit_name(node)) {
             Some(path) => taken(path, NameHolder::ExternalUnit),
             None => Ok(()),
         }
+    }
+}
+
+fn unit_in(folders: &[impl AsRef<Path>], unit: &str) -> Option<PathBuf> {
+    folders.iter().map(|folder| folder.as_ref().join(unit)).find(|path| files::exists(path))
+}
+
+/// Tells whether a folder does not exist. One on a volume that does not answer may.
+fn is_gone(folder: &Path) -> bool {
+    files::metadata(folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unit_is_found_in_each_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let folders = ["run", "local", "lib"].map(|name| place.path().join(name));
+        assert_eq!(unit_in(&folders, "a.service"), None);
+        for (folder, number) in folders.iter().rev().zip(1..) {
+            fs::create_dir(folder).unwrap();
+            let path = folder.join("a.service");
+            fs::write(&path, "").unwrap();
+            assert_eq!(unit_in(&folders, "a.service"), Some(path), "{number} of 3");
+        }
+    }
+
+    #[test]
+    fn only_a_folder_that_does_not_exist_is_gone() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(is_gone(&place.path().join("none")));
+        assert!(!is_gone(place.path()) && !is_gone(&file));
+        // Another error than that of a missing folder.
+        assert!(!is_gone(&file.join("below")));
     }
 }
