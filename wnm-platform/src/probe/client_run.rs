@@ -351,12 +351,13 @@ fn kill_marked(folder: &Path) -> usize {
         };
         in_environment || ["1", "2"].iter().any(is_output)
     };
-    let mut killed = 0;
-    // Processes that start others meanwhile are found in another round.
+    let (mut killed, mut empty) = (0, 0);
+    // A process that starts another one and ends may have been replaced meanwhile.
     for _ in 0..ROUNDS {
         let found = kill_all(is_marked);
         killed += found;
-        if found == 0 {
+        empty = if found == 0 { empty + 1 } else { 0 };
+        if empty == EMPTY_ROUNDS {
             break;
         }
     }
@@ -366,20 +367,22 @@ fn kill_marked(folder: &Path) -> usize {
 /// The number of rounds in which processes are killed that start others.
 #[cfg(target_os = "linux")]
 const ROUNDS: usize = 100;
+/// The number of rounds without a process after which none is left.
+#[cfg(target_os = "linux")]
+const EMPTY_ROUNDS: usize = 3;
 
 /// Kills the processes for whose folder in `/proc` a condition holds. Returns their count.
 #[cfg(target_os = "linux")]
 fn kill_all(is_wanted: impl Fn(&Path) -> bool) -> usize {
-    let own = std::process::id();
-    let mut killed = 0;
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(process) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if process != own && is_wanted(&entry.path()) {
-            let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
-            killed += usize::from(pid.is_some_and(|pid| rustix::process::kill_process(pid, Signal::KILL).is_ok()));
-        }
-    }
-    killed
+    let own = Pid::from_raw(std::process::id().cast_signed());
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+    let mut pids: Vec<Pid> = pids.filter(|pid| Some(*pid) != own).collect();
+    // The latest first: a process that starts another one may end before the others were looked at.
+    pids.sort_unstable_by_key(|pid| std::cmp::Reverse(pid.as_raw_nonzero()));
+    let is_wanted = |pid: &Pid| is_wanted(&Path::new("/proc").join(pid.as_raw_nonzero().to_string()));
+    let wanted = pids.into_iter().filter(is_wanted);
+    wanted.filter(|pid| rustix::process::kill_process(*pid, Signal::KILL).is_ok()).count()
 }
 
 /// macOS shows the environment of processes to root only; the process group is all that is killed there.
@@ -528,11 +531,11 @@ mod tests {
         assert_eq!(run(&fixture).end, ClientEnd::Exited(0));
         assert!(is_killed(&fixture));
         // Each process starts the next one in a session of its own, and ends.
-        let chain = "echo 'echo $$ > pid; setsid sh ./chain & exit' > chain; setsid sh ./chain &";
+        let chain = "echo 'echo $$ > pid; sleep 0.05; setsid sh ./chain & exit' > chain; setsid sh ./chain &";
         let fixture = shell(&format!("{chain} {wait}; sleep 0.5"));
         assert_eq!(run(&fixture).end, ClientEnd::Exited(0));
         let last = fs::read_to_string(fixture.call.folder.join("pid")).unwrap();
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_millis(500));
         assert_eq!(fs::read_to_string(fixture.call.folder.join("pid")).unwrap(), last, "the chain goes on");
     }
 
