@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::CliError;
+use super::{CliError, CommandError};
+use crate::render::shell_text;
 
 /// An edit that stored nothing.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,12 @@ impl EditError {
             Self::Create(_) => "name a writable folder with the variable TMPDIR".to_owned(),
             Self::Editor { .. } => "name an editor, as in `EDITOR=nano wnm config edit`".to_owned(),
             Self::Read { path, .. } => format!("check the file {}", path.display()),
+            // The line with the consent goes on with the file, unless that is in it already.
+            Self::Kept { path, error } if let CliError::Command(CommandError::Unconfirmed { line, .. }) = &**error => {
+                let file = shell_text(&[path.display().to_string()]);
+                let rest = if line.contains(&file) { String::new() } else { format!(" {file}") };
+                format!("run `{line}{rest}`")
+            }
             Self::Kept { path, error } => {
                 let path = path.display();
                 let fix = error.hint().map(|hint| format!("{hint}; ")).unwrap_or_default();

@@ -274,6 +274,17 @@ fn settings_are_edited_as_a_whole() {
     let ran = edit("sed -i '1s/100/45/' \"$1\"", &[kept.to_str().unwrap()]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     assert_eq!(host.expect(0, "config get cpu_less_than").out, "45 %\n");
+    // A smaller colony needs consent: the hint continues with the edited file.
+    host.expect(0, "node add --count 2");
+    let ran = edit("sed -i 's/^node_cap.*/node_cap = 1/' \"$1\"", &[]);
+    assert_eq!(ran.code(), 1, "{}", ran.err);
+    let hint = ran.err.rsplit_once("hint: run `wnm ").unwrap().1.trim_end().trim_end_matches('`');
+    let words = hint.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let file = words.last().unwrap();
+    assert!(hint.contains("config edit --yes /") && file.ends_with(".toml"), "{hint}");
+    let ran = edit(":", &["--yes", file]);
+    assert_eq!(ran.code(), 0, "{}", ran.err);
+    assert_eq!(host.expect(0, "config get node_cap").out, "1\n");
 }
 
 /// Asserts that a config file is refused because another user can change it.
