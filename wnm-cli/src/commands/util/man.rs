@@ -62,7 +62,7 @@ fn write_below(command: &Command, name: &str, folder: &Path) -> Result<(), CliEr
 
 /// Returns the page of a command in the format of roff.
 pub(super) fn page(command: &Command, name: &str) -> Result<Vec<u8>, CliError> {
-    let examples = command.get_after_help().map(ToString::to_string);
+    let after_help = command.get_after_help().map(ToString::to_string);
     let man = Man::new(command.clone().name(name.to_owned()).display_name(name.to_owned()).after_help(""));
     let mut page = Vec::new();
     man.render_title(&mut page)?;
@@ -75,10 +75,8 @@ pub(super) fn page(command: &Command, name: &str) -> Result<Vec<u8>, CliError> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
-    if let Some(text) = examples {
-        let title = if text.starts_with("Example") { "EXAMPLES" } else { "NOTES" };
-        let text = text.strip_prefix("Examples:\n").or_else(|| text.strip_prefix("Example:\n")).unwrap_or(&text);
-        write!(page, ".SH {title}\n.nf\n{}\n.fi\n", escaped(text))?;
+    for (title, text) in after_help.iter().flat_map(|text| sections(text)) {
+        write!(page, ".SH {title}\n.nf\n{}\n.fi\n", escaped(&text))?;
     }
     for (title, entries) in [("EXIT STATUS", EXIT_STATUS), ("FILES", FILES), ("ENVIRONMENT", ENVIRONMENT)] {
         writeln!(page, ".SH \"{title}\"")?;
@@ -90,6 +88,17 @@ pub(super) fn page(command: &Command, name: &str) -> Result<Vec<u8>, CliError> {
         write!(page, ".SH \"SEE ALSO\"\n.BR wnm (1)\n")?;
     }
     Ok(page)
+}
+
+/// Returns the text after the options of a help as sections with their titles: its examples are a paragraph of their own.
+fn sections(text: &str) -> Vec<(&'static str, String)> {
+    let without_title = |text: &'_ str| -> Option<String> {
+        ["Examples:\n", "Example:\n"].into_iter().find_map(|title| text.strip_prefix(title)).map(str::to_owned)
+    };
+    let notes: Vec<&str> = text.split("\n\n").filter(|part| without_title(part).is_none()).collect();
+    let examples: Vec<String> = text.split("\n\n").filter_map(without_title).collect();
+    let all = [("NOTES", notes.join("\n\n")), ("EXAMPLES", examples.join("\n\n"))];
+    all.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }
 
 /// Returns a text with the characters escaped that roff interprets.
@@ -104,7 +113,27 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
+    use super::sections;
+    use crate::args::Cli;
     use crate::error::Exit;
+
+    #[test]
+    fn examples_are_a_section_wherever_they_stand() {
+        let text = "A note.\n\nExamples:\n  wnm a\n  wnm b\n\nAnother note.";
+        let parts = [("NOTES", "A note.\n\nAnother note."), ("EXAMPLES", "  wnm a\n  wnm b")];
+        assert_eq!(sections(text), parts.map(|(title, text)| (title, text.to_owned())));
+        assert_eq!(sections("Example:\n  wnm a"), [("EXAMPLES", "  wnm a".to_owned())]);
+        assert_eq!(sections("Exit code 3: no.").len(), 1);
+        let cli = Cli::command();
+        let set = cli.find_subcommand("config").unwrap().find_subcommand("set").unwrap();
+        let page = String::from_utf8(super::page(set, "wnm-config-set").unwrap()).unwrap();
+        assert!(
+            page.contains(".SH NOTES\n.nf\nA number") && page.contains(".SH EXAMPLES\n.nf\n  wnm config set"),
+            "{page}"
+        );
+    }
 
     #[test]
     fn page_lists_every_exit_code() {
