@@ -185,10 +185,11 @@ pub(crate) enum Command {
     )]
     Init(Init),
     /// Run one management cycle and exit
+    #[command(after_help = "Examples:\n  wnm run --dry-run\n  wnm run --this-action-delay 10s")]
     Run(Run),
     /// Run management cycles until stopped
     #[command(
-        after_help = "Signals:\n  SIGTERM, SIGINT  finish running actions for up to 30s, then exit;\n                   a second one ends wnm at once\n  SIGHUP           start the next cycle now"
+        after_help = "Signals:\n  SIGTERM, SIGINT  finish running actions for up to 30s, then exit;\n                   a second one ends wnm at once\n  SIGHUP           start the next cycle now\n\nExample:\n  wnm daemon --interval 10s"
     )]
     Daemon(Daemon),
     /// Show the host and the colony
@@ -202,6 +203,9 @@ pub(crate) enum Command {
     )]
     Top(Top),
     /// Show why wnm acted or did not act
+    #[command(
+        after_help = "Examples:\n  wnm explain         the last cycle\n  wnm explain 1042    this one; `wnm history` lists them"
+    )]
     Explain {
         /// Number of a cycle, as `wnm history` shows it [default: the last scheduled cycle]
         #[arg(value_name = "CYCLE", value_parser = numbers::cycle)]
@@ -253,13 +257,16 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Config(Config),
     /// Check this host for problems and suggest fixes
+    #[command(after_help = "Examples:\n  wnm doctor\n  wnm doctor --fix\n\nExit code 3: a check has the level error.")]
     Doctor {
         /// Correct firewall rules of nodes, and let the services of running nodes start after a reboot
         #[arg(long)]
         fix: bool,
     },
     /// Record the host and its nodes as a trace
-    #[command(after_help = "wnm-sim reads traces, to replay decisions and to tune a policy.")]
+    #[command(
+        after_help = "wnm-sim reads traces, to replay decisions and to tune a policy.\n\nExamples:\n  wnm record --out host.jsonl.gz\n  wnm record --out host.jsonl --for 10min --interval 5s"
+    )]
     Record(Record),
     /// Check, back up and restore the database
     #[command(subcommand)]
@@ -272,7 +279,7 @@ pub(crate) enum Command {
     Util(Util),
     /// Remove all nodes with their identities
     #[command(
-        after_help = "A service of wnm for this database is removed first, and a running daemon ends. Exit code 3: a node, or a trace\nof one, is left."
+        after_help = "A service of wnm for this database is removed first, and a running daemon ends. Exit code 3: a node, or a trace\nof one, is left.\n\nExamples:\n  wnm teardown --dry-run\n  wnm teardown --purge"
     )]
     Teardown(Teardown),
     /// Run a short demo with fake nodes

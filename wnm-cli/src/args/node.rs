@@ -22,6 +22,7 @@ pub(crate) enum Node {
     )]
     Logs(Logs),
     /// Add nodes
+    #[command(after_help = "Examples:\n  wnm node add --dry-run\n  wnm node add --count 3 --interval 10s")]
     Add(Count),
     /// Remove nodes with their identities
     #[command(
@@ -72,6 +73,7 @@ pub(crate) enum Node {
     )]
     Restore(RestoreAny),
     /// Probe every node and store the results
+    #[command(after_help = "Example:\n  wnm node survey --interval 500ms")]
     Survey(Survey),
 }
 

@@ -15,11 +15,13 @@ pub(crate) enum Db {
     #[command(after_help = "Exit code 3: the database is damaged.")]
     Check,
     /// Write a copy of the database, also while wnm runs
+    #[command(after_help = "Example:\n  wnm db backup /backup/wnm.db")]
     Backup {
         /// File to write, which must not exist
         file: PathBuf,
     },
     /// Replace the database by a backup, and rename the old one
+    #[command(after_help = "Example:\n  wnm db restore /backup/wnm.db")]
     Restore {
         /// Backup to restore
         file: PathBuf,
@@ -37,6 +39,7 @@ pub(crate) enum Config {
         origin: bool,
     },
     /// Print the effective value of a setting
+    #[command(after_help = "Example:\n  wnm config get node_cap")]
     Get {
         /// Name of the setting, such as node_cap
         #[arg(value_name = "SETTING")]
@@ -61,6 +64,7 @@ pub(crate) enum Config {
         words: Vec<String>,
     },
     /// Delete settings from the database, so that defaults apply
+    #[command(after_help = "Example:\n  wnm config unset cpu_less_than cpu_remove")]
     Unset {
         #[command(flatten)]
         consent: ConsentFlag,
