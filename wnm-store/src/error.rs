@@ -17,6 +17,11 @@ use crate::record::{Corruption, Record};
 
 pub(crate) use db::{BUSY_WAIT, DbError};
 
+/// Returns a path as a word of a command that is typed into a shell.
+pub(crate) fn typed(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
+}
+
 /// A failure to read or to write the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -265,7 +270,7 @@ impl StoreError {
             Self::OtherOwner { path, owner } => {
                 return Some(format!("run wnm as {owner}, as in `{}`", owner.command(path, "status")));
             }
-            Self::Untrusted { path } => return Some(format!("run `chmod o-w {}`", path.display())),
+            Self::Untrusted { path } => return Some(format!("run `chmod o-w {}`", typed(path))),
             Self::Replaced { .. } => {
                 "replace a database with `wnm db restore FILE`, which waits for the end of a cycle"
             }
@@ -332,16 +337,16 @@ impl FileOperation {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         match (error.kind(), self) {
             (io::ErrorKind::NotFound, Self::Read | Self::Remove | Self::SetAside) => {
-                Some(format!("check the name: `ls {}` lists the files there", folder.display()))
+                Some(format!("check the name: `ls {}` lists the files there", typed(folder)))
             }
-            (io::ErrorKind::NotFound, _) => Some(format!("create the folder with `mkdir -p {}`", folder.display())),
+            (io::ErrorKind::NotFound, _) => Some(format!("create the folder with `mkdir -p {}`", typed(folder))),
             (io::ErrorKind::NotADirectory, _) => {
                 Some(format!("name a file in a folder: {} is not one", folder.display()))
             }
             (io::ErrorKind::IsADirectory, _) => Some(format!("name a file: {} is a folder", path.display())),
             // Not the system has refused it: another user can write it.
             (io::ErrorKind::PermissionDenied, Self::Read) if error.raw_os_error().is_none() => {
-                let path = path.display();
+                let path = typed(path);
                 Some(format!("check it and run `chown $(id -u) {path} && chmod o-w {path}`, or run wnm as its owner"))
             }
             (io::ErrorKind::PermissionDenied, _) => {
@@ -412,5 +417,28 @@ pub(crate) fn file_error(operation: FileOperation, path: &Path) -> impl FnOnce(s
     move |source| match source.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full { path },
         _ => StoreError::File { operation, path, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_in_hints_quote_their_paths() {
+        let path = || PathBuf::from("/srv/my nodes/$(id)/wnm.db");
+        let missing = |operation| StoreError::File { operation, path: path(), source: io::ErrorKind::NotFound.into() };
+        for (error, expected) in [
+            (StoreError::Untrusted { path: path() }, "run `chmod o-w '/srv/my nodes/$(id)/wnm.db'`"),
+            (missing(FileOperation::Write), "create the folder with `mkdir -p '/srv/my nodes/$(id)'`"),
+            (missing(FileOperation::Read), "check the name: `ls '/srv/my nodes/$(id)'` lists the files there"),
+            (
+                StoreError::OtherOwner { path: path(), owner: Owner::named("ant") },
+                "run wnm as ant, as in `sudo -u ant wnm --db '/srv/my nodes/$(id)/wnm.db' status`",
+            ),
+        ] {
+            assert_eq!(error.hint().as_deref(), Some(expected), "{error}");
+        }
+        assert_eq!(typed(Path::new("/var/wnm.db")), "/var/wnm.db");
     }
 }

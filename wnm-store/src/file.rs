@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
-use crate::error::{BUSY_WAIT, Content, DbError, FileOperation, StoreError, file_error};
+use crate::error::{BUSY_WAIT, Content, DbError, FileOperation, StoreError, file_error, typed};
 
 /// Returns the path of a file beside the database, such as `wnm.lock` for `wnm.db`.
 pub(crate) fn beside(path: &Path, extension: &str) -> PathBuf {
@@ -140,11 +140,16 @@ impl fmt::Display for Owner {
 }
 
 impl Owner {
+    #[cfg(test)]
+    pub(crate) fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// Returns the command line that runs a command of wnm for a database as its owner.
     pub(crate) fn command(&self, database: &Path, command: &str) -> String {
         // sudo takes an ID behind a number sign.
         let user = if self.0.bytes().all(|byte| byte.is_ascii_digit()) { format!("'#{self}'") } else { self.0.clone() };
-        format!("sudo -u {user} wnm --db {} {command}", database.display())
+        format!("sudo -u {user} wnm --db {} {command}", typed(database))
     }
 }
 

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::{Deserialize, Serialize};
 use wnm_core::Timestamp;
 
+use crate::error::typed;
 use crate::file::{Owner, beside, other_owner, resolved};
 
 /// The right to change a colony, until it is dropped or the process ends.
@@ -76,7 +77,7 @@ impl LockError {
                 let owner = |path: &Path| fs::symlink_metadata(path).ok().as_ref().map(MetadataExt::uid);
                 // `sudo wnm` of an earlier release left the file beside the database of a user.
                 if owner(path) == Some(0) && owner(database).is_some_and(|user| user != 0) {
-                    format!("run `sudo rm {}` when no wnm runs", path.display())
+                    format!("run `sudo rm {}` when no wnm runs", typed(path))
                 } else {
                     "run wnm as the owner of the database, or make its folder writable".to_owned()
                 }

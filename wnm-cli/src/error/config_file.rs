@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use wnm_core::{Problem, RawSettings};
 
 use crate::config::hint::{Origin, fix_hint, value_hint};
+use crate::render::typed;
 
 /// A config file that cannot be used.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl ConfigFileError {
             ConfigFileCause::Unreadable(_) => "name a readable file with --config FILE".to_owned(),
             ConfigFileCause::Missing => "restore the file, or run `wnm config accept`".to_owned(),
             ConfigFileCause::Untrusted { .. } => {
+                let path = typed(&self.path);
                 format!("run `chown $(id -u) {path} && chmod o-w {path}`, or name another file with --config FILE")
             }
             ConfigFileCause::NotUtf8 { line } | ConfigFileCause::Syntax { line: Some(line), .. } => {

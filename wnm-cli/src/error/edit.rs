@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{CliError, CommandError};
-use crate::render::shell_text;
+use crate::render::typed;
 
 /// An edit that stored nothing.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +29,12 @@ impl EditError {
             Self::Read { path, .. } => format!("check the file {}", path.display()),
             // The line with the consent goes on with the file, unless that is in it already.
             Self::Kept { path, error } if let CliError::Command(CommandError::Unconfirmed { line, .. }) = &**error => {
-                let file = shell_text(&[path.display().to_string()]);
+                let file = typed(path);
                 let rest = if line.contains(&file) { String::new() } else { format!(" {file}") };
                 format!("run `{line}{rest}`")
             }
             Self::Kept { path, error } => {
-                let path = path.display();
+                let path = typed(path);
                 let fix = error.hint().map(|hint| format!("{hint}; ")).unwrap_or_default();
                 format!("{fix}continue with `wnm config edit {path}`")
             }

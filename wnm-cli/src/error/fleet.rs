@@ -10,6 +10,8 @@ use wnm_agent::fleet::operator::FleetError;
 use wnm_agent::fleet::secret_file::SecretFileError;
 use wnm_agent::fleet::signature::KeyError;
 
+use crate::render::typed;
+
 /// The reason why a command on a fleet cannot run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FleetCommandError {
@@ -111,8 +113,8 @@ fn fleet_hint(error: &FleetError) -> Option<String> {
 /// Returns how the operator can fix a file with a secret; None when there is no specific advice.
 fn file_hint(error: &SecretFileError) -> Option<String> {
     match error {
-        SecretFileError::Readable { path, .. } => Some(format!("run `chmod 600 {}`", path.display())),
-        SecretFileError::OtherOwner { path, .. } => Some(format!("run `sudo chown $(id -u) {}`", path.display())),
+        SecretFileError::Readable { path, .. } => Some(format!("run `chmod 600 {}`", typed(path))),
+        SecretFileError::OtherOwner { path, .. } => Some(format!("run `sudo chown $(id -u) {}`", typed(path))),
         SecretFileError::Damaged { .. } | SecretFileError::Unusual { .. } => Some("restore it from a copy".to_owned()),
         SecretFileError::System { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
             Some("choose another file with `--fleet FILE`".to_owned())

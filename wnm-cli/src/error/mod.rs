@@ -21,7 +21,7 @@ use wnm_store::{LockError, Store, StoreError};
 
 use crate::config::hint::SettingsError;
 use crate::legacy::LegacyError;
-use crate::render;
+use crate::render::{self, typed};
 use crate::takeover::anm::AnmError;
 use crate::takeover::contained::ContainedError;
 use crate::takeover::registry::RegistryError;
@@ -211,7 +211,7 @@ fn init_hint(path: &Path) -> String {
     }
     let python = path.with_file_name("colony.db");
     if python.is_file() {
-        return format!("create a colony from the Python wnm with `wnm init --from-wnm {}`", python.display());
+        return format!("create a colony from the Python wnm with `wnm init --from-wnm {}`", typed(&python));
     }
     "create a colony with `wnm init --rewards-address 0x…`".to_owned()
 }

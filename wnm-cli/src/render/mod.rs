@@ -40,6 +40,7 @@ pub(crate) mod versions;
 pub(crate) mod volumes;
 pub(crate) mod work;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -109,6 +110,11 @@ pub(crate) fn state_style(state: &NodeState) -> Style {
         NodeState::Dead { .. } => RED,
         NodeState::Stopped { .. } | NodeState::Disabled { .. } => DIM,
     }
+}
+
+/// Returns a path as a word of a command that is typed into a shell.
+pub(crate) fn typed(path: &Path) -> String {
+    shell_text(&[path.to_string_lossy()])
 }
 
 /// Returns words as a line of a shell, with quotes around each word that a shell would split or expand.

@@ -123,9 +123,7 @@ impl Work {
             return Self::new(node, verb, WorkResult::Already, Some(reason.to_owned()));
         }
         let hint = match refusal {
-            Refusal::NotAStorageFolder { folder } => {
-                Some(format!("run `wnm storage add {}`", super::shell_text(&[folder.to_string_lossy()])))
-            }
+            Refusal::NotAStorageFolder { folder } => Some(format!("run `wnm storage add {}`", super::typed(folder))),
             _ => None,
         };
         Self { hint, ..Self::new(node, verb, WorkResult::Refused, Some(refusal.to_string())) }

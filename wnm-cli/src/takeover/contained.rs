@@ -13,6 +13,7 @@ use wnm_platform::{PlatformError, files, identity};
 use super::found::{self, Survey};
 use super::registry::Refused;
 use super::{Skipped, Takeover};
+use crate::render::shell_text;
 
 /// The places of the registry of antctl in a container: that of root, and that of the user root without rights.
 const REGISTRIES: [&str; 2] = ["/var/antctl/node_registry.json", "/root/.local/share/autonomi/node/node_registry.json"];
@@ -40,6 +41,7 @@ impl ContainedError {
         Some(match self {
             Self::NoContainer(_) => "`docker container ls --all` lists all containers".to_owned(),
             Self::Runs(name) | Self::StartsAgain(name) => {
+                let name = shell_text(&[name]);
                 format!("run `docker update --restart=no {name} && docker stop {name}`, then try again")
             }
             Self::NoRegistry { container, .. } => format!("name its path, as in --container {container}:/path"),

@@ -7,6 +7,11 @@ use wnm_core::VolumeFault;
 
 use super::{AntctlLimit, EngineProblem, FileOperation, NameHolder, ParsedFile, PlatformError, Refusal};
 
+/// Returns a path as a word of a command that is typed into a shell.
+pub(crate) fn typed(path: &Path) -> String {
+    shell_words::quote(&path.to_string_lossy()).into_owned()
+}
+
 impl PlatformError {
     /// Returns how the operator can fix the cause; None when there is no specific advice.
     #[must_use]
@@ -18,15 +23,15 @@ impl PlatformError {
     fn hint_with_names(&self) -> Option<String> {
         Some(match self {
             Self::BinaryUntrusted { at, .. } => {
-                let at = at.display();
+                let at = typed(at);
                 format!("run `chown $(id -u) {at} && chmod o-w {at}`, or set another --antnode-path PATH")
             }
             Self::ArgumentsRefused { path, .. } => {
-                format!("correct the settings start_args and network; `{} --help` lists the arguments", path.display())
+                format!("correct the settings start_args and network; `{} --help` lists the arguments", typed(path))
             }
             Self::NoExecution { path, .. } | Self::NoExec { path } => {
-                let path = path.display();
-                format!("run `mount -o remount,exec \"$(findmnt -no TARGET -T '{path}')\"`, or set node_storage")
+                let path = typed(path);
+                format!("run `mount -o remount,exec \"$(findmnt -no TARGET -T {path})\"`, or set node_storage")
             }
             Self::Volume { path, fault } => crate::volume::hint(path, *fault),
             Self::File { operation: FileOperation::Write | FileOperation::Create, path, source }
@@ -55,11 +60,11 @@ impl PlatformError {
                 format!("set highest_node_id_used to {}", next.saturating_sub(1))
             }
             Self::Refused { reason: Refusal::ClosedTo { closed, .. }, .. } => {
-                format!("run `chmod o+x {}`", closed.display())
+                format!("run `chmod o+x {}`", typed(closed))
             }
             Self::Refused { reason: Refusal::SharedFolder(path), .. }
             | Self::StorageRefused { reason: Refusal::SharedFolder(path), .. } => {
-                let path = path.display();
+                let path = typed(path);
                 format!("run `chown $(id -u) {path} && chmod o-w {path}`")
             }
             Self::NoCpuLimit(reason) => return reason.hint(),
@@ -139,9 +144,31 @@ fn of_volume(path: &Path, error: &io::Error) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use rustix::io::Errno;
 
     use super::*;
+
+    #[test]
+    fn commands_in_hints_quote_their_paths() {
+        let path = || PathBuf::from("/srv/my nodes/$(id)");
+        let shared = Refusal::SharedFolder(path());
+        for (error, expected) in [
+            (
+                PlatformError::BinaryUntrusted { path: path(), at: path(), owner: 7 },
+                "run `chown $(id -u) '/srv/my nodes/$(id)' && chmod o-w '/srv/my nodes/$(id)'`",
+            ),
+            (PlatformError::NoExec { path: path() }, "findmnt -no TARGET -T '/srv/my nodes/$(id)')"),
+            (
+                PlatformError::StorageRefused { path: path(), reason: shared },
+                "run `chown $(id -u) '/srv/my nodes/$(id)' && chmod o-w",
+            ),
+        ] {
+            let hint = error.hint().unwrap_or_default();
+            assert!(hint.contains(expected), "{error}: {hint}");
+        }
+    }
 
     #[test]
     fn errors_of_a_volume_have_the_hint_of_their_cause() {

@@ -1,6 +1,6 @@
 //! Errors between wnm and the host, each with its cause and, where one exists, a hint.
 
-mod hint;
+pub(crate) mod hint;
 mod kind;
 mod reason;
 

@@ -8,7 +8,7 @@ use wnm_platform::{files, interrupted_copies, node_dir};
 use wnm_store::Snapshot;
 
 use super::Check;
-use crate::render::shell_text;
+use crate::render::typed;
 
 const CHECK: &str = "moves";
 
@@ -60,7 +60,7 @@ fn second(folder: &Path, node: &Node) -> Check {
 }
 
 fn deletion(folder: &Path) -> String {
-    format!("delete it with `rm -r {}`", shell_text(&[folder.to_string_lossy()]))
+    format!("delete it with `rm -r {}`", typed(folder))
 }
 
 #[cfg(test)]

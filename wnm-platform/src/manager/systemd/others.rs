@@ -15,6 +15,7 @@ use super::{
     Options, SYSTEM_UNITS, Systemd, adopt, is_in_group_of, is_missing, root_of, show, unit_name, unit_of, user_units,
 };
 use crate::by_folder::ByFolder;
+use crate::error::hint::typed;
 use crate::error::{FileOperation, PlatformError};
 use crate::files;
 use crate::guarded::{self, Trust};
@@ -136,9 +137,10 @@ impl Systemd {
         match instance {
             None => "no systemd unit runs it".to_owned(),
             Some(unit) => format!(
-                "its unit {unit} is an instance of a template: `systemctl cat {unit} >{0}; systemctl daemon-reload` makes it a unit \
+                "its unit {unit} is an instance of a template: `systemctl cat {} >{}; systemctl daemon-reload` makes it a unit \
                  of its own, without a restart; then import it",
-                self.folder.join(&unit).display()
+                typed(Path::new(&unit)),
+                typed(&self.folder.join(&unit))
             ),
         }
     }
