@@ -17,7 +17,7 @@ pub(super) fn check(db: &Path, settings: &Settings) -> Vec<Check> {
     if !probe.on {
         return Vec::new();
     }
-    let checks = [client(probe), tasks(db, probe)].into_iter().chain(writable(db)).chain(key(probe));
+    let checks = [client(probe), tasks(db, probe)].into_iter().chain(key(probe));
     checks.collect()
 }
 
@@ -47,17 +47,6 @@ fn tasks(db: &Path, probe: &ProbeSettings) -> Check {
         }
         Some(error) => Check::warning(NAME, error.to_string(), "check the sources with `wnm probe tasks`"),
     }
-}
-
-/// Checks that the folder of the runs can be written.
-fn writable(db: &Path) -> Option<Check> {
-    let folder = folder(db);
-    // It is made with the first run.
-    let made = if folder.exists() { folder.as_path() } else { folder.parent()? };
-    let error = rustix::fs::access(made, rustix::fs::Access::WRITE_OK).err()?;
-    let path = made.display();
-    let problem = format!("no probe can run: cannot write {path}: {}", std::io::Error::from(error));
-    Some(Check::warning(NAME, problem, format!("make {path} writable for the user of wnm")))
 }
 
 fn key(probe: &ProbeSettings) -> Option<Check> {
