@@ -69,8 +69,6 @@ const TRAFFIC: [[&str; 4]; 2] = [
     ["hdio_read_less_than", "hdio_read_remove", "hdio_write_less_than", "hdio_write_remove"],
     ["netio_read_less_than", "netio_read_remove", "netio_write_less_than", "netio_write_remove"],
 ];
-/// The settings that are paths, in which the Python wnm expands `~` and `$HOME`.
-const PATHS: [&str; 2] = ["node_storage", "antnode_path"];
 
 /// Reads a database of any version of the Python wnm. `file` is the one at `path`, and `home` replaces `~` in its paths.
 ///
@@ -103,7 +101,10 @@ fn settings(machine: &Columns, home: &Path, colony: &mut PythonColony) {
         let Some(value) = text(machine, key) else { continue };
         if key == "process_manager" {
             set(key, &with_scope(&value));
-        } else if PATHS.contains(&key.as_str()) {
+        } else if key == "antctl_path" && !value.contains('/') {
+            // The default finds it in PATH too.
+        } else if RawSettings::setting(key).is_some_and(|setting| setting.facts.is_path) {
+            // The Python wnm and the shells of its operators replace `~` and `$HOME`.
             set(key, &expanded(&value, home));
         } else if RawSettings::KEYS.contains(&key.as_str()) {
             set(key, &value);
