@@ -2,7 +2,7 @@
 
 use crate::host::{Host, Ran};
 
-/// Words of libraries and of the system, which do not tell an operator what was wrong with the line.
+/// Words of libraries and of the system, which name no fault of the line to an operator.
 const RAW: [&str; 5] = ["(os error", "invalid digit", "ParseIntError", "panicked", "unexpected end of"];
 
 /// Placeholders of hints with a word that an operator may type for them.
@@ -301,7 +301,7 @@ const LINES: &[(&str, &str)] = &[
     ("-n", "-n"),
 ];
 
-/// Lines with a value that begins with a hyphen, what their errors name, and the words that their hints tell to write.
+/// Lines with a value that begins with a hyphen, the begin of their errors, and the words that their hints tell to write.
 const HYPHENS: &[(&str, &str, Option<&str>)] = &[
     ("history --since -1d", "invalid value \"-1d\" for --since: not a time ago", Some("--since 1d")),
     ("history --since=-1d", "invalid value \"-1d\" for --since: not a time ago", Some("--since 1d")),
