@@ -50,7 +50,8 @@ impl Systemd {
         }
         if let Some(unit) = Unit::read(&path)? {
             match unit.value("Unit", render::UUID) {
-                Some(uuid) if uuid == node.uuid => {}
+                // Its unit hides one of the same name elsewhere, as that of an imported node may.
+                Some(uuid) if uuid == node.uuid => return Ok(()),
                 Some(uuid) if root_of(&unit).is_some_and(|root| root != node.root_dir && !is_gone(&root)) => {
                     return taken(path.clone(), NameHolder::OtherNode { uuid: uuid.to_owned() });
                 }
