@@ -18,7 +18,7 @@ use wnm_agent::influx::InfluxService;
 use wnm_agent::live::{CycleFailure, Event, Live};
 use wnm_agent::probe::ProbeService;
 use wnm_agent::serve::{self, ServeError, Server};
-use wnm_agent::valves::host::for_daemon;
+use wnm_agent::valves::host::DaemonHolds;
 use wnm_agent::{ChannelTimer, DaemonControl, Refreshed, Report, Request, RequestQueue, Wake, run_daemon};
 use wnm_core::probe::ProbeRun;
 use wnm_core::{NodeState, Settings};
@@ -67,13 +67,14 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     let _daemon = Lock::acquire_for_daemon(db, LOCK_TIMEOUT).map_err(refused)?;
     notifier.ready();
     let schedule = Schedule::daemon(args.interval);
-    let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus);
     let fleet = FleetService::new(db, live.clone(), env!("CARGO_PKG_VERSION"), live_event::text);
     let mut alerts = AlertService::new(db);
     // The latest run comes last; without them a restart would resolve the alert of failed probes.
     let past: Vec<ProbeRun> = past_probes(&agent.store).into_iter().rev().collect();
     alerts.count_probes(&past);
-    agent.holds = for_daemon(db, fleet.shared());
+    let holds = DaemonHolds::new(db).with_fleet(fleet.shared());
+    agent.holds = holds.readers();
+    let probes = ProbeService::new(probe::folder(db), places::host_defaults(places::own_scope()).cpus, holds);
     let mut control = Control {
         db,
         sources,
@@ -221,7 +222,7 @@ impl Control<'_> {
     /// Applies the settings of probes, and stores the runs that ended.
     fn follow_probes(&mut self, agent: &mut HostAgent) {
         let past = || past_probes(&agent.store);
-        self.probes.configure(probe::configuration(&agent.settings), past);
+        self.probes.configure(probe::configuration(&agent.settings), &agent.settings, past);
         self.write_probes(&mut agent.store);
     }
 
@@ -246,7 +247,7 @@ impl Control<'_> {
 
     /// Ends all probes, and stores their results.
     fn store_probes(&mut self, store: &mut Store) {
-        self.probes.configure(None, Vec::new);
+        self.probes.end();
         let locked = self.lock();
         if let Err(error) = locked.map(|_lock| self.write_probes(store)) {
             tracing::warn!(%error, "the results of the last probes are lost");
@@ -309,7 +310,6 @@ impl DaemonControl<Store, Platform> for Control<'_> {
         self.cycles += 1;
         self.notifier.status(&status_line(report));
         self.tell();
-        self.probes.hold(report.observation.valves.holds.first().map(|hold| hold.reason.clone()));
         // A program reads each cycle; a person reads the journal, where idle cycles would hide the others.
         let is_idle = changes.is_empty() && report.worked.is_empty();
         let is_first = self.cycles == 1 && !self.output.is_quiet();

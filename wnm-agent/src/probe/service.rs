@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use wnm_core::probe::{
     Atto, Gate, ProbeCeilings, ProbeLedger, ProbePlan, ProbeRun, ProbeSchedule, Refused, spent_on_day,
 };
-use wnm_core::{Timestamp, Windows};
+use wnm_core::{Settings, Timestamp, Windows};
 
 use super::clients::remains::{clear_commands, end_clients};
 use super::clients::{ClientProgram, ClientThreads, Payment, ProgramError};
@@ -19,13 +19,15 @@ use super::prober::{Prober, gate};
 use super::source::{Refreshed, SourceError, Sources};
 use super::spending::Spending;
 use crate::aside;
-use crate::valves::host::HostZones;
-use crate::valves::local_times;
+use crate::valves::host::{DaemonHolds, HostZones};
+use crate::valves::{Holds, local_times};
 
 /// The time between two steps of the schedule.
 const TICK: Duration = Duration::from_millis(500);
 /// The time between two attempts to find the client program.
 const FIND: Duration = Duration::from_secs(60);
+/// The time between two readings of the holds.
+const HOLD: Duration = Duration::from_secs(5);
 /// The time for which a ceiling is told once.
 const TOLD_FOR: Duration = Duration::from_secs(60 * 60);
 /// The scratch folder of a daemon.
@@ -71,8 +73,7 @@ pub struct ProbeStatus {
 
 #[derive(Debug, Default)]
 struct Shared {
-    config: Option<ProbeConfig>,
-    hold: Option<String>,
+    config: Option<(ProbeConfig, Settings)>,
     finished: Vec<ProbeRun>,
     others: Vec<ProbeRun>,
     status: ProbeStatus,
@@ -92,16 +93,18 @@ pub struct ProbeService {
     /// The folder of the runs and of the copies of task files.
     folder: PathBuf,
     cpus: u32,
+    holds: DaemonHolds,
     thread: Option<JoinHandle<()>>,
 }
 
 impl ProbeService {
     /// Returns probes that are off. `folder` becomes their own; the clients that a daemon which was killed left there are
-    /// ended.
+    /// ended. The thread of the probes reads the holds itself, so that a hold ends all runs also while cycles fail or take
+    /// long.
     #[must_use]
-    pub fn new(folder: PathBuf, cpus: u32) -> Self {
+    pub fn new(folder: PathBuf, cpus: u32, holds: DaemonHolds) -> Self {
         end_clients(&folder.join(RUNS));
-        Self { door: Door::default(), folder, cpus, thread: None }
+        Self { door: Door::default(), folder, cpus, holds, thread: None }
     }
 
     /// Tells whether the probes run.
@@ -110,28 +113,27 @@ impl ProbeService {
         self.thread.is_some()
     }
 
-    /// Applies a configuration; None turns the probes off. `past` returns the runs of the last day, which count for
+    /// Applies a configuration; None turns the probes off. The settings name the sources of holds. `past` returns the runs of the last day, which count for
     /// ceilings and spending; it is called when the probes are turned on.
-    pub fn configure(&mut self, config: Option<ProbeConfig>, past: impl FnOnce() -> Vec<ProbeRun>) {
-        if config.is_none() {
-            self.end();
-            return;
-        }
-        lock(&self.door).config = config;
+    pub fn configure(
+        &mut self,
+        config: Option<ProbeConfig>,
+        settings: &Settings,
+        past: impl FnOnce() -> Vec<ProbeRun>,
+    ) {
+        let Some(config) = config else { return self.end() };
+        lock(&self.door).config = Some((config, settings.clone()));
         if self.thread.is_none() {
-            let (door, folder, cpus, past) = (Arc::clone(&self.door), self.folder.clone(), self.cpus, past());
+            let door = Arc::clone(&self.door);
+            let (folder, cpus, holds, past) = (self.folder.clone(), self.cpus, self.holds.clone(), past());
             let thread = std::thread::Builder::new().name("wnm-probe".to_owned());
-            match thread.spawn(move || Worker::new(folder, cpus, &past).run(&door)) {
+            // The cycles log the problems of the sources.
+            let work = move || Worker::new(folder, cpus, holds.readers().without_log(), &past).run(&door);
+            match thread.spawn(work) {
                 Ok(thread) => self.thread = Some(thread),
                 Err(error) => tracing::error!(%error, "cannot start the thread of the probes"),
             }
         }
-        self.door.1.notify_all();
-    }
-
-    /// Ends all runs and starts none, until the hold is None again.
-    pub fn hold(&self, reason: Option<String>) {
-        lock(&self.door).hold = reason;
         self.door.1.notify_all();
     }
 
@@ -154,8 +156,8 @@ impl ProbeService {
         self.is_on().then(|| lock(&self.door).status.clone())
     }
 
-    /// Ends all runs, and waits for them.
-    fn end(&mut self) {
+    /// Turns the probes off: ends all runs, and waits for them.
+    pub fn end(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         lock(&self.door).ends = true;
         self.door.1.notify_all();
@@ -178,6 +180,10 @@ struct Worker {
     started: Instant,
     folder: PathBuf,
     ceilings: ProbeCeilings,
+    holds: Holds,
+    /// The reason of the hold in effect, and the time of its reading.
+    hold: Option<String>,
+    read_holds: Option<Duration>,
     ledger: Option<ProbeLedger>,
     spending: Arc<Mutex<Spending>>,
     sources: Sources,
@@ -201,7 +207,7 @@ fn now() -> Timestamp {
 }
 
 impl Worker {
-    fn new(folder: PathBuf, cpus: u32, past: &[ProbeRun]) -> Self {
+    fn new(folder: PathBuf, cpus: u32, holds: Holds, past: &[ProbeRun]) -> Self {
         let now = now();
         let mut ledger = ProbeLedger::default();
         for run in past {
@@ -212,6 +218,9 @@ impl Worker {
             started: Instant::now(),
             folder,
             ceilings: ProbeCeilings::of_host(cpus),
+            holds,
+            hold: None,
+            read_holds: None,
             ledger: Some(ledger),
             spending: Arc::new(Mutex::new(spending)),
             sources: Sources::default(),
@@ -229,16 +238,16 @@ impl Worker {
 
     fn run(mut self, door: &Door) {
         loop {
-            let (config, hold, others) = {
+            let (config, others) = {
                 let mut shared = lock(door);
                 if shared.ends {
                     break;
                 }
-                (shared.config.clone(), shared.hold.clone(), std::mem::take(&mut shared.others))
+                (shared.config.clone(), std::mem::take(&mut shared.others))
             };
             self.remember(&others);
-            if let Some(config) = config {
-                let (finished, status) = self.tick(&config, hold);
+            if let Some((config, settings)) = config {
+                let (finished, status) = self.tick(&config, &settings);
                 let mut shared = lock(door);
                 shared.finished.extend(finished);
                 let beyond = shared.finished.len().saturating_sub(MOST_WAITING);
@@ -263,12 +272,13 @@ impl Worker {
         }
     }
 
-    fn tick(&mut self, config: &ProbeConfig, hold: Option<String>) -> (Vec<ProbeRun>, ProbeStatus) {
+    fn tick(&mut self, config: &ProbeConfig, settings: &Settings) -> (Vec<ProbeRun>, ProbeStatus) {
         let (now, elapsed) = (now(), self.started.elapsed());
+        self.refresh_hold(settings, now, elapsed);
         self.refresh_plan(config, elapsed);
         self.refresh_program(config, elapsed);
         let local = local_times(&mut HostZones, &config.windows, now);
-        let gate = local.as_ref().map_or(Gate::Closed, |local| gate(&config.windows, local, hold.is_some()));
+        let gate = local.as_ref().map_or(Gate::Closed, |local| gate(&config.windows, local, self.hold.is_some()));
         let uploads = self.uploads(config, now);
         let mut finished = std::mem::take(&mut self.cut);
         finished.extend(self.prober.iter_mut().flat_map(|prober| prober.tick(now, elapsed, gate, uploads)));
@@ -287,11 +297,19 @@ impl Worker {
                 .collect(),
             running: schedule.map_or(0, ProbeSchedule::running),
             gate: Some(gate),
-            hold,
+            hold: self.hold.clone(),
             waiting: waiting.map(|(task, refused)| (task.to_owned(), refused.to_string())).collect(),
             spent_today: config.uploads.as_ref().map(|_| self.spending().spent(now)),
         };
         (finished, status)
+    }
+
+    fn refresh_hold(&mut self, settings: &Settings, now: Timestamp, elapsed: Duration) {
+        if self.read_holds.is_none_or(|read| elapsed.saturating_sub(read) >= HOLD) {
+            self.read_holds = Some(elapsed);
+            let holds = self.holds.sample(settings, now).holds;
+            self.hold = holds.into_iter().next().map(|hold| hold.reason);
+        }
     }
 
     /// Logs each task that waits for a ceiling, once an hour: runs that are missing have a reason.

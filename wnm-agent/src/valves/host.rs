@@ -5,7 +5,7 @@ mod command;
 mod file;
 mod url;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use wnm_core::{TimeOfDay, Timestamp, Window};
@@ -19,24 +19,54 @@ use super::{Holds, LocalTime, ReadHold};
 /// Returns the holds of the colony of a database. That of a fleet is the one that the daemon stored.
 #[must_use]
 pub fn for_host(database: &Path) -> Holds {
-    let mut holds = without_fleet(database);
-    add_stored_fleet(&mut holds, database);
-    holds
+    DaemonHolds::new(database).readers()
 }
 
-/// Returns the holds of a daemon that takes part in a fleet itself.
-#[cfg(feature = "fleet")]
-#[must_use]
-pub fn for_daemon(database: &Path, fleet: crate::fleet::SharedState) -> Holds {
-    let mut holds = without_fleet(database);
-    holds.add(Box::new(crate::fleet::FleetHold::live(database, fleet)));
-    holds
+/// The holds of a daemon, for its cycles and for the threads beside them.
+#[derive(Debug, Clone)]
+pub struct DaemonHolds {
+    database: PathBuf,
+    url: url::UrlHold,
+    #[cfg(feature = "fleet")]
+    fleet: Option<crate::fleet::SharedState>,
 }
 
-fn without_fleet(database: &Path) -> Holds {
+impl DaemonHolds {
+    /// Returns the holds of the colony of a database. That of a fleet is the one that another daemon stored.
+    #[must_use]
+    pub fn new(database: &Path) -> Self {
+        Self {
+            database: database.to_owned(),
+            url: url::UrlHold::new(database),
+            #[cfg(feature = "fleet")]
+            fleet: None,
+        }
+    }
+
+    /// Returns these holds with that of the fleet in which this process takes part.
+    #[cfg(feature = "fleet")]
+    #[must_use]
+    pub fn with_fleet(self, fleet: crate::fleet::SharedState) -> Self {
+        Self { fleet: Some(fleet), ..self }
+    }
+
+    /// Returns the holds for one thread. All threads together ask the address once a minute.
+    #[must_use]
+    pub fn readers(&self) -> Holds {
+        let mut holds = without_fleet(&self.database, self.url.clone());
+        #[cfg(feature = "fleet")]
+        if let Some(fleet) = &self.fleet {
+            holds.add(Box::new(crate::fleet::FleetHold::live(&self.database, fleet.clone())));
+            return holds;
+        }
+        add_stored_fleet(&mut holds, &self.database);
+        holds
+    }
+}
+
+fn without_fleet(database: &Path, url: url::UrlHold) -> Holds {
     let command = CommandHold::of(database);
-    let sources: Vec<Box<dyn ReadHold>> =
-        vec![Box::new(command), Box::<file::FileHold>::default(), Box::new(url::UrlHold::new(database))];
+    let sources: Vec<Box<dyn ReadHold>> = vec![Box::new(command), Box::<file::FileHold>::default(), Box::new(url)];
     Holds::new(sources, Some(Box::new(HostZones)))
 }
 

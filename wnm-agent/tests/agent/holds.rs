@@ -250,6 +250,7 @@ fn server_that_is_away_is_told_in_the_first_cycle() {
 #[test]
 fn stored_hold_of_a_fleet_stands_without_its_engine() {
     use wnm_agent::fleet::{FleetService, FleetState};
+    use wnm_agent::valves::host::DaemonHolds;
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("wnm.db");
     let (mut agent, live) = (agent(&[("fleet_url", "redis://127.0.0.1:1")]).0, wnm_agent::live::Live::default());
@@ -264,7 +265,7 @@ fn stored_hold_of_a_fleet_stands_without_its_engine() {
     let (decision, holds, _) = cycle(&mut agent);
     assert_eq!((decision.actions.len(), holds[0].reason.as_str()), (0, "new kernel"));
     let mut service = FleetService::new(&database, live, "0.1.0", |_| String::new());
-    agent.holds = wnm_agent::valves::host::for_daemon(&database, service.shared());
+    agent.holds = DaemonHolds::new(&database).with_fleet(service.shared()).readers();
     service.configure(&agent.settings);
     let (_, holds, problems) = cycle(&mut agent);
     assert_eq!((holds[0].source, problems.len()), (HoldSource::Fleet, 1));

@@ -233,17 +233,23 @@ fn daemon_runs_tasks_and_ends_their_clients_with_itself() {
     assert_eq!(clients(&host), Vec::<PathBuf>::new());
     let runs = wait_for(&host, "stopped run", |runs| runs.len() == 2);
     assert_eq!(runs[0]["outcome"], json!("stopped"));
-    // A hold ends the runs of a daemon that runs on.
+    // A hold ends the runs of a daemon that runs on, also while no cycle completes.
     let _daemon = spawn(&host);
     let started = Instant::now();
     while clients(&host).is_empty() {
         assert!(started.elapsed() < Duration::from_secs(40), "no client started");
         std::thread::sleep(Duration::from_millis(50));
     }
+    let lock = wnm_store::Lock::acquire(&host.path("wnm.db"), Duration::from_secs(30)).unwrap();
     host.expect(0, "hold --reason disks");
+    let held = Instant::now();
+    while !clients(&host).is_empty() {
+        assert!(held.elapsed() < Duration::from_secs(40), "the client goes on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(lock);
     let runs = wait_for(&host, "held run", |runs| runs.len() == 3);
     assert_eq!(runs[0]["outcome"], json!("stopped"));
-    assert_eq!(clients(&host), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -256,6 +262,11 @@ fn daemon_without_a_client_or_with_a_wrong_file_runs_its_nodes() {
     assert!(status.contains("warning: no program") && status.contains("not valid TOML"), "{status}");
     let doctor = host.wnm(&["doctor"]).out;
     assert!(doctor.contains("no probe can run: no program"), "{doctor}");
+    assert!(!doctor.contains("is not writable"), "{doctor}");
+    let folder = host.path("probe");
+    std::fs::write(&folder, "").unwrap();
+    let doctor = host.wnm(&["doctor"]).out;
+    assert!(doctor.contains(&format!("no probe can run: {} is not writable", folder.display())), "{doctor}");
 }
 
 #[test]

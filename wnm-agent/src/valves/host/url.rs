@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -101,9 +102,12 @@ impl ReadHold for CachedUrl {
 /// The result of a request: the hold of a valid answer, or the problem.
 type Asked = Result<Option<Hold>, String>;
 
-/// A hold by a server.
+/// A hold by a server. A clone has the same answers and requests, for another thread.
+#[derive(Debug, Clone)]
+pub(super) struct UrlHold(Arc<Mutex<Poll>>);
+
 #[derive(Debug)]
-pub(super) struct UrlHold {
+struct Poll {
     path: PathBuf,
     /// Whether the stored answer was read.
     is_loaded: bool,
@@ -114,9 +118,12 @@ pub(super) struct UrlHold {
 
 impl UrlHold {
     pub(super) fn new(database: &Path) -> Self {
-        Self { path: beside(database, ".hold-url"), is_loaded: false, last: None, asking: None }
+        let path = beside(database, ".hold-url");
+        Self(Arc::new(Mutex::new(Poll { path, is_loaded: false, last: None, asking: None })))
     }
+}
 
+impl Poll {
     /// Takes over the answer of the request under way, after a wait of at most `patience`.
     fn receive(&mut self, patience: Duration) {
         let Some((url, at, answers)) = self.asking.take() else { return };
@@ -140,20 +147,6 @@ impl UrlHold {
         self.last = Some(polled);
     }
 
-    fn is_due(&self, url: &HttpUrl, wall: Timestamp) -> bool {
-        self.asking.is_none()
-            && self.last.as_ref().is_none_or(|last| {
-                // A clock that was set back must not delay the next request.
-                last.url != *url || wall.since(last.at) >= POLL_INTERVAL || last.at > wall
-            })
-    }
-}
-
-impl ReadHold for UrlHold {
-    fn source(&self) -> HoldSource {
-        HoldSource::Url
-    }
-
     fn read(&mut self, settings: &Settings, wall: Timestamp) -> Reading {
         let Some(url) = &settings.hold_url else {
             if self.last.take().is_some() {
@@ -174,6 +167,24 @@ impl ReadHold for UrlHold {
             }
         }
         self.last.as_ref().filter(|last| last.url == *url).map_or_else(Reading::default, Polled::reading)
+    }
+
+    fn is_due(&self, url: &HttpUrl, wall: Timestamp) -> bool {
+        self.asking.is_none()
+            && self.last.as_ref().is_none_or(|last| {
+                // A clock that was set back must not delay the next request.
+                last.url != *url || wall.since(last.at) >= POLL_INTERVAL || last.at > wall
+            })
+    }
+}
+
+impl ReadHold for UrlHold {
+    fn source(&self) -> HoldSource {
+        HoldSource::Url
+    }
+
+    fn read(&mut self, settings: &Settings, wall: Timestamp) -> Reading {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(settings, wall)
     }
 }
 

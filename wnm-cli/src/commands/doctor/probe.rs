@@ -4,6 +4,7 @@ use std::path::Path;
 
 use wnm_agent::probe::{ClientProgram, Sources, read_key};
 use wnm_core::{ProbeSettings, Settings};
+use wnm_platform::places;
 
 use super::Check;
 use crate::commands::probe::folder;
@@ -11,14 +12,23 @@ use crate::render::shell_text;
 
 const NAME: &str = "probe";
 
-/// Checks client, tasks and key file; nothing while probes are off.
+/// Checks client, tasks, scratch folder and key file; nothing while probes are off.
 pub(super) fn check(db: &Path, settings: &Settings) -> Vec<Check> {
     let probe = &settings.probe;
     if !probe.on {
         return Vec::new();
     }
-    let checks = [client(probe), tasks(db, probe)].into_iter().chain(key(probe));
+    let checks = [client(probe), tasks(db, probe)].into_iter().chain(scratch(db)).chain(key(probe));
     checks.collect()
+}
+
+/// Returns the warning of a folder in which no run can make its files.
+fn scratch(db: &Path) -> Option<Check> {
+    let folder = folder(db);
+    places::unwritable(std::slice::from_ref(&folder)).map(|folder| {
+        let message = format!("no probe can run: {} is not writable", folder.display());
+        Check::warning(NAME, message, "make it a folder that the user of wnm can write")
+    })
 }
 
 fn client(probe: &ProbeSettings) -> Check {
