@@ -114,3 +114,38 @@ impl Cli {
         result.unwrap_or_else(|error| error.report())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory as _};
+
+    use super::{Cli, with_numbers};
+
+    /// Asserts that each command without commands below it has an example, and returns all examples.
+    fn examples(command: &Command, path: &str) -> Vec<String> {
+        if command.has_subcommands() {
+            let below = |below| examples(below, &format!("{path} {}", below.get_name()));
+            return command.get_subcommands().flat_map(below).collect();
+        }
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let (_, lines) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("{path}: no examples"));
+        // A text may follow the examples.
+        let found: Vec<String> = lines.lines().map_while(|line| line.strip_prefix("  ")).map(str::to_owned).collect();
+        assert!(found.iter().any(|line| line.contains(path)), "{path}: {found:?}");
+        found
+    }
+
+    #[test]
+    fn every_command_has_an_example_that_is_a_command_line_of_wnm_sim() {
+        let command = with_numbers(Cli::command());
+        for example in examples(&command, "wnm-sim") {
+            // A remark stands apart by two spaces.
+            let line = example.split("  ").next().unwrap_or_default();
+            for words in line.split(" && ").filter_map(|part| Some(part.split_once("wnm-sim ")?.1)) {
+                let words = words.split(' ').take_while(|word| !["|", ">", ">>"].contains(word));
+                let parsed = command.clone().try_get_matches_from(std::iter::once("wnm-sim").chain(words));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+}

@@ -27,6 +27,9 @@ pub(crate) struct Move {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Storage {
     /// List storage folders with their nodes and their space
+    #[command(
+        after_help = "Example:\n  wnm storage list    how many nodes each folder has, and how much space is left"
+    )]
     List,
     /// Add storage folders for new nodes
     #[command(after_help = "Example:\n  wnm storage add /mnt/disk2")]

@@ -15,6 +15,19 @@ fn examples(command: &clap::Command) -> Vec<String> {
     own.chain(command.get_subcommands().flat_map(examples)).collect()
 }
 
+/// Returns the commands without commands below them whose help has no example of them.
+fn without_example(command: &clap::Command, path: &str) -> Vec<String> {
+    if command.has_subcommands() {
+        let below = |below| without_example(below, &format!("{path} {}", below.get_name()));
+        return command.get_subcommands().flat_map(below).collect();
+    }
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let examples = help.split_once("Examples:\n").or_else(|| help.split_once("Example:\n"));
+    let is_shown = |line: &str| line.strip_prefix("  ").is_some_and(|line| line.contains(path));
+    let has_example = examples.is_some_and(|(_, lines)| lines.lines().any(is_shown));
+    if has_example { Vec::new() } else { vec![path.to_owned()] }
+}
+
 /// Returns the words of an example for wnm, without its remark and without other commands of the shell.
 fn words(example: &str) -> Vec<OsString> {
     // A remark stands apart by two spaces.
@@ -63,8 +76,13 @@ fn assert_understood(place: &str, example: &str) {
 #[test]
 fn every_example_is_a_command_line_of_wnm() {
     let all = examples(&command());
-    assert!(all.len() > 30, "{}", all.len());
+    assert!(all.len() > 130, "{}", all.len());
     all.iter().for_each(|example| assert_understood("help", example));
+}
+
+#[test]
+fn every_command_has_an_example() {
+    assert_eq!(without_example(&command(), "wnm"), Vec::<String>::new());
 }
 
 #[test]

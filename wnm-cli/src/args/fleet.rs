@@ -34,6 +34,9 @@ pub(crate) enum FleetCommand {
     )]
     Invite(FleetInvite),
     /// Let this host join a fleet by an invitation
+    #[command(
+        after_help = "Examples:\n  wnm fleet join wnm1.…    the line that `wnm fleet invite` printed\n  wnm fleet join wnm1.… --client-cert client.pem --client-key client.key"
+    )]
     Join(FleetJoin),
     /// End the membership of a host that left, or that is no longer trusted
     #[command(
@@ -41,12 +44,20 @@ pub(crate) enum FleetCommand {
     )]
     Expel(FleetExpel),
     /// Let this host leave its fleet
+    #[command(after_help = "Example:\n  wnm fleet leave    nodes keep running; holds and settings of the fleet end")]
     Leave,
     /// Show the state of all hosts together
+    #[command(
+        after_help = "Examples:\n  wnm fleet status\n  wnm fleet status --fleet farm.json    another fleet of this operator"
+    )]
     Status,
     /// List the hosts
+    #[command(after_help = "Example:\n  wnm fleet hosts    one line for each host")]
     Hosts,
     /// List the nodes of hosts
+    #[command(
+        after_help = "Examples:\n  wnm fleet nodes\n  wnm fleet nodes web-1 web-2    only the nodes of two hosts"
+    )]
     Nodes(FleetHosts),
     /// Print the latest events of hosts, oldest first
     #[command(
@@ -77,7 +88,7 @@ pub(crate) enum FleetCommand {
     )]
     Serve(FleetServe),
     /// Check the engine, the hosts, and the membership of this host
-    #[command(after_help = "Exit code 3: a check has the level `error`.")]
+    #[command(after_help = "Exit code 3: a check has the level `error`.\n\nExample:\n  wnm fleet doctor")]
     Doctor,
 }
 

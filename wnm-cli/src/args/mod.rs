@@ -238,6 +238,7 @@ pub(crate) enum Command {
     )]
     Hold(Hold),
     /// End the hold of `wnm hold`
+    #[command(after_help = "Example:\n  wnm resume    add, upgrade and remove nodes again")]
     Resume,
     /// List and restore removed nodes
     #[command(subcommand)]
@@ -283,6 +284,9 @@ pub(crate) enum Command {
     )]
     Teardown(Teardown),
     /// Run a short demo with fake nodes
+    #[command(
+        after_help = "Examples:\n  wnm demo            fake nodes with scripted load\n  wnm demo --fleet    a fleet of three hosts, on this one"
+    )]
     Demo(Demo),
 }
 

@@ -15,6 +15,7 @@ pub(crate) enum Probe {
     )]
     Run(ProbeRunNow),
     /// Show whether probes run, and their results of the last day
+    #[command(after_help = "Examples:\n  wnm probe status\n  wnm probe status --json    the same for a program")]
     Status,
     /// List past runs, newest first
     #[command(
@@ -22,6 +23,7 @@ pub(crate) enum Probe {
     )]
     History(ProbeHistory),
     /// List the effective tasks, and count their files
+    #[command(after_help = "Example:\n  wnm probe tasks    the names for `wnm probe run`")]
     Tasks,
     /// Check task files and lists, without running them
     #[command(

@@ -17,9 +17,12 @@ pub(crate) enum FleetRollout {
     )]
     Start(FleetRolloutStart),
     /// Show the last rollout of this operator
+    #[command(after_help = "Example:\n  wnm fleet rollout status    how far each host is")]
     Status,
     /// Let the hosts after the canaries follow, or go on with a rollout whose command has ended
-    #[command(after_help = "Exit code 3: the rollout did not complete.")]
+    #[command(
+        after_help = "Exit code 3: the rollout did not complete.\n\nExample:\n  wnm fleet rollout promote    the canaries are healthy: the other hosts follow"
+    )]
     Promote,
     /// Stop the rollout on all hosts
     #[command(

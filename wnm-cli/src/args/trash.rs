@@ -13,7 +13,7 @@ use super::{ConsentFlag, NodeRange};
 pub(crate) enum Trash {
     /// List removed nodes that can be restored
     #[command(
-        after_help = "wnm deletes a removed node after a day, or at the next cycle where disk use is over hd_less_than."
+        after_help = "wnm deletes a removed node after a day, or at the next cycle where disk use is over hd_less_than.\n\nExample:\n  wnm trash list    the names for `wnm trash restore`"
     )]
     List,
     /// Restore removed nodes with their identities, stopped

@@ -10,9 +10,12 @@ use super::{ConsentFlag, numbers};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Db {
     /// Print the path of the database
+    #[command(after_help = "Examples:\n  wnm db path\n  du -h \"$(wnm db path)\"    its size")]
     Path,
     /// Check the database for damage
-    #[command(after_help = "Exit code 3: the database is damaged.")]
+    #[command(
+        after_help = "Exit code 3: the database is damaged.\n\nExamples:\n  wnm db check\n  wnm --db /backup/wnm.db db check    check a backup"
+    )]
     Check,
     /// Write a copy of the database, also while wnm runs
     #[command(after_help = "Example:\n  wnm db backup /backup/wnm.db")]
@@ -27,12 +30,18 @@ pub(crate) enum Db {
         file: PathBuf,
     },
     /// Migrate the database of an earlier version, after a backup
+    #[command(
+        after_help = "wnm migrates the database by itself at the first cycle of a new version.\n\nExample:\n  wnm db migrate    migrate at a time that you choose"
+    )]
     Migrate,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
     /// List all settings with their effective values
+    #[command(
+        after_help = "Examples:\n  wnm config list\n  wnm config list --origin    also whether a value is stored, or from a file or a variable"
+    )]
     List {
         /// Show the source of each value
         #[arg(long)]
@@ -84,6 +93,7 @@ pub(crate) enum Config {
         file: Option<PathBuf>,
     },
     /// Print the path of the config file, even if it does not exist
+    #[command(after_help = "Example:\n  wnm config path")]
     Path,
     /// Accept a changed config file that removes or stops nodes
     #[command(
@@ -103,8 +113,12 @@ pub(crate) enum Service {
     )]
     Install(Supervision),
     /// Stop and remove the service; nodes keep running
+    #[command(
+        after_help = "Examples:\n  wnm service uninstall\n  wnm service uninstall --cron    remove the crontab line"
+    )]
     Uninstall(Supervision),
     /// Print the service file and its path
+    #[command(after_help = "Examples:\n  wnm service show\n  wnm service show --cron    the crontab line")]
     Show(Supervision),
 }
 
@@ -131,6 +145,9 @@ pub(crate) enum Util {
         shell: clap_complete::Shell,
     },
     /// Print the man page, or write the pages of all commands
+    #[command(
+        after_help = "Examples:\n  wnm util man | man -l -\n  wnm util man --out ~/.local/share/man/man1    the pages of all commands"
+    )]
     Man {
         /// Folder for the pages of all commands, created if necessary
         #[arg(long, value_name = "FOLDER")]
