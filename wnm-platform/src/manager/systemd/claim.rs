@@ -38,6 +38,15 @@ impl Systemd {
 
     /// Fails when the unit name is taken by a unit that wnm may not overwrite.
     pub(super) fn check_free(&self, node: &Node) -> Result<(), PlatformError> {
+        let elsewhere = match self.kind.scope {
+            Scope::Sudo => &OF_SYSTEM[..],
+            Scope::User | Scope::Zen => &OF_USERS,
+        };
+        self.check_free_beside(node, elsewhere)
+    }
+
+    /// Fails as [`check_free`](Self::check_free) does, with these folders of other units.
+    pub(super) fn check_free_beside(&self, node: &Node, elsewhere: &[impl AsRef<Path>]) -> Result<(), PlatformError> {
         let path = self.path(node);
         let taken = |path: PathBuf, holder: NameHolder| {
             Err(PlatformError::Taken { node: node.id, name: format!("unit {}", path.display()), holder })
@@ -59,10 +68,6 @@ impl Systemd {
                 None => return taken(path, NameHolder::ExternalUnit),
             }
         }
-        let elsewhere = match self.kind.scope {
-            Scope::Sudo => &OF_SYSTEM[..],
-            Scope::User | Scope::Zen => &OF_USERS,
-        };
         match unit_in(elsewhere, &unit_name(node)) {
             Some(path) => taken(path, NameHolder::ExternalUnit),
             None => Ok(()),

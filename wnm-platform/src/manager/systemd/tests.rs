@@ -415,6 +415,20 @@ fn masked_or_external_unit_is_not_overwritten() {
 }
 
 #[test]
+fn unit_elsewhere_has_its_name_unless_that_of_the_node_hides_it() {
+    let fake = user(calm);
+    let node = fake.node();
+    let elsewhere = ["first", "second"].map(|name| fake.folder.path().join(name));
+    fs::create_dir(&elsewhere[1]).unwrap();
+    let unit = elsewhere[1].join(unit_name(&node));
+    fs::write(&unit, "").unwrap();
+    let error = fake.systemd.check_free_beside(&node, &elsewhere).unwrap_err().to_string();
+    assert!(error.contains(&unit.display().to_string()), "{error}");
+    fake.systemd.define(&node).unwrap();
+    fake.systemd.check_free_beside(&node, &elsewhere).unwrap();
+}
+
+#[test]
 #[ignore = "needs root; .ci/root-tests runs it"]
 fn node_behind_a_link_is_adopted_unless_another_user_made_it_as_root() {
     use std::os::unix::fs::{lchown, symlink};
