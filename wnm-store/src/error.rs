@@ -427,11 +427,22 @@ mod tests {
     #[test]
     fn commands_in_hints_quote_their_paths() {
         let path = || PathBuf::from("/srv/my nodes/$(id)/wnm.db");
-        let missing = |operation| StoreError::File { operation, path: path(), source: io::ErrorKind::NotFound.into() };
+        let failed = |operation, kind: io::ErrorKind| StoreError::File { operation, path: path(), source: kind.into() };
         for (error, expected) in [
             (StoreError::Untrusted { path: path() }, "run `chmod o-w '/srv/my nodes/$(id)/wnm.db'`"),
-            (missing(FileOperation::Write), "create the folder with `mkdir -p '/srv/my nodes/$(id)'`"),
-            (missing(FileOperation::Read), "check the name: `ls '/srv/my nodes/$(id)'` lists the files there"),
+            (
+                failed(FileOperation::Write, io::ErrorKind::NotFound),
+                "create the folder with `mkdir -p '/srv/my nodes/$(id)'`",
+            ),
+            (
+                failed(FileOperation::Read, io::ErrorKind::NotFound),
+                "check the name: `ls '/srv/my nodes/$(id)'` lists the files there",
+            ),
+            (
+                failed(FileOperation::Read, io::ErrorKind::PermissionDenied),
+                "check it and run `chown $(id -u) '/srv/my nodes/$(id)/wnm.db' && chmod o-w '/srv/my nodes/$(id)/wnm.db'`, or \
+                 run wnm as its owner",
+            ),
             (
                 StoreError::OtherOwner { path: path(), owner: Owner::named("ant") },
                 "run wnm as ant, as in `sudo -u ant wnm --db '/srv/my nodes/$(id)/wnm.db' status`",

@@ -209,7 +209,10 @@ mod tests {
         fs::write(&path, "much").unwrap();
         assert!(refused().contains("no record of a day"), "{}", refused());
         fs::remove_file(&path).unwrap();
-        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        // A link to a file that could be read and written.
+        let other = folder.path().join("other");
+        fs::write(&other, "").unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
         assert!(matches!(spending(&folder, 0, at(1)).reserve(Atto(1), at(1)), Err(NotReserved::Record { .. })));
         assert_eq!(spending(&folder, 4, at(1)).spent(at(1)), Atto(4));
     }

@@ -366,16 +366,15 @@ mod tests {
     #[test]
     fn folder_with_two_names_is_one_node() {
         let place = tempfile::tempdir().unwrap();
-        let [folder, link] = ["antnode0001", "linked"].map(|name| place.path().join(name));
-        std::fs::create_dir(&folder).unwrap();
-        std::os::unix::fs::symlink(&folder, &link).unwrap();
-        let one = |path: &Path, has_service: bool| Found {
+        let [real, alias] = ["first", "second"].map(|name| place.path().join(name));
+        let [folder, link] = [&real, &alias].map(|storage| storage.join("antnode0001"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink(&real, &alias).unwrap();
+        let one = |path: &Path, number: Option<u32>| Found {
             folder: Folder { path: path.to_owned(), marker: None, flavor: None },
-            node: if has_service {
-                Ok(taken(1, path.to_str().unwrap(), |_| ()).node.into())
-            } else {
-                Err("no".to_owned())
-            },
+            node: number
+                .map(|number| taken(number, path.to_str().unwrap(), |_| ()).node.into())
+                .ok_or_else(|| "no".to_owned()),
             process: None,
             status: None,
             version: None,
@@ -388,15 +387,21 @@ mod tests {
             // The second service is told as skipped.
             (true, true, &[&folder, &link]),
         ] {
-            let kept = one_for_each_folder(vec![one(&folder, of_folder), one(&link, of_link)]);
+            let found = vec![one(&folder, of_folder.then_some(1)), one(&link, of_link.then_some(2))];
+            let kept = one_for_each_folder(found);
             let paths: Vec<_> = kept.iter().map(|found| &found.folder.path).collect();
             assert_eq!(paths, expected, "{of_folder} {of_link}");
         }
-        let survey = Survey { found: vec![one(&folder, true), one(&link, true)], services: Vec::new(), highest: None };
+        let found = vec![one(&folder, Some(1)), one(&link, Some(2))];
+        let survey = Survey { found, services: Vec::new(), highest: None };
         let kind = ManagerKind::new(Program::Setsid, Scope::User);
         let manager = wnm_platform::manager::open(kind, &Options::default()).unwrap();
-        let takeover = plan(&survey, &*manager, &BTreeMap::new(), Timestamp::default(), &|| String::new());
-        assert_eq!((takeover.nodes.len(), takeover.skipped.len()), (1, 1));
+        let uuid = std::cell::Cell::new(0);
+        let next = || uuid.replace(uuid.get() + 1).to_string();
+        let takeover = plan(&survey, &*manager, &BTreeMap::new(), Timestamp::default(), &next);
+        let reasons: Vec<&str> = takeover.skipped.iter().map(|skipped| skipped.reason.as_str()).collect();
+        let of_first = format!("the folder {} belongs to antnode0001", link.display());
+        assert!(takeover.nodes.len() == 1 && reasons == [of_first.as_str()], "{reasons:?}");
     }
 
     #[test]

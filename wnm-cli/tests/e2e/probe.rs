@@ -142,19 +142,37 @@ fn runs_of_commands_are_in_the_metrics_of_the_daemon() {
     let host = host_with(&task("ask", "quote"));
     let address = format!("127.0.0.1:{}", host.spare_port(1));
     host.expect(0, &format!("config set listen={address}"));
-    host.expect(0, "probe run");
+    play(&host, "fail=crash");
+    host.expect(3, "probe run");
+    play(&host, "");
     let _daemon = spawn(&host);
     let started = Instant::now();
     while std::net::TcpStream::connect(&address).is_err() {
         assert!(started.elapsed() < Duration::from_secs(40), "the daemon does not listen");
         std::thread::sleep(Duration::from_millis(50));
     }
+    let wait_for_total = |outcome: &str| {
+        let started = Instant::now();
+        loop {
+            let metrics = get(&address, "/metrics");
+            let of_quotes = "wnm_probe_runs_total{type=\"quote\",size=\"tiny\",outcome=";
+            let totals = metrics.lines().filter_map(|line| line.strip_prefix(of_quotes));
+            let totals: Vec<String> = totals.map(|total| total.replace('"', "")).collect();
+            if totals.iter().any(|total| total.starts_with(outcome)) {
+                return totals;
+            }
+            assert!(started.elapsed() < Duration::from_secs(40), "{metrics}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
     host.expect(0, "probe run");
-    // The run before the daemon does not count.
-    while !get(&address, "/metrics").contains("wnm_probe_runs_total{type=\"quote\",size=\"tiny\",outcome=\"ok\"} 1\n") {
-        assert!(started.elapsed() < Duration::from_secs(40), "{}", get(&address, "/metrics"));
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    wait_for_total("ok");
+    play(&host, "fail=network");
+    host.expect(3, "probe run");
+    let mut totals = wait_for_total("network_error");
+    totals.sort();
+    // Each run counts once, and that before the daemon not at all.
+    assert_eq!(totals, ["network_error} 1", "ok} 1"]);
 }
 
 /// The spending is one for the daemon and for commands beside it, and outlives a command that was killed.
@@ -162,32 +180,36 @@ fn runs_of_commands_are_in_the_metrics_of_the_daemon() {
 fn commands_beside_a_daemon_share_its_spending_and_leave_no_client() {
     let host = host_with(&task("up", "upload").replace("timeout = 5", "timeout = 60\nevery = 60"));
     allow_uploads(&host);
-    // Two prices of the limit of three.
+    // The limit is that of two uploads.
     host.expect(0, "probe run up");
-    play(&host, "fail=hang");
+    play(&host, "fail=hang-upload");
     let mut command = host.command(&["probe", "run", "up"]);
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut killed = command.spawn().unwrap();
     let started = Instant::now();
-    while clients(&host).is_empty() {
+    let is_reserved = || std::fs::read_to_string(host.path("probe/spending")).unwrap().contains(" 2084");
+    while !is_reserved() || clients(&host).is_empty() {
         assert!(started.elapsed() < Duration::from_secs(40), "no client started");
         std::thread::sleep(Duration::from_millis(50));
     }
+    play(&host, "");
+    let refused = json!("the price of 0.000000000000001042 exceeds the rest of the day");
+    // The database does not have the upload that runs.
+    assert_eq!(host.expect(3, "--json probe run up").data()[0]["cause"], refused);
     kill_process(Pid::from_child(&killed), Signal::KILL).unwrap();
     killed.wait().unwrap();
     assert_eq!(clients(&host).len(), 1);
     // A folder that has just been made may have no owner yet.
     std::thread::sleep(Duration::from_secs(11));
-    play(&host, "");
-    host.expect(0, "probe run up");
+    assert_eq!(host.expect(3, "--json probe run up").data()[0]["cause"], refused);
     assert_eq!(clients(&host), Vec::<PathBuf>::new());
-    let runs = wait_for(&host, "run that was cut", |runs| runs.len() == 3);
+    let runs = wait_for(&host, "run that was cut", |runs| runs.len() == 4);
     assert!(runs.iter().any(|run| run["cause"] == "wnm was killed during the run"), "{runs:?}");
     assert_eq!(std::fs::read_dir(host.path("probe")).unwrap().count(), 1, "only the spending is left");
     assert_eq!(host.wnm(&["config", "set", "probe=true", "probe_window=hourly :00-:60"]).code(), 0);
     let _daemon = spawn(&host);
-    let runs = wait_for(&host, "upload of the daemon", |runs| runs.len() == 4);
-    assert_eq!(runs[0]["cause"], json!("the price of 0.000000000000001042 exceeds the rest of the day"), "{runs:?}");
+    let runs = wait_for(&host, "upload of the daemon", |runs| runs.len() == 5);
+    assert_eq!(runs[0]["cause"], refused, "{runs:?}");
 }
 
 fn wait_for(host: &Host, goal: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {

@@ -301,7 +301,8 @@ const LINES: &[(&str, &str)] = &[
     ("-n", "-n"),
 ];
 
-/// Lines with a value that begins with a hyphen, the begin of their errors, and the words that their hints tell to write.
+/// Lines with a value that begins with a hyphen, the begin of their errors, and the words that their hints tell to write;
+/// None where the hints name no form.
 const HYPHENS: &[(&str, &str, Option<&str>)] = &[
     ("history --since -1d", "invalid value \"-1d\" for --since: not a time ago", Some("--since 1d")),
     ("history --since=-1d", "invalid value \"-1d\" for --since: not a time ago", Some("--since 1d")),
@@ -375,8 +376,10 @@ fn values_with_a_hyphen_are_named_with_a_form_that_works() {
     for (line, named, form) in HYPHENS {
         let ran = host.wnm(&line.split(' ').collect::<Vec<_>>());
         assert!(ran.err.starts_with(&format!("error: {named}")), "wnm {line}: {}", ran.err);
-        let Some(form) = form else { continue };
-        assert!(ran.err.contains(&format!("write {form};")), "wnm {line}: {}", ran.err);
+        match form {
+            Some(form) => assert!(ran.err.contains(&format!("write {form};")), "wnm {line}: {}", ran.err),
+            None => assert!(!ran.err.contains("write "), "wnm {line}: {}", ran.err),
+        }
     }
     for (line, code) in [("history --since 1d", 0), ("hold --reason -5 --until 1h", 0), ("resume", 0)] {
         host.expect(code, line);
@@ -387,24 +390,26 @@ fn values_with_a_hyphen_are_named_with_a_form_that_works() {
 #[test]
 fn times_and_sizes_out_of_range_are_named() {
     let host = Host::with_colony();
+    let trace = host.path("t.jsonl");
     for line in [
         "record --out t.jsonl --for 0s",
-        "record --out t.jsonl --rotate 0",
-        "record --out t.jsonl --interval 18446744073709551615",
-        "record --out t.jsonl --for 18446744073709551615",
-        "status --watch 2d",
+        "record --out t.jsonl --for 1s --rotate 0",
+        "record --out t.jsonl --for 1s --interval 18446744073709551615",
+        // These two end also where their values are allowed: without the folder, and without a terminal.
+        "record --out /missing/t.jsonl --for 18446744073709551615",
         "top --interval 2d",
+        "status --watch 2d",
         "daemon --interval 2d",
         "hold --reason x --until 18446744073709551615s",
         "fleet invite a --valid 0s",
         "fleet rollout start 0.4.18 --program x --healthy-deadline 0",
         "fleet rollout start 0.4.18 --program x --progress-deadline 0",
     ] {
-        let ran = host.expect(2, line);
+        let ran = host.expect(2, &line.replace(" t.jsonl", &format!(" {}", trace.display())));
         let value = line.rsplit(' ').next().unwrap();
         assert!(ran.err.starts_with(&format!("error: invalid value \"{value}\" for --")), "wnm {line}: {}", ran.err);
     }
-    assert!(!host.path("t.jsonl").exists());
+    assert!(!trace.exists());
 }
 
 #[test]

@@ -159,6 +159,14 @@ mod tests {
                 PlatformError::BinaryUntrusted { path: path(), at: path(), owner: 7 },
                 "run `chown $(id -u) '/srv/my nodes/$(id)' && chmod o-w '/srv/my nodes/$(id)'`",
             ),
+            (
+                PlatformError::ArgumentsRefused { path: path(), printed: String::new() },
+                "`'/srv/my nodes/$(id)' --help` lists",
+            ),
+            (
+                PlatformError::Refused { path: path(), reason: Refusal::ClosedTo { closed: path(), user: "ant" } },
+                "run `chmod o+x '/srv/my nodes/$(id)'`",
+            ),
             (PlatformError::NoExec { path: path() }, "findmnt -no TARGET -T '/srv/my nodes/$(id)')"),
             (
                 PlatformError::StorageRefused { path: path(), reason: shared },

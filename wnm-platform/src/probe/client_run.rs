@@ -530,13 +530,21 @@ mod tests {
         let fixture = shell(&format!("{bare} {wait}"));
         assert_eq!(run(&fixture).end, ClientEnd::Exited(0));
         assert!(is_killed(&fixture));
-        // Each process starts the next one in a session of its own, and ends.
-        let chain = "echo 'echo $$ > pid; sleep 0.05; setsid sh ./chain & exit' > chain; setsid sh ./chain &";
-        let fixture = shell(&format!("{chain} {wait}; sleep 0.5"));
+        // Each parent starts the next process as soon as one is killed.
+        let parent = "until test -e go; do sleep 0.05; done; while :; do sleep 60; done";
+        let parents = format!("i=0; while [ $i -lt 30 ]; do i=$((i + 1)); setsid sh -c '{parent}' & done");
+        let fixture = shell(&format!("{parents}; sleep 0.5; : > go; sleep 0.5"));
         assert_eq!(run(&fixture).end, ClientEnd::Exited(0));
-        let last = fs::read_to_string(fixture.call.folder.join("pid")).unwrap();
-        thread::sleep(Duration::from_millis(500));
-        assert_eq!(fs::read_to_string(fixture.call.folder.join("pid")).unwrap(), last, "the chain goes on");
+        let folder = fixture.call.folder.display().to_string();
+        let is_left = |entry: fs::DirEntry| {
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(&folder)
+        };
+        let are_ended = (0..500).any(|_| {
+            thread::sleep(Duration::from_millis(10));
+            !fs::read_dir("/proc").unwrap().flatten().any(is_left)
+        });
+        assert!(are_ended, "processes are left");
     }
 
     #[test]

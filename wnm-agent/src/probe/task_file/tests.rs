@@ -135,8 +135,8 @@ fn address_of_shell_words_or_flags_is_refused() {
 
 #[test]
 fn texts_that_are_too_long_or_not_printable_are_refused() {
-    let long = "x".repeat(101);
-    for name in ["a\\u001b[31m", "a\\nb", &long, ""] {
+    let [long, longer] = [101, 500].map(|length| "x".repeat(length));
+    for name in ["a\\u001b[31m", "a\\nb", &long, &longer, ""] {
         let text = format!("[[task]]\nname = \"{name}\"\nkind = \"quote\"\nsize = \"tiny\"\n");
         let ReadPlan { plan, problems } = read(&[&text]);
         let problem = problems[0].to_string();

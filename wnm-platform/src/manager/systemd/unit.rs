@@ -399,7 +399,9 @@ mod tests {
         let file = format!("EnvironmentFile={}", at("a file"));
         // A line in quotes and a comment only seem to be variables: the process has none of these names.
         assert_eq!(named(&file).unwrap(), "# NO ;C A B y");
+        assert_eq!(named(&format!("EnvironmentFile=-{}", at("a file"))).unwrap(), "# NO ;C A B y");
         assert_eq!(named(&format!("EnvironmentFile=-{}", at("none"))).unwrap(), "");
+        assert_eq!(named("Environment=D=1\nPassEnvironment=G").unwrap(), "D G");
         assert_eq!(named("Environment=\"D=%h\" 'E=1' F=2\nPassEnvironment=G H").unwrap(), "D E F G H");
         assert_eq!(named("Environment=D=1 E=2\nUnsetEnvironment=E").unwrap(), "D E");
         for (setting, why) in [
