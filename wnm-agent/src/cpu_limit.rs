@@ -28,7 +28,7 @@ pub(crate) fn apply<P: Platform>(
     };
     let refusal = applied.err().map(|error| error.to_string());
     if let Some(error) = refusal.as_ref().filter(|_| refusal != *last_refusal) {
-        tracing::warn!(%error, hint = "wnm doctor", "cannot apply the CPU limit of the nodes");
+        tracing::warn!(%error, hint = "check this host with `wnm doctor`", "cannot apply the CPU limit of the nodes");
     }
     *last_refusal = refusal;
 }

@@ -13,6 +13,7 @@ use crate::commands::{config, explain, node, status};
 use crate::error::{CliError, CommandError};
 use crate::json::{Document, ErrorDocument, ErrorReport, NodeJson};
 use crate::page;
+use crate::render::here::here_json;
 use crate::render::history::CycleView;
 use crate::render::live_event::LiveEventView;
 use crate::render::node_show::NodeDetailsView;
@@ -83,7 +84,7 @@ impl Api {
 }
 
 fn document<T: Serialize>(data: &T) -> Result<Vec<u8>, CliError> {
-    Ok(serde_json::to_vec(&Document::now(data))?)
+    Ok(here_json(serde_json::to_string(&Document::now(data))?).into_bytes())
 }
 
 impl Documents for Api {
@@ -97,7 +98,7 @@ impl Documents for Api {
             };
             let exit_code = error.exit().code();
             let report = ErrorReport { message: error.to_string(), hint: error.hint(), exit_code };
-            (reason, serde_json::to_vec(&ErrorDocument::now(report)).unwrap_or_default())
+            (reason, here_json(serde_json::to_string(&ErrorDocument::now(report)).unwrap_or_default()).into_bytes())
         })
     }
 
@@ -108,7 +109,7 @@ impl Documents for Api {
     fn page(&self, signals: &[SignalSeries]) -> Vec<u8> {
         let system = rustix::system::uname();
         let host = system.nodename().to_string_lossy();
-        self.html(&host, signals).unwrap_or_else(|error| page::failed(&host, &error)).into_bytes()
+        page::here(self.html(&host, signals).unwrap_or_else(|error| page::failed(&host, &error))).into_bytes()
     }
 
     fn page_files(&self) -> &'static [PageFile] {

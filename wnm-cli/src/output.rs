@@ -17,6 +17,7 @@ use crate::error::{CliError, Exit};
 use crate::json::{Document, ErrorDocument, ErrorReport};
 use crate::progress::Progress;
 use crate::render;
+use crate::render::here::{here, here_json};
 use crate::render::page::{self, Width};
 use crate::render::printable::{printable, printable_json};
 use crate::render::symbols;
@@ -119,7 +120,7 @@ impl Output {
 
     /// Writes a page for people to standard output.
     pub(crate) fn page(&self, text: &str) -> Result<(), CliError> {
-        self.words(&page::fitted(text, self.width))
+        self.words(&page::fitted(&here(text), self.width))
     }
 
     /// Writes a result as JSON, or as a page that replaces the one before on a terminal. Elsewhere an empty line separates
@@ -133,7 +134,7 @@ impl Output {
         if self.json {
             return self.json(value);
         }
-        let page = page::fitted(&page(value), width);
+        let page = page::fitted(&here(&page(value)), width);
         if !io::stdout().is_terminal() {
             return self.text(&symbols::for_locale(&format!("{page}\n")));
         }
@@ -166,7 +167,7 @@ impl Output {
 
     /// Writes a document with a value as one line of JSON to standard output. All JSON output goes through here.
     fn json<T: Serialize>(&self, value: &T) -> Result<(), CliError> {
-        let line = printable_json(serde_json::to_string(&Document::now(value))?);
+        let line = printable_json(here_json(serde_json::to_string(&Document::now(value))?));
         write(format!("{line}\n").as_bytes())
     }
 
@@ -174,7 +175,7 @@ impl Output {
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {
             // A closed standard error must not end a command that changes nodes.
-            let _ = writeln!(anstream::stderr().lock(), "{}", symbols::for_locale(&printable(text)));
+            let _ = writeln!(anstream::stderr().lock(), "{}", symbols::for_locale(&printable(&here(text))));
         }
     }
 
@@ -182,7 +183,7 @@ impl Output {
     pub(crate) fn ask(&self, text: &str) {
         let mut error = anstream::stderr().lock();
         // Without standard error the question has no answer, and the command ends.
-        let question = symbols::for_locale(&page::fitted(&printable(text), self.width)).into_owned();
+        let question = symbols::for_locale(&page::fitted(&printable(&here(text)), self.width)).into_owned();
         let _ = error.write_all(question.as_bytes()).and_then(|()| error.flush());
     }
 
@@ -202,7 +203,8 @@ impl Output {
         let mut err = anstream::stderr().lock();
         // An error of this write has no other place to go.
         let _ = if self.json {
-            let report = ErrorReport { message: error.message(), hint: error.hint(), exit_code: exit.code() };
+            let hint = error.hint().map(|hint| here(&hint).into_owned());
+            let report = ErrorReport { message: error.message(), hint, exit_code: exit.code() };
             serde_json::to_string(&ErrorDocument::now(report))
                 .map_err(io::Error::from)
                 .and_then(|report| writeln!(err, "{}", printable_json(report)))
@@ -245,8 +247,8 @@ impl Write for LogWriter {
         let text = text.trim_end_matches('\n');
         let lines = match self.0 {
             // A further line cannot look like a message of its own.
-            LogFormat::Text => printable(&without_numbers(text)).replace('\n', "\n    "),
-            LogFormat::Json => printable_json(text.to_owned()),
+            LogFormat::Text => printable(&here(&without_numbers(text))).replace('\n', "\n    "),
+            LogFormat::Json => printable_json(here_json(text.to_owned())),
         };
         io::stderr().lock().write_all(format!("{lines}\n").as_bytes())?;
         Ok(message.len())

@@ -27,6 +27,7 @@ use crate::args::Top;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::{Output, SilentLog};
 use crate::progress::Progress;
+use crate::render::here::here;
 use crate::render::work::Work;
 use app::{App, Effect, Request};
 use feed::{Ask, Data};
@@ -149,7 +150,7 @@ fn begin(db: &Path, request: Request, sender: Sender<Message>) {
     let started = thread::Builder::new().spawn(move || {
         let result = carry_out(&db, request).unwrap_or_else(|error| {
             let hint = error.hint().map_or_else(String::new, |hint| format!("; hint: {hint}"));
-            format!("{}{hint}", error.message())
+            here(&format!("{}{hint}", error.message())).into_owned()
         });
         // The display may have ended.
         let _ = answer.send(Message::Ended(result));

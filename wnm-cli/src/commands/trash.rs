@@ -111,7 +111,7 @@ pub(crate) fn restore(db: &Path, args: &Restore, output: &Output) -> Result<Exit
     }
     let exit = report_works(&works, mode, output)?;
     if !stopped.is_empty() {
-        output.say(&format!("next: wnm node start {}", stopped.join(",")));
+        output.say(&format!("next: `wnm node start {}`", stopped.join(",")));
     }
     Ok(exit)
 }

@@ -11,6 +11,7 @@ mod read;
 mod write;
 
 pub(crate) use read::is_old_flag;
+pub(crate) use write::database;
 
 use std::ffi::OsString;
 

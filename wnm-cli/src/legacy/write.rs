@@ -57,7 +57,7 @@ fn globals(line: &mut OldLine) -> Result<Vec<OsString>, LegacyError> {
 }
 
 /// Returns the database for a `--dbpath`. Beside the `colony.db` of the Python wnm it is `wnm.db`.
-fn database(given: &std::ffi::OsStr) -> PathBuf {
+pub(crate) fn database(given: &std::ffi::OsStr) -> PathBuf {
     // SQLAlchemy writes sqlite:///relative and sqlite:////absolute.
     let path = given.to_str().and_then(|text| text.strip_prefix("sqlite:///")).map_or(Path::new(given), Path::new);
     if path.file_name().is_some_and(|name| name == "colony.db") { path.with_file_name("wnm.db") } else { path.into() }

@@ -17,6 +17,7 @@ use wnm_core::probe::ProbeSummary;
 use wnm_store::CycleRecord;
 
 use crate::error::CliError;
+use crate::render::here::here_html;
 use crate::render::nodes::NodeView;
 use crate::render::status::Status;
 use crate::render::time;
@@ -69,6 +70,11 @@ pub(crate) fn html(content: &Content<'_>) -> String {
     page.push_str("</main>\n");
     end(&mut page);
     page
+}
+
+/// Returns a page whose commands act on the database of this process.
+pub(crate) fn here(page: String) -> String {
+    here_html(page, |flag| escaped(flag).to_string())
 }
 
 /// Returns the page in place of one whose data could not be read.

@@ -13,6 +13,7 @@ pub(crate) mod failures;
 pub(crate) mod fleet;
 pub(crate) mod freshness;
 pub(crate) mod health;
+pub(crate) mod here;
 pub(crate) mod history;
 mod host_rollout;
 pub(crate) mod live_event;
@@ -64,7 +65,7 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
 pub(crate) fn error(error: &CliError) -> String {
     let mut text = format!("{} {}", styled(RED.bold(), "error:"), error.message());
     if let Some(hint) = error.hint() {
-        text.push_str(&format!("\n{} {hint}", styled(GREEN.bold(), "hint:")));
+        text.push_str(&format!("\n{} {}", styled(GREEN.bold(), "hint:"), here::here(&hint)));
     }
     text
 }

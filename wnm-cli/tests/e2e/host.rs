@@ -130,7 +130,8 @@ impl Host {
         command.env("WNM_FLEET_INTERVAL", "1000");
         // The docker daemon of the test under docker.
         command.envs(std::env::var_os("DOCKER_HOST").map(|address| ("DOCKER_HOST", address)));
-        command.arg("--db").arg(self.path("wnm.db")).args(args.iter().map(AsRef::as_ref));
+        // Not as a flag, which the commands in hints would repeat.
+        command.env("WNM_DB", self.path("wnm.db")).args(args.iter().map(AsRef::as_ref));
         command.stdin(Stdio::null());
         command
     }

@@ -85,6 +85,7 @@ fn hint_names_the_database_of_the_python_wnm() {
     let output = command.output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(5), "{message}");
-    assert!(message.contains(&format!("wnm init --from-wnm {path}")), "{message}");
+    let db = host.path("wnm.db");
+    assert!(message.contains(&format!("`wnm --db {} init --from-wnm {path}`", db.display())), "{message}");
     assert!(!host.path("wnm.db").exists());
 }

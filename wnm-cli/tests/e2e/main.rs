@@ -14,6 +14,7 @@ mod daemon;
 mod doctor;
 mod failpoints;
 mod fleet;
+mod hints;
 mod host;
 mod intermediate;
 mod legacy;

@@ -111,11 +111,11 @@ fn removal_without_a_terminal_needs_yes() {
     // The hint works when it is typed.
     let hint = host.expect(1, "node remove 3").err;
     let line = hint.split("run `wnm ").nth(1).unwrap().split('`').next().unwrap().to_owned();
-    let ran = host.wnm(&line.split(' ').skip(2).collect::<Vec<_>>());
+    let ran = host.wnm(&line.split(' ').collect::<Vec<_>>());
     assert_eq!(ran.code(), 0, "{line}: {}", ran.err);
     let hint = host.expect(1, "config set node_cap 1").err;
     let line = hint.split("run `wnm ").nth(1).unwrap().split('`').next().unwrap().to_owned();
-    host.expect(0, &line.split(' ').skip(2).collect::<Vec<_>>().join(" "));
+    host.expect(0, &line);
     assert_eq!(host.expect(0, "config get node_cap").out, "1\n");
     // The word of the Python wnm.
     host.expect(0, "node remove 2 --confirm");

@@ -22,6 +22,7 @@ use crate::json::{Document, ErrorDocument, ErrorReport};
 use crate::output::Output;
 use crate::page::{self, FleetContent};
 use crate::render::fleet::{FleetNodeView, FleetStatusView, HostView, Served, served};
+use crate::render::here::here_json;
 use crate::valves;
 
 /// Serves the fleet until a signal ends the command.
@@ -162,13 +163,13 @@ impl Data {
                 let status = FleetStatusView::new(&self.operator, &[], &watched.carried, watched.rollout.as_ref(), now);
                 let commands = status.command_lines();
                 let content = FleetContent { fleet: &self.operator.fleet, watched: &watched, commands: &commands, now };
-                Ok(page::fleet(&content).into_bytes())
+                Ok(page::here(page::fleet(&content)).into_bytes())
             }
             FleetQuestion::HostPage(name) => {
                 let (name, host) = self.host(name)?;
                 // An engine that is away is a part of the page.
                 let nodes = self.nodes(&name).ok().flatten();
-                Ok(page::host(&name, &host, nodes.as_deref(), &self.snapshot(), now).into_bytes())
+                Ok(page::here(page::host(&name, &host, nodes.as_deref(), &self.snapshot(), now)).into_bytes())
             }
             FleetQuestion::Metrics(format) => {
                 Ok(metrics::fleet::render(&self.snapshot(), env!("CARGO_PKG_VERSION"), *format))
@@ -178,7 +179,7 @@ impl Data {
 }
 
 fn document<T: Serialize>(data: &T) -> Result<Vec<u8>, CliError> {
-    Ok(serde_json::to_vec(&Document::now(data))?)
+    Ok(here_json(serde_json::to_string(&Document::now(data))?).into_bytes())
 }
 
 impl FleetDocuments for Data {
@@ -192,7 +193,7 @@ impl FleetDocuments for Data {
             }
             let exit_code = error.exit().code();
             let report = ErrorReport { message: error.to_string(), hint: error.hint(), exit_code };
-            (reason, serde_json::to_vec(&ErrorDocument::now(report)).unwrap_or_default())
+            (reason, here_json(serde_json::to_string(&ErrorDocument::now(report)).unwrap_or_default()).into_bytes())
         })
     }
 

@@ -39,7 +39,7 @@ pub(super) fn carry_over(
     output.result(takeover, |takeover| render::takeover::text(takeover, output.width()))?;
     output.say(&format!("took over {} nodes to {}", takeover.nodes.len(), db.display()));
     if settings.policy.preset == Preset::Classic {
-        output.say("the colony keeps the preset classic; for steady: wnm config set preset steady");
+        output.say("the colony keeps the preset classic; for steady: `wnm config set preset steady`");
     }
     super::warn(settings, output);
     Ok(())

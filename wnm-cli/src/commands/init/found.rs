@@ -27,7 +27,7 @@ pub(super) fn import(db: &Path, args: &Init, output: &Output) -> Result<Exit, Cl
     let kind = given.process_manager.unwrap_or_else(|| context::host_defaults(&given, &given).manager);
     let (takeover, settings) = plan(kind, args, AnmColony::default(), None)?;
     carry_over(db, &takeover, &settings, args, output)?;
-    next(args, output, "check with wnm doctor that no other tool manages these nodes, then wnm run --dry-run");
+    next(args, output, "check with `wnm doctor` that no other tool manages these nodes, then `wnm run --dry-run`");
     Ok(Exit::Done)
 }
 
@@ -40,7 +40,7 @@ pub(super) fn from_antctl(db: &Path, args: &Init, output: &Output) -> Result<Exi
     }
     let (takeover, settings) = plan(kind, args, AnmColony::default(), None)?;
     carry_over(db, &takeover, &settings, args, output)?;
-    next(args, output, "do not use antctl for these nodes any more, then wnm run --dry-run");
+    next(args, output, "do not use antctl for these nodes any more, then `wnm run --dry-run`");
     Ok(Exit::Done)
 }
 
@@ -64,7 +64,7 @@ pub(super) fn from_container(db: &Path, place: &str, args: &Init, output: &Outpu
 
 /// The advice after nodes were copied out of containers.
 const AFTER_COPY: &str =
-    "wnm run --dry-run, then wnm service install; when all nodes run well, `docker rm` the container";
+    "`wnm run --dry-run`, then `wnm service install`; when all nodes run well, `docker rm` the container";
 
 /// Returns the process manager for nodes that are copied out of containers.
 fn contained_kind(tool: &'static str, args: &Init) -> Result<ManagerKind, CliError> {
@@ -166,7 +166,7 @@ pub(super) fn from_registry(
     let retired = registry.retire()?;
     match carry_over(db, &takeover, &settings, args, output) {
         Ok(()) => {
-            next(args, output, "wnm run --dry-run, then wnm service install");
+            next(args, output, "`wnm run --dry-run`, then `wnm service install`");
             Ok(Exit::Done)
         }
         Err(error) => {
@@ -200,7 +200,7 @@ pub(super) fn from_anm(db: &Path, args: &Init, output: &Output) -> Result<Exit, 
     };
     match carry() {
         Ok(()) => {
-            next(args, output, "wnm run --dry-run, then wnm service install");
+            next(args, output, "`wnm run --dry-run`, then `wnm service install`");
             Ok(Exit::Done)
         }
         Err(error) => {

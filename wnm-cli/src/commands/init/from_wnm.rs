@@ -42,7 +42,7 @@ pub(super) fn run(db: &Path, from: &Path, args: &Init, output: &Output) -> Resul
     carry_over(db, &takeover, &settings, args, output)?;
     if !args.dry_run {
         output.say(&format!(
-            "{} is unchanged\n\nnext: remove the Python wnm from your crontab, then wnm run --dry-run",
+            "{} is unchanged\n\nnext: remove the Python wnm from your crontab, then `wnm run --dry-run`",
             from.display()
         ));
     }

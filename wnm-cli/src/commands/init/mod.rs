@@ -18,6 +18,7 @@ use crate::config;
 use crate::context;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
+use crate::render::here::here_command;
 use crate::takeover::ant::Ant;
 use crate::takeover::formicaio::Formicaio;
 
@@ -59,10 +60,15 @@ fn page(created: &Created, is_dry_run: bool) -> String {
     if is_dry_run {
         return format!("would create a colony of up to {cap} nodes\n\n{facts}");
     }
-    format!(
-        "created a colony of up to {cap} nodes\n\n{facts}\nnext:\n  wnm doctor             check this host\n  \
-         wnm run --dry-run      show the first decision\n  wnm service install    manage the nodes from now on\n"
-    )
+    let next = [
+        ("wnm doctor", "check this host"),
+        ("wnm run --dry-run", "show the first decision"),
+        ("wnm service install", "manage the nodes from now on"),
+    ];
+    let next = next.map(|(command, effect)| (here_command(command), effect));
+    let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    let next: String = next.iter().map(|(command, effect)| format!("  {command:<width$}    {effect}\n")).collect();
+    format!("created a colony of up to {cap} nodes\n\n{facts}\nnext:\n{next}")
 }
 
 /// Checks the settings and the host, then creates the database. On an error, no file is left behind.

@@ -10,6 +10,7 @@ use wnm_store::{ActionFilter, Store};
 use crate::commands::{events, logs, node, probe, status};
 use crate::error::CliError;
 use crate::render::events::EventView;
+use crate::render::here::here;
 use crate::render::node_show::NodeDetails;
 use crate::render::nodes::NodeView;
 use crate::render::probe::StatusView;
@@ -99,7 +100,7 @@ pub(super) fn read_all(
 /// Returns an error with its hint.
 fn text(error: &CliError) -> String {
     let hint = error.hint().map_or_else(String::new, |hint| format!("; hint: {hint}"));
-    format!("{}{hint}", error.message())
+    here(&format!("{}{hint}", error.message())).into_owned()
 }
 
 type KeptProbes = Option<(Instant, Result<StatusView, String>)>;

@@ -98,7 +98,7 @@ fn restore_from(db: &Path, file: &Path, args: &RestoreAny, output: &Output) -> R
     }
     let exit = report_works(&works, mode, output)?;
     if !restored.is_empty() {
-        output.say(&format!("next: wnm node start {}", restored.join(",")));
+        output.say(&format!("next: `wnm node start {}`", restored.join(",")));
     }
     Ok(exit)
 }

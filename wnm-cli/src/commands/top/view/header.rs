@@ -11,6 +11,7 @@ use super::super::app::App;
 use super::super::feed::Data;
 use super::{Colour, Look};
 use crate::render::daemon::Unreachable;
+use crate::render::here::here;
 use crate::render::status::{self, Status};
 use crate::render::{DIM, RED, YELLOW, duration, health, styled, valves, versions, volumes};
 
@@ -52,7 +53,7 @@ pub(super) fn lines(app: &App, look: Look, width: u16) -> Vec<Line<'static>> {
 /// Returns a line for each problem, hold and window, and one for nodes that gain nothing; empty without one.
 pub(super) fn notes(app: &App) -> String {
     let Some(Data { status, .. }) = &app.data else { return String::new() };
-    let hint = |hint: Option<&str>| hint.map_or_else(String::new, |hint| format!("; hint: {hint}"));
+    let hint = |hint: Option<&str>| hint.map_or_else(String::new, |hint| format!("; hint: {}", here(hint)));
     let mut notes = String::new();
     if let Some(failure) = &app.failure {
         notes.push_str(&format!("{}\n", styled(RED, format!("cannot read the data: {failure}"))));

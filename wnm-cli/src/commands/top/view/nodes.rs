@@ -10,6 +10,7 @@ use textwrap::core::display_width;
 use super::super::app::{App, COLUMNS, Order};
 use super::Look;
 use crate::args::Column;
+use crate::render::here::here;
 use crate::render::node_list;
 use crate::render::nodes::NodeView;
 use crate::render::{DIM, state_style};
@@ -49,11 +50,11 @@ pub(super) fn arrangement(app: &App) -> String {
 pub(super) fn draw(frame: &mut Frame<'_>, app: &mut App, look: Look, area: Rect) {
     let views: Vec<&NodeView> = app.shown().collect();
     if views.is_empty() {
-        let text = match &app.data {
+        let text = here(match &app.data {
             None => "",
             Some(data) if data.nodes.is_empty() => "no nodes; `wnm node add` adds one",
             Some(_) => "no node matches the filter; Esc clears it",
-        };
+        });
         frame.render_widget(Text::raw(text), area);
         return;
     }
