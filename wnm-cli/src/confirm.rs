@@ -123,15 +123,24 @@ fn candidates(db: &Path, selection: &Selection) -> Result<Vec<Candidate>, CliErr
     Ok(report.decision.actions.iter().filter_map(|planned| candidate(planned.action.node())).collect())
 }
 
+/// Tells whether a person can answer a question.
+pub(crate) fn can_ask(output: &Output) -> bool {
+    !output.is_json() && io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Returns the command line of this process with the consent in it.
+pub(crate) fn this_line_with_yes() -> String {
+    with_yes(std::env::args().skip(1).collect())
+}
+
 /// Shows the nodes and asks on a terminal.
 fn ask(candidates: &[Candidate], purpose: Purpose, output: &Output) -> Result<(), CliError> {
     if !candidates.is_empty() && !output.is_json() {
         output.ask(&table(candidates, output.width()));
     }
-    let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if output.is_json() || !is_terminal {
+    if !can_ask(output) {
         let nodes = candidates.iter().map(|candidate| candidate.id).collect();
-        let line = with_yes(std::env::args().skip(1).collect());
+        let line = this_line_with_yes();
         return Err(CommandError::Unconfirmed { purpose, nodes, line }.into());
     }
     output.ask(&format!("\n{}", purpose.question(candidates.len())));

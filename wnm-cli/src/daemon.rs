@@ -26,7 +26,8 @@ use wnm_platform::{Platform, places};
 use wnm_store::{Lock, LockError, ProbeFilter, Schedule, Store};
 
 use crate::api::Api;
-use crate::args::Daemon;
+use crate::args::{ConsentFlag, Daemon};
+use crate::commands::config::cap::{self, Agreed};
 use crate::commands::probe;
 use crate::config;
 use crate::config::reload::{Refreshing, Refusal, Reload, STABLE};
@@ -46,6 +47,13 @@ const PROBES_COUNTED: Duration = Duration::from_secs(24 * 60 * 60);
 /// # Errors
 /// The colony cannot be opened, another daemon runs on it, or the output cannot be written.
 pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit, CliError> {
+    let consent = ConsentFlag { is_given: args.yes };
+    let Agreed { settings, left_out } = cap::agreed(db, &args.settings, consent, output)?;
+    if let Some(cap) = left_out {
+        // Not refused: after a reboot, the nodes would be without their daemon.
+        let error = CommandError::LowerCap { cap, line: format!("wnm config set --yes node_cap {}", cap.after) };
+        tracing::warn!(hint = error.hint(), "{error}");
+    }
     let (wake, wakes) = channel();
     let reload = Arc::new(AtomicBool::new(false));
     // A signal during the start must not kill the process with the lock just taken.
@@ -53,9 +61,9 @@ pub(crate) fn run(db: &Path, args: &Daemon, output: &mut Output) -> Result<Exit,
     let notifier = Notifier::from_environment();
     let mut timer = NotifyingTimer::new(ChannelTimer::new(wakes), &notifier);
     let lock = context::lock(db, LOCK_TIMEOUT)?;
-    let Context { mut agent, sources, .. } = match Context::open(db, &args.settings) {
-        Err(error) if rebuild::is_needed(&error) => match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
-            Attempt::Rebuilt => Context::open(db, &args.settings)?,
+    let Context { mut agent, sources, .. } = match Context::open(db, &settings) {
+        Err(error) if rebuild::is_needed(&error) => match rebuild::rebuild(db, &config::from_flags(&settings)?)? {
+            Attempt::Rebuilt => Context::open(db, &settings)?,
             Attempt::NoCopy => return Err(error),
         },
         other => other?,

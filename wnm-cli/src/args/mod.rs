@@ -185,11 +185,13 @@ pub(crate) enum Command {
     )]
     Init(Init),
     /// Run one management cycle and exit
-    #[command(after_help = "Examples:\n  wnm run --dry-run\n  wnm run --this-action-delay 10s")]
+    #[command(
+        after_help = "Without a terminal and --yes, a --node-cap that would remove nodes is not applied: the cycle runs\nwith the node cap before, and the command ends with exit code 1.\n\nExamples:\n  wnm run --dry-run\n  wnm run --this-action-delay 10s"
+    )]
     Run(Run),
     /// Run management cycles until stopped
     #[command(
-        after_help = "Signals:\n  SIGTERM, SIGINT  finish running actions for up to 30s, then exit;\n                   a second one ends wnm at once\n  SIGHUP           start the next cycle now\n\nExample:\n  wnm daemon --interval 10s"
+        after_help = "Signals:\n  SIGTERM, SIGINT  finish running actions for up to 30s, then exit;\n                   a second one ends wnm at once\n  SIGHUP           start the next cycle now\n\nWithout a terminal and --yes, a --node-cap that would remove nodes is not applied: the daemon warns,\nand keeps the node cap before.\n\nExample:\n  wnm daemon --interval 10s"
     )]
     Daemon(Daemon),
     /// Show the host and the colony
@@ -326,6 +328,9 @@ pub(crate) struct Run {
     /// Show the decision, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Do not ask before a lower --node-cap removes nodes; required without a terminal
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) once: OnceFlags,
     #[command(flatten)]
@@ -375,6 +380,9 @@ pub(crate) struct Daemon {
     /// Time between two cycles, such as 5s or 1m; at least 100ms; a bare number is seconds
     #[arg(long, default_value = "5s", value_name = "TIME", value_parser = numbers::interval)]
     pub(crate) interval: Duration,
+    /// Do not ask before a lower --node-cap removes nodes; required without a terminal
+    #[arg(short, long)]
+    pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) settings: SettingFlags,
 }

@@ -7,9 +7,11 @@ use wnm_agent::{Mode, Trigger};
 use wnm_core::Outcome;
 use wnm_store::Schedule;
 
+use super::config::cap::{self, Agreed};
 use super::node::CYCLE_PAUSE;
-use crate::args::Run;
+use crate::args::{ConsentFlag, Run};
 use crate::config;
+use crate::confirm;
 use crate::context::{self, Context};
 use crate::error::{CliError, CommandError, Exit};
 use crate::freshness;
@@ -25,11 +27,13 @@ const MOVE_INTERVAL: Duration = Duration::from_secs(60);
 /// The copy of a node that moves needs a process: this one stays until the move has ended, so that a folder of any size
 /// moves under cron. It holds no lock meanwhile, so that the runs which cron starts beside it watch the other nodes.
 pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, CliError> {
-    let lock = context::lock(db, Duration::ZERO)?;
     let once = config::from_once(&args.once)?;
     let mode = if args.dry_run { Mode::DryRun } else { Mode::Act };
+    let consent = ConsentFlag { is_given: args.yes || mode == Mode::DryRun };
+    let Agreed { settings, left_out } = cap::agreed(db, &args.settings, consent, output)?;
+    let lock = context::lock(db, Duration::ZERO)?;
     let cycle = |trigger| {
-        let mut context = Context::open_once(db, &args.settings, once.clone(), mode)?;
+        let mut context = Context::open_once(db, &settings, once.clone(), mode)?;
         if mode == Mode::Act {
             freshness::record(&mut context.agent.store, Schedule::CRON);
         }
@@ -38,7 +42,7 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
     };
     let (mut report, mut context) = match cycle(Trigger::Scheduled) {
         Err(error) if mode == Mode::Act && rebuild::is_needed(&error) => {
-            match rebuild::rebuild(db, &config::from_flags(&args.settings)?)? {
+            match rebuild::rebuild(db, &config::from_flags(&settings)?)? {
                 // Its first cycle observes the nodes, and begins no action.
                 Attempt::Rebuilt => cycle(Trigger::Resumed)?,
                 Attempt::NoCopy => return Err(error),
@@ -81,6 +85,9 @@ pub(crate) fn run(db: &Path, args: &Run, output: &mut Output) -> Result<Exit, Cl
     context.progress.end();
     if let Some(failure) = context.agent.platform.manager_failure() {
         return Err(CommandError::ManagerFailure(failure).into());
+    }
+    if let Some(cap) = left_out {
+        return Err(CommandError::LowerCap { cap, line: confirm::this_line_with_yes() }.into());
     }
     Ok(if has_failures { Exit::ActionFailed } else { Exit::Done })
 }

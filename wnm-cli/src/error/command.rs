@@ -11,6 +11,7 @@ use wnm_core::{ManagerKind, NodeId, Problem, ProblemCause};
 use super::{ChangeError, EditError, Exit};
 use crate::commands::alert::AlertError;
 use crate::commands::config::Source;
+use crate::commands::config::cap::LowerCap;
 use crate::commands::hold::HoldError;
 use crate::confirm::Purpose;
 use crate::push::PushError;
@@ -40,6 +41,9 @@ pub(crate) enum CommandError {
     NoNodeInRange { first: NodeId, last: NodeId },
     #[error("{}", unconfirmed(*.purpose, .nodes))]
     Unconfirmed { purpose: Purpose, nodes: Vec<NodeId>, line: String },
+    /// A flag would lower the node cap; the command has run with the cap before.
+    #[error("a node_cap of {} removes {} and needs --yes: it stays {}", .cap.after, above(*.cap), .cap.before)]
+    LowerCap { cap: LowerCap, line: String },
     #[error("nothing was changed: not confirmed")]
     Declined,
     #[error("storage folder {} contains {} of another colony: {}", folder.display(), counted(nodes.len()), listed(nodes))]
@@ -139,7 +143,7 @@ impl CommandError {
 
     /// Returns how the operator can fix the cause; None when there is no specific advice.
     #[expect(clippy::too_many_lines, reason = "one arm for each error")]
-    pub(super) fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoSuchNode(_) | Self::NoNodeInRange { .. } => "list the nodes with `wnm node list`",
             Self::NoLogFile { node, .. } => return Some(manager_log(*node)),
@@ -149,7 +153,7 @@ impl CommandError {
             Self::Hold(error) => error.hint(),
             Self::Alert(error) => return Some(error.hint()),
             Self::NoCycle => "run the first cycle with `wnm run`",
-            Self::Unconfirmed { line, .. } => return Some(format!("run `{line}`")),
+            Self::Unconfirmed { line, .. } | Self::LowerCap { line, .. } => return Some(format!("run `{line}`")),
             Self::OwnedStorage { .. } => {
                 "take them over with `wnm init --import`, or choose another folder with --node-storage"
             }
@@ -263,6 +267,10 @@ fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
 
 fn daemon(pid: u32) -> String {
     if pid == 0 { String::new() } else { format!(" (PID {pid})") }
+}
+
+fn above(cap: LowerCap) -> String {
+    counted(usize::try_from(cap.above).unwrap_or(usize::MAX))
 }
 
 fn counted(nodes: usize) -> String {

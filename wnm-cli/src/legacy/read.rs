@@ -58,6 +58,8 @@ pub(super) struct OldLine {
     pub(super) switches: BTreeSet<&'static str>,
     /// The flags with a value; of repeated ones the last.
     pub(super) values: BTreeMap<&'static str, OsString>,
+    /// Whether `--node_cap` is given as the Python wnm wrote it, which removed nodes without a question.
+    pub(super) lowers_cap: bool,
     /// The settings, as this wnm writes them.
     pub(super) settings: Vec<OsString>,
     /// The words that the Python wnm did not know either, for clap to report.
@@ -185,7 +187,10 @@ fn take_flag<'a>(
         (Known::GlobalValue, inline) => line.globals.extend([format!("--{dashed}").into(), value(inline)?]),
         (Known::SettingSwitch, None) => line.settings.push(format!("--{dashed}").into()),
         (Known::SettingSwitch, Some(value)) => line.settings.push(format!("--{dashed}={value}").into()),
-        (Known::SettingValue, inline) => line.settings.push(joined(&dashed, &value(inline)?)),
+        (Known::SettingValue, inline) => {
+            line.lowers_cap |= name == "node_cap";
+            line.settings.push(joined(&dashed, &value(inline)?));
+        }
     }
     Ok(true)
 }

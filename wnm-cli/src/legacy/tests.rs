@@ -168,6 +168,10 @@ fn every_setting_is_translated_in_both_spellings() {
         for spelling in [(*key).to_owned(), dashed.clone()] {
             let (old, new) = match RawSettings::is_switch(key) {
                 true => (format!("wnm --{spelling}"), format!("wnm run --{dashed}")),
+                // Only the Python wnm wrote it so, and it asked nothing.
+                false if spelling == "node_cap" => {
+                    (format!("wnm --{spelling} 7"), format!("wnm run --yes --{dashed}=7"))
+                }
                 false => (format!("wnm --{spelling} 7"), format!("wnm run --{dashed}=7")),
             };
             assert_eq!(rewritten(&old), Ok((line(&new), Vec::new())), "{old}");

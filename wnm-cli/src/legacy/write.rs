@@ -86,6 +86,8 @@ fn run(line: &mut OldLine) -> Vec<OsString> {
     let mut flags: Vec<OsString> = Vec::new();
     if line.take_switch("dry_run") {
         flags.push("--dry-run".into());
+    } else if line.lowers_cap {
+        flags.push("--yes".into());
     }
     match line.take("enable_upgrade") {
         Some(value) => flags.push(joined("--this-enable-upgrade", value)),

@@ -14,7 +14,7 @@ use wnm_platform::fake_node::Behaviour;
 use wnm_store::Write;
 
 use crate::crash::{Colony, Extent, Figures, assert_recovered, in_colonies, recover, refill};
-use crate::host::{states, turn};
+use crate::host::{Host, states, turn};
 use crate::probe;
 
 /// A command that is ended, on a colony prepared for it.
@@ -113,6 +113,27 @@ const CASES: [Case; 19] = {
 /// The schema of version 5 of the database, without rows.
 const VERSION_5: &str = include_str!("version-5.sql");
 
+/// Replaces the database by one of version 5 with its settings.
+pub(crate) fn downgrade(host: &Host) {
+    let path = host.path("wnm.db");
+    let settings: Vec<(String, String, i64)> = {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let mut select = db.prepare("SELECT key, value, digest FROM settings").unwrap();
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let mut files: Vec<_> = fs::read_dir(host.path("")).unwrap().flatten().collect();
+    files.retain(|file| file.file_name().to_string_lossy().starts_with("wnm.db"));
+    files.iter().for_each(|file| fs::remove_file(file.path()).unwrap());
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(VERSION_5).unwrap();
+    for row in settings {
+        db.execute("INSERT INTO settings (key, value, digest) VALUES (?1, ?2, ?3)", row).unwrap();
+    }
+    drop(db);
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}
+
 /// A colony with a number that no earlier command had, for changes that are to differ each time.
 struct Ended<'a> {
     colony: &'a Colony,
@@ -162,7 +183,7 @@ impl Ended<'_> {
                 self.clear();
                 self.make();
                 self.expect("run");
-                self.downgrade();
+                downgrade(host);
                 "run"
             }
             Case::Copy => {
@@ -240,27 +261,6 @@ impl Ended<'_> {
             _ => {}
         }
         self.colony.words(line, number)
-    }
-
-    /// Replaces the database by one of version 5 with its settings.
-    fn downgrade(&self) {
-        let path = self.colony.host.path("wnm.db");
-        let settings: Vec<(String, String, i64)> = {
-            let db = rusqlite::Connection::open(&path).unwrap();
-            let mut select = db.prepare("SELECT key, value, digest FROM settings").unwrap();
-            let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
-            rows.map(Result::unwrap).collect()
-        };
-        let mut files: Vec<_> = fs::read_dir(self.colony.host.path("")).unwrap().flatten().collect();
-        files.retain(|file| file.file_name().to_string_lossy().starts_with("wnm.db"));
-        files.iter().for_each(|file| fs::remove_file(file.path()).unwrap());
-        let db = rusqlite::Connection::open(&path).unwrap();
-        db.execute_batch(VERSION_5).unwrap();
-        for row in settings {
-            db.execute("INSERT INTO settings (key, value, digest) VALUES (?1, ?2, ?3)", row).unwrap();
-        }
-        drop(db);
-        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
 
     /// Undoes the preparation that would disturb the next command.

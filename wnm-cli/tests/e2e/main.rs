@@ -25,6 +25,7 @@ mod logs;
 mod managers;
 mod metrics;
 mod moving_in;
+mod node_cap;
 mod output;
 mod pages;
 mod probe;

@@ -14,7 +14,7 @@ use crate::host::{Host, turn};
 use crate::takeover;
 
 /// Returns the two ends of a terminal of this width: the one that shows, and the one of programs.
-fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
+pub(crate) fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&screen).unwrap();
     unlockpt(&screen).unwrap();

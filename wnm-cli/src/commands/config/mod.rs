@@ -1,5 +1,6 @@
 //! `wnm config`: the effective settings with their sources, and changes of the stored ones.
 
+pub(crate) mod cap;
 pub(crate) mod change;
 pub(crate) mod describe;
 mod edit;
