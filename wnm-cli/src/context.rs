@@ -64,7 +64,7 @@ impl Context {
         let surroundings = config::from_environment()?.over(file.settings().clone());
         let given = flags.clone().over(surroundings.clone());
         let host = host_defaults(&stored, &given);
-        if !store.nodes()?.is_empty() {
+        if store.node_count()? > 0 {
             config::check_fixed(&stored, &given, &host)?;
         }
         let merged = flags.clone().over(stored.clone());

@@ -262,6 +262,14 @@ impl Store {
         })
     }
 
+    /// Returns the number of nodes, those that cannot be read included.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn node_count(&self) -> Result<usize, StoreError> {
+        self.read(nodes::count)
+    }
+
     /// Adds nodes with their states, all or none. For takeovers: a cycle adds its nodes in [`begin`](Self::begin).
     ///
     /// # Errors
@@ -356,7 +364,7 @@ impl Store {
             nodes::state(db, None, &mut unreadable, &mut ignored)?;
             unreadable.append(&mut ignored);
             nodes::samples(db, &mut unreadable)?;
-            unreadable.extend(node_days::find(db, Day(i64::MIN))?.unreadable);
+            unreadable.extend(node_days::find(db, Day(i64::MIN)..=node_days::LAST)?.unreadable);
             nodes::single::<Counters>(db, Single::Counters, &mut unreadable)?;
             nodes::single::<Schedule>(db, Single::Schedule, &mut unreadable)?;
             unreadable.extend(settings::read(db).err().map(|error| error.at(&self.path)));

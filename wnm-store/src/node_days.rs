@@ -1,16 +1,21 @@
 //! The health and the work of the nodes per day, within limits of age and number.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
 use wnm_core::{Day, Health, NodeDay, NodeId, NodeMap, Observation};
 
 use crate::Store;
 use crate::error::{DbError, StoreError};
+use crate::nodes::{self, Single};
 use crate::record::{Record, required, to_json, verified};
 
 /// The number of days on record for a node: a month shows a trend.
 const DAYS: i64 = 31;
+/// The last day of any clock.
+pub(crate) const LAST: Day = Day(i64::MAX);
 
 /// The days of nodes.
 #[derive(Debug, Default)]
@@ -27,7 +32,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn node_days(&self, since: Day) -> Result<NodeDays, StoreError> {
-        self.read(|db| find(db, since))
+        self.read(|db| find(db, since..=LAST))
     }
 
     /// Returns the health of the nodes on a day, without the days that cannot be read.
@@ -35,15 +40,31 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn health(&self, today: Day) -> Result<Health, StoreError> {
-        Ok(Health::of(&self.node_days(Health::since(today))?.days, today))
+        self.read(|db| match nodes::single::<DayHealth>(db, Single::Health, &mut Vec::new())? {
+            Some(known) if known.today == today => Ok(known.health),
+            _ => health(db, today),
+        })
     }
 }
 
-pub(crate) fn find(db: &Connection, since: Day) -> Result<NodeDays, DbError> {
+/// The health of the nodes on a day. It follows from the days before, which change no more: the first row of a day stores
+/// it, because a week of a thousand nodes takes longer to read than all that a page shows.
+#[derive(Serialize, Deserialize)]
+struct DayHealth {
+    today: Day,
+    health: Health,
+}
+
+fn health(db: &Connection, today: Day) -> Result<Health, DbError> {
+    Ok(Health::of(&find(db, Health::since(today)..=today.before(1))?.days, today))
+}
+
+pub(crate) fn find(db: &Connection, days: RangeInclusive<Day>) -> Result<NodeDays, DbError> {
     let mut statement = db.prepare_cached(
-        "SELECT node, day, facts, digest IS row_digest(facts) FROM node_days WHERE day >= ?1 ORDER BY day, node",
+        "SELECT node, day, facts, digest IS row_digest(facts) FROM node_days WHERE day BETWEEN ?1 AND ?2
+         ORDER BY day, node",
     )?;
-    let mut rows = statement.query([since.0])?;
+    let mut rows = statement.query([days.start().0, days.end().0])?;
     let mut found = NodeDays::default();
     while let Some(row) = rows.next()? {
         let Some(node) = NodeId::new(row.get(0)?) else { continue };
@@ -60,10 +81,10 @@ pub(crate) fn find(db: &Connection, since: Day) -> Result<NodeDays, DbError> {
 pub(crate) fn rows(db: &Connection, observation: &Observation) -> Result<NodeMap<String>, DbError> {
     let today = Day::of(observation.now);
     // A reading of the day before is continued.
-    let known = find(db, today.before(1))?.days;
+    let known = find(db, today.before(1)..=today)?.days;
     let mut rows = NodeMap::new();
     for (id, sample) in observation.nodes.iter() {
-        let previous = known.get(id).and_then(|days| days.iter().rfind(|day| day.day <= today));
+        let previous = known.get(id).and_then(|days| days.last());
         let day = NodeDay::after(previous, observation.now, sample.metrics.as_deref());
         rows.insert(*id, to_json(&day, Record::NodeDay(*id, today))?);
     }
@@ -81,13 +102,18 @@ pub(crate) fn write(tx: &Connection, today: Day, rows: &NodeMap<String>) -> Resu
         insert.execute((today.0, id.get(), facts))?;
     }
     tx.prepare_cached("DELETE FROM node_days WHERE day <= ?1 OR day > ?2")?.execute((today.before(DAYS).0, today.0))?;
+    let known: Option<DayHealth> = nodes::single(tx, Single::Health, &mut Vec::new())?;
+    if known.is_none_or(|known| known.today != today) {
+        let health = DayHealth { today, health: health(tx, today)? };
+        nodes::write_single(tx, Single::Health, &to_json(&health, Record::Health)?)?;
+    }
     Ok(())
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use serde_json::json;
-    use wnm_core::{Node, NodeMetrics, NodeSample, NodeState, Timestamp};
+    use wnm_core::{DayCounts, Node, NodeMetrics, NodeSample, NodeState, Timestamp};
 
     use super::*;
 
@@ -147,11 +173,38 @@ pub(crate) mod tests {
         assert_eq!(gained(&store), [(1, Some(4)), (31, Some(0))]);
         put(&mut store, &observation(3 * DAY, 20));
         assert_eq!(gained(&store), [(1, Some(4)), (3, Some(0))]);
-        store.db.execute("DELETE FROM nodes", []).unwrap();
+        store.write(crate::Write::Nodes, |tx| nodes::delete(tx, NodeId::FIRST)).unwrap();
         assert_eq!(gained(&store), []);
         // The node that another cycle has removed gets no row.
         put(&mut store, &observation(3 * DAY, 20));
         assert_eq!(gained(&store), []);
+    }
+
+    #[test]
+    fn health_of_a_day_is_stored_with_its_first_row_and_ends_with_a_node() {
+        let (_folder, mut store) = store();
+        put(&mut store, &observation(0, 5));
+        put(&mut store, &observation(DAY / 2, 8));
+        let stored = |store: &Store| -> Option<i64> {
+            let known = store.read(|db| nodes::single::<DayHealth>(db, Single::Health, &mut Vec::new())).unwrap();
+            known.map(|known| known.today.0)
+        };
+        assert_eq!((stored(&store), store.health(Day(1)).unwrap().total.records_gained), (Some(0), Some(3)));
+        put(&mut store, &observation(DAY + 1, 9));
+        let health = store.health(Day(1)).unwrap();
+        assert_eq!((stored(&store), health.total.records_gained), (Some(1), Some(3)));
+        // It is read without the days.
+        store.db.execute("DELETE FROM node_days WHERE day = 0", []).unwrap();
+        assert_eq!(store.health(Day(1)).unwrap(), health);
+        store.db.execute("UPDATE singles SET value = '{}' WHERE name = 'health'", []).unwrap();
+        assert_eq!(
+            store.health(Day(1)).unwrap(),
+            Health { total: DayCounts { day: Day(0), ..DayCounts::default() }, ..Health::default() }
+        );
+        put(&mut store, &observation(DAY + 2, 9));
+        assert_eq!(stored(&store), Some(1));
+        store.write(crate::Write::Nodes, |tx| nodes::delete(tx, NodeId::FIRST)).unwrap();
+        assert_eq!(stored(&store), None);
     }
 
     #[test]

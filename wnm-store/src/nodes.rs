@@ -92,6 +92,12 @@ pub(crate) fn sample_texts(db: &Connection) -> Result<BTreeMap<NodeId, String>, 
     Ok(json_rows(samples.iter(), Record::NodeSample)?.into_iter().collect())
 }
 
+/// Counts all nodes.
+pub(crate) fn count(db: &Connection) -> Result<usize, DbError> {
+    let count: u32 = db.prepare_cached("SELECT count(*) FROM nodes")?.query_row([], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 /// Reads the numbers of all nodes.
 pub(crate) fn numbers(db: &Connection) -> Result<BTreeSet<NodeId>, DbError> {
     let mut statement = db.prepare_cached("SELECT id FROM nodes")?;
@@ -223,6 +229,8 @@ pub(crate) enum Single {
     Schedule,
     /// The last copy of the database.
     Copied,
+    /// The health of the nodes on a day.
+    Health,
 }
 
 impl Single {
@@ -234,6 +242,7 @@ impl Single {
             Self::Cache => "cached",
             Self::Schedule => "schedule",
             Self::Copied => "copied",
+            Self::Health => "health",
         }
     }
 
@@ -245,6 +254,7 @@ impl Single {
             Self::Cache => Record::Cache,
             Self::Schedule => Record::Schedule,
             Self::Copied => Record::Copied,
+            Self::Health => Record::Health,
         }
     }
 }
@@ -346,9 +356,10 @@ fn one(tx: &Connection, id: NodeId) -> Result<Option<Node>, DbError> {
     Ok(Some(record::required(row, 0, Record::Node(id))?))
 }
 
-/// Deletes a node with its sample and its reserved ports.
+/// Deletes a node with its sample and its reserved ports, and the health in which it counts.
 pub(crate) fn delete(tx: &Connection, id: NodeId) -> Result<(), DbError> {
     tx.prepare_cached("DELETE FROM nodes WHERE id = ?1")?.execute([id.get()])?;
+    tx.prepare_cached("DELETE FROM singles WHERE name = ?1")?.execute([Single::Health.name()])?;
     Ok(())
 }
 

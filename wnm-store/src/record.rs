@@ -36,6 +36,8 @@ pub enum Record {
     Schedule,
     /// The time and the settings of the last copy.
     Copied,
+    /// The health of all nodes on a day.
+    Health,
     /// The kind of a cycle.
     CycleKind(CycleId),
     /// The sample of the host in a cycle.
@@ -78,6 +80,7 @@ impl fmt::Display for Record {
             Self::Cache => f.write_str("the cache of node programs"),
             Self::Schedule => f.write_str("the schedule"),
             Self::Copied => f.write_str("the time of the last copy"),
+            Self::Health => f.write_str("the health of the nodes"),
             Self::CycleKind(id) => write!(f, "the kind of cycle {id}"),
             Self::HostSample(id) => write!(f, "the host sample of cycle {id}"),
             Self::Decision(id) => write!(f, "the decision of cycle {id}"),

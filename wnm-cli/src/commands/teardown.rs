@@ -44,7 +44,7 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
     let exit = node::report_works(&works, Mode::Act, output)?;
     let is_empty = empty_trash(&context);
     cpu_limit::end(db)?;
-    if exit != Exit::Done || !is_empty || !context.agent.store.nodes()?.is_empty() {
+    if exit != Exit::Done || !is_empty || context.agent.store.node_count()? > 0 {
         return Ok(Exit::ActionFailed);
     }
     if args.purge {

@@ -51,7 +51,7 @@ impl<'a> Colony<'a> {
     /// # Errors
     /// The environment or the database cannot be read.
     pub(crate) fn read(flags: &'a RawSettings, store: &'a Store) -> Result<Self, CliError> {
-        let (stored, nodes) = (store.settings()?, store.nodes()?.len());
+        let (stored, nodes) = (store.settings()?, store.node_count()?);
         Ok(Self { flags, environment: from_environment()?, stored, nodes, store })
     }
 

@@ -15,7 +15,12 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     }
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(c) = rest.chars().next() {
+    loop {
+        // Most of a page is plain.
+        let (run, other) = rest.split_at(rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len()));
+        plain.push_str(run);
+        rest = other;
+        let Some(c) = rest.chars().next() else { break };
         let length = style_at(rest).unwrap_or(c.len_utf8());
         if length > c.len_utf8() || !is_risky(c) {
             plain.push_str(&rest[..length]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::node::NodeId;
 use super::node_day::{Day, NodeDay, gain_nothing};
@@ -13,7 +13,7 @@ const WEEK: i64 = 7;
 const LEAST_DAYS: u64 = 3;
 
 /// The direction in which the number of shuns goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Trend {
@@ -48,7 +48,7 @@ impl Trend {
 }
 
 /// The counts of a day, of one node or of all together. A count that no reading contained is None.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DayCounts {
     /// The day.
     pub day: Day,
@@ -63,7 +63,7 @@ pub struct DayCounts {
 }
 
 /// The health of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NodeHealth {
     /// The counts of the last complete day.
     pub counts: DayCounts,
@@ -72,7 +72,7 @@ pub struct NodeHealth {
 }
 
 /// The health of the nodes of a colony.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Health {
     /// The counts of all nodes together on the last complete day.
     pub total: DayCounts,

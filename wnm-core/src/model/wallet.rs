@@ -1,5 +1,6 @@
 //! Rewards addresses, and weighted lists from which each new node draws one.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 
@@ -57,9 +58,22 @@ impl WalletError {
     }
 }
 
+thread_local! {
+    /// The last address with its digits. The nodes of a colony share few addresses, and the digest takes longer than all other
+    /// parts of a node's description.
+    static LAST: RefCell<Option<(Address, String)>> = const { RefCell::new(None) };
+}
+
 impl Address {
     /// Returns the hexadecimal digits with the case of EIP-55, without `0x`.
     fn checksummed(self) -> String {
+        LAST.with_borrow_mut(|last| match last {
+            Some((address, digits)) if *address == self => digits.clone(),
+            _ => last.insert((self, self.digits())).1.clone(),
+        })
+    }
+
+    fn digits(self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
         let plain: String = self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect();

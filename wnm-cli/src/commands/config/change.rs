@@ -158,7 +158,7 @@ fn confirm_cap(
     let value = changed.iter().find(|changed| changed.key == "node_cap").and_then(|changed| changed.value.as_ref());
     let Some(SettingValue::Number(cap)) = value else { return Ok(()) };
     let Some(cap) = cap.as_u64().and_then(|cap| u32::try_from(cap).ok()) else { return Ok(()) };
-    let nodes = u32::try_from(store.nodes()?.len()).unwrap_or(u32::MAX);
+    let nodes = u32::try_from(store.node_count()?).unwrap_or(u32::MAX);
     let Some(above) = nodes.checked_sub(cap).filter(|above| *above > 0) else { return Ok(()) };
     confirm::removal(db, Selection::Count(above), consent, Purpose::NodeCap { cap }, output).map(|_| ())
 }
