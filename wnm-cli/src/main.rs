@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     places::set_modes();
     wnm_platform::open_files::raise();
     let line: Vec<OsString> = std::env::args_os().collect();
-    render::here::repeat_database(&line);
+    render::here::repeat_flags(&line);
     let plain = Output::plain(&line);
     let (args, notes) = match legacy::rewrite(line) {
         Ok(Rewritten::Line { args, notes }) => (args, notes),

@@ -68,7 +68,7 @@ fn lower_cap(db: &Path, settings: &SettingFlags) -> Option<LowerCap> {
     let sources = SourceValues::read(&store).ok()?;
     let is_stored = sources.database.node_cap == Some(after);
     let before = sources.settings().ok()?.policy.node_cap;
-    let nodes = u32::try_from(store.nodes().ok()?.len()).unwrap_or(u32::MAX);
+    let nodes = u32::try_from(store.node_count().ok()?).unwrap_or(u32::MAX);
     let is_lower = !is_stored && after < before && after < nodes;
     is_lower.then(|| LowerCap { before, after, above: nodes - after })
 }
