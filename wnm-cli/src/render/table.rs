@@ -71,7 +71,7 @@ impl Table<'_> {
             line.truncate(line.trim_end().len());
             line
         };
-        let header = styled(BOLD, &line(&mut self.header.iter().copied()));
+        let header = styled(BOLD, line(&mut self.header.iter().copied()));
         let rows = self.rows.iter().map(|row| line(&mut row.iter().map(String::as_str)));
         std::iter::once(header).chain(rows).flat_map(|line| [line, "\n".to_owned()]).collect()
     }
