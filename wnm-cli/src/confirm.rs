@@ -12,7 +12,7 @@ use crate::error::{CliError, CommandError};
 use crate::output::Output;
 use crate::render::page::Width;
 use crate::render::table::Table;
-use crate::render::{self, shell_text};
+use crate::render::{self, counted, shell_text};
 
 /// A node that a command would remove.
 struct Candidate {
@@ -86,7 +86,7 @@ pub(crate) enum Purpose {
 impl Purpose {
     /// Returns the question on a terminal.
     fn question(self, count: usize) -> String {
-        let nodes = if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") };
+        let nodes = counted(count, "node");
         match self {
             Self::Remove => format!("Remove {nodes}? The folders stay in the trash for up to a day. [y/N] "),
             Self::Reset => {

@@ -1,11 +1,14 @@
 //! Earlier cycles with their decisions and actions, within limits of age and number.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Deserialize;
 use wnm_core::{ActionRecord, Decision, HostSample, Node, NodeId, Outcome, Timestamp};
 
 use crate::error::{DbError, StoreError};
@@ -204,13 +207,14 @@ impl Store {
     /// The database cannot be read.
     pub fn restarts(&self, nodes: &BTreeMap<NodeId, Node>) -> Result<BTreeMap<NodeId, u32>, StoreError> {
         self.read(|db| {
-            let mut statement = db.prepare_cached(
-                "SELECT node, begun FROM actions WHERE outcome ->> '$.outcome' = 'done'
-                     AND planned ->> '$.action.action' IN ('start', 'restart', 'upgrade')",
-            )?;
+            let mut statement =
+                db.prepare_cached("SELECT node, begun, planned, outcome FROM actions WHERE ended IS NOT NULL")?;
             let mut rows = statement.query([])?;
             let mut counts = BTreeMap::new();
             while let Some(row) = rows.next()? {
+                if !started_again(row.get_ref(2)?, row.get_ref(3)?) {
+                    continue;
+                }
                 let (number, begun): (u32, i64) = (row.get(0)?, row.get(1)?);
                 let node = NodeId::new(number).and_then(|id| nodes.get(&id));
                 // An earlier node may have had the number.
@@ -368,6 +372,32 @@ fn read(db: &Connection, row: &Row<'_>, unreadable: &mut Unreadable) -> Result<C
         decision: required(row, 4, Record::Decision(id))?,
         actions: journal::of_cycle(db, id, unreadable)?,
     })
+}
+
+/// Tells whether the JSON texts of an action and of its outcome are those of a start after an earlier one. A damaged text
+/// counts for none. Only the words that tell it are read: a month has thousands of actions, and `wnm node list` shows their
+/// number.
+fn started_again(planned: ValueRef<'_>, outcome: ValueRef<'_>) -> bool {
+    #[derive(Deserialize)]
+    struct Planned<'a> {
+        #[serde(borrow)]
+        action: Action<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Action<'a> {
+        #[serde(borrow)]
+        action: Cow<'a, str>,
+    }
+    #[derive(Deserialize)]
+    struct Ended<'a> {
+        #[serde(borrow)]
+        outcome: Cow<'a, str>,
+    }
+    fn read<'a, T: Deserialize<'a>>(column: ValueRef<'a>) -> Option<T> {
+        serde_json::from_slice(column.as_bytes().ok()?).ok()
+    }
+    let is_start = |planned: Planned<'_>| matches!(&*planned.action.action, "start" | "restart" | "upgrade");
+    read(planned).is_some_and(is_start) && read(outcome).is_some_and(|ended: Ended<'_>| ended.outcome == "done")
 }
 
 /// Deletes cycles over the limits, a bounded number at a time.

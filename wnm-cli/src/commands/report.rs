@@ -13,6 +13,7 @@ use crate::args::{Report, ReportFormat, ReportKind};
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
 use crate::push::Target;
+use crate::render::counted;
 use crate::render::report::fields::Fields;
 use crate::render::report::{
     Row, influx, machine_config, machine_metrics, node_status, node_status_details, observed_at, rows,
@@ -48,7 +49,7 @@ pub(crate) fn run(db: &Path, args: &Report, output: &Output) -> Result<Exit, Cli
     match target {
         Some(target) => {
             target.write(&text)?;
-            output.say(&format!("wrote {} lines", text.lines().count()));
+            output.say(&format!("wrote {}", counted(text.lines().count(), "line")));
         }
         None => output.text(&text)?,
     }

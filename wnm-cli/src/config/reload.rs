@@ -18,7 +18,7 @@ use super::record::Record;
 use super::{check_fixed, fold, from_environment};
 use crate::context::host_defaults;
 use crate::error::{CliError, ConfigFileCause, ConfigFileError};
-use crate::render;
+use crate::render::{self, counted};
 
 /// Time for which a changed file must stay the same before a daemon uses it: programs that write in place take less.
 pub(crate) const STABLE: Duration = Duration::from_secs(2);
@@ -93,7 +93,7 @@ impl<'a> Colony<'a> {
 fn shrink_text(shrink: &Shrink) -> String {
     match shrink {
         Shrink::NodeCap { before, after, above } => {
-            let nodes = if *above == 1 { "1 node".to_owned() } else { format!("{above} nodes") };
+            let nodes = counted(above, "node");
             format!("would lower node_cap from {before} to {after} and remove {nodes}")
         }
         Shrink::Threshold(measure) => {

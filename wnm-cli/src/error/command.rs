@@ -15,7 +15,7 @@ use crate::commands::config::cap::LowerCap;
 use crate::commands::hold::HoldError;
 use crate::confirm::Purpose;
 use crate::push::PushError;
-use crate::render::shell_text;
+use crate::render::{counted, shell_text};
 use wnm_platform::ManagerFailure;
 
 /// An error of a single command.
@@ -42,11 +42,11 @@ pub(crate) enum CommandError {
     #[error("{}", unconfirmed(*.purpose, .nodes))]
     Unconfirmed { purpose: Purpose, nodes: Vec<NodeId>, line: String },
     /// A flag would lower the node cap; the command has run with the cap before.
-    #[error("a node_cap of {} removes {} and needs --yes: it stays {}", .cap.after, above(*.cap), .cap.before)]
+    #[error("a node_cap of {} removes {} and needs --yes: it stays {}", .cap.after, counted(.cap.above, "node"), .cap.before)]
     LowerCap { cap: LowerCap, line: String },
     #[error("nothing was changed: not confirmed")]
     Declined,
-    #[error("storage folder {} contains {} of another colony: {}", folder.display(), counted(nodes.len()), listed(nodes))]
+    #[error("storage folder {} contains {} of another colony: {}", folder.display(), counted(nodes.len(), "node"), listed(nodes))]
     OwnedStorage { folder: PathBuf, nodes: Vec<NodeId> },
     #[error("the daemon of the colony{} runs", daemon(*.pid))]
     DaemonRuns { pid: u32 },
@@ -250,7 +250,7 @@ fn last_events(node: NodeId) -> String {
 
 /// Returns the effect of a command that lacks a consent, with at most five nodes by name.
 fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
-    let count = counted(nodes.len());
+    let count = counted(nodes.len(), "node");
     let effect = match purpose {
         Purpose::Remove => format!("removing {count} needs --yes"),
         Purpose::Reset => format!("giving {count} a new identity needs --yes"),
@@ -267,14 +267,6 @@ fn unconfirmed(purpose: Purpose, nodes: &[NodeId]) -> String {
 
 fn daemon(pid: u32) -> String {
     if pid == 0 { String::new() } else { format!(" (PID {pid})") }
-}
-
-fn above(cap: LowerCap) -> String {
-    counted(usize::try_from(cap.above).unwrap_or(usize::MAX))
-}
-
-fn counted(nodes: usize) -> String {
-    if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") }
 }
 
 /// Returns at most five nodes by name, and the number of the others.

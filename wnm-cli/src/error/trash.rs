@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use wnm_core::{Flavor, ManagerKind, NodeId};
 
+use crate::render::counted;
+
 /// The reason why a removed node cannot be restored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TrashError {
@@ -19,7 +21,7 @@ pub(crate) enum TrashError {
     NumberTaken { name: String, taken: NodeId, free: NodeId },
     #[error("cannot restore {name}: {} exists already", .folder.display())]
     FolderTaken { name: String, folder: PathBuf, free: NodeId },
-    #[error("cannot restore {name}: there are {total} nodes, and node_cap is {cap}")]
+    #[error("cannot restore {name}: the colony has {}, and node_cap is {cap}", counted(total, "node"))]
     CapReached { name: String, total: usize, cap: u32 },
     #[error("cannot restore {uuid} under this number: its folder {} stays in its place", .folder.display())]
     InPlace { uuid: String, folder: PathBuf },

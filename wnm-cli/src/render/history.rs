@@ -4,7 +4,7 @@ use serde::Serialize;
 use wnm_core::{Cores, Decision, Ended, NodeId, Outcome};
 use wnm_store::{CycleAction, CycleKind, CycleRecord};
 
-use super::{DIM, GREEN, RED, YELLOW, reason, styled, time};
+use super::{DIM, GREEN, RED, YELLOW, counted, reason, styled, time};
 use crate::json::{ActionView, EndView, HostView, PlannedView, SignalView, Time, VerdictView};
 
 /// A recorded cycle as JSON.
@@ -86,10 +86,6 @@ pub(crate) fn text(cycles: &[CycleRecord], node: Option<NodeId>, limit: u32) -> 
         counts.push_str(&format!("; the latest {limit} cycles, --limit N shows more"));
     }
     lines.join("\n") + "\n\n" + &counts + "\n"
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Returns the line of a cycle without an action, with the reason.

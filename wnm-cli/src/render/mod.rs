@@ -70,6 +70,12 @@ pub(crate) fn error(error: &CliError) -> String {
     text
 }
 
+/// Returns a count with its noun: `1 node`, `3 nodes`.
+pub(crate) fn counted(count: impl ToString, noun: &str) -> String {
+    let count = count.to_string();
+    format!("{count} {noun}{}", if count == "1" { "" } else { "s" })
+}
+
 /// Returns a duration in whole units, at most two of them: `45s`, `2h 5min`, `3d 4h`, `46d`.
 pub(crate) fn duration(span: Duration) -> String {
     const MINUTE: u64 = 60;

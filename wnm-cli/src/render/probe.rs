@@ -11,7 +11,7 @@ use wnm_core::{Bytes, ProbeSettings, Timestamp};
 
 use super::page::Width;
 use super::table::Table;
-use super::{GREEN, RED, YELLOW, duration, styled, time};
+use super::{GREEN, RED, YELLOW, counted, duration, styled, time};
 use crate::error::CliError;
 use crate::json::Time;
 
@@ -150,14 +150,13 @@ pub(crate) struct CheckedFile {
 
 /// Returns the result of a check.
 pub(crate) fn checked(checked: &CheckedFile) -> String {
-    let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     let mut lines = vec![format!(
         "{}, {} and {}; {} and {}",
-        count(checked.downloads, "download"),
-        count(checked.quotes, "quote"),
-        count(checked.uploads, "upload"),
-        count(checked.known_files, "file"),
-        count(checked.seeds, "seed"),
+        counted(checked.downloads, "download"),
+        counted(checked.quotes, "quote"),
+        counted(checked.uploads, "upload"),
+        counted(checked.known_files, "file"),
+        counted(checked.seeds, "seed"),
     )];
     lines.extend(checked.problems.iter().map(|problem| format!("{} {problem}", styled(YELLOW, "warning:"))));
     lines.join("\n") + "\n"
@@ -203,7 +202,11 @@ pub(crate) fn plan(view: &PlanView, width: Width) -> String {
         };
         table.text(width)
     };
-    text.push_str(&format!("\n{} files to download, {} seeds\n", view.plan.files.len(), view.plan.seeds.len()));
+    text.push_str(&format!(
+        "\n{} to download, {}\n",
+        counted(view.plan.files.len(), "file"),
+        counted(view.plan.seeds.len(), "seed")
+    ));
     for problem in &view.problems {
         text.push_str(&format!("{} {problem}\n", styled(YELLOW, "warning:")));
     }

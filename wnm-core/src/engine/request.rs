@@ -150,7 +150,7 @@ pub enum Refusal {
     #[error("antctl decides the folder and the arguments of its nodes")]
     DecidedByAntctl,
     /// As many nodes are unavailable as `max_unavailable` allows, and the request names no node.
-    #[error("later: {unavailable} nodes are unavailable, and max_unavailable is {most}")]
+    #[error("later: {} unavailable, and max_unavailable is {most}", counted(*unavailable, "node is", "nodes are"))]
     Later {
         /// Nodes that should run and are not available, those of this request included.
         unavailable: u32,
@@ -161,7 +161,7 @@ pub enum Refusal {
     #[error("the process manager does not allow the reuse of a number")]
     NumberUsed,
     /// The colony has as many nodes as `node_cap` allows.
-    #[error("there are {total} nodes, and node_cap is {cap}")]
+    #[error("{}, and node_cap is {cap}", counted(*total, "node exists", "nodes exist"))]
     CapReached {
         /// Nodes of the colony.
         total: u32,
@@ -176,6 +176,11 @@ fn first_obstacle(root: &Path, fault: Option<VolumeFault>) -> String {
         Some(fault) => format!("the volume of {root} {}", fault.sentence()),
         None => format!("{root} has less space than crisis_bytes, or too few inodes"),
     }
+}
+
+/// Returns a count with its noun: `1 node is`, `3 nodes are`.
+fn counted(count: u32, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 impl Refusal {

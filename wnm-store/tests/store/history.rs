@@ -8,7 +8,7 @@ use wnm_core::steps::Step;
 use wnm_core::{Action, Ended, EngineState, Outcome};
 use wnm_store::{Activity, CycleId, CycleKind, CycleRecord, HistoryFilter, Store};
 
-use crate::fixtures::{add, at, counters, decision, folder, id, node, observation, save};
+use crate::fixtures::{add, at, counters, decision, failure, folder, id, node, observation, save};
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -68,6 +68,30 @@ fn history_is_filtered() {
     // A clock that went back hides nothing.
     let cycle = save(&mut store, -5, &EngineState::default(), []);
     assert_eq!(store.last_cycle().unwrap().unwrap().id, cycle);
+}
+
+#[test]
+fn restarts_are_the_starts_that_ended_well() {
+    let (_folder, _path, mut store, _) = store_with_a_pending_action();
+    let observed = observation(DAY, []);
+    let failed = Outcome::Failed(failure(Step::Start, true));
+    let restarts = [
+        Action::Start { node: id(1), upgrade_to: None },
+        Action::Restart { node: id(1) },
+        Action::Restart { node: id(2) },
+    ];
+    let (cycle, records) = store.begin(CycleKind::Scheduled, &observed, &decision(restarts), &[]).unwrap();
+    let outcomes = [Outcome::Done, Outcome::Done, failed];
+    let ended: Vec<_> = records.iter().map(|record| record.id).zip(outcomes).collect();
+    store.finish(cycle, &ended, &EngineState::default(), &observed, &counters(DAY)).unwrap();
+    let restarts = |store: &Store| store.restarts(&store.nodes().unwrap()).unwrap();
+    assert_eq!(restarts(&store), [(id(1), 2)].into());
+    // A damaged record hides no other.
+    let db = Connection::open(store.path()).unwrap();
+    let damage = "UPDATE actions SET outcome = '{' WHERE id = ?1";
+    db.execute(damage, [records[0].id.0]).unwrap();
+    db.execute("UPDATE actions SET planned = '?' WHERE id = ?1", [records[2].id.0]).unwrap();
+    assert_eq!(restarts(&store), [(id(1), 1)].into());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use wnm_platform::places;
 
 use super::Check;
 use crate::commands::probe::folder;
-use crate::render::shell_text;
+use crate::render::{counted, shell_text};
 
 const NAME: &str = "probe";
 
@@ -52,7 +52,7 @@ fn tasks(db: &Path, probe: &ProbeSettings) -> Check {
                     let more = if more == 0 { String::new() } else { format!(", and {more} more") };
                     Check::warning(NAME, format!("{problem}{more}"), "see all with `wnm probe tasks`")
                 }
-                None => Check::ok(NAME, format!("{} tasks can run", read.plan.tasks.len())),
+                None => Check::ok(NAME, format!("{} can run", counted(read.plan.tasks.len(), "task"))),
             }
         }
         Some(error) => Check::warning(NAME, error.to_string(), "check the sources with `wnm probe tasks`"),

@@ -10,7 +10,7 @@ use crate::args::Init;
 use crate::context;
 use crate::error::CliError;
 use crate::output::Output;
-use crate::render;
+use crate::render::{self, counted};
 use crate::takeover::{ImportedNode, Takeover};
 
 /// Adopts the nodes and writes the database; with `--dry-run` only shows them. After an error no database exists, and the
@@ -37,7 +37,7 @@ pub(super) fn carry_over(
         tracing::warn!(%error, "cannot add new nodes");
     }
     output.result(takeover, |takeover| render::takeover::text(takeover, output.width()))?;
-    output.say(&format!("took over {} nodes to {}", takeover.nodes.len(), db.display()));
+    output.say(&format!("took over {} to {}", counted(takeover.nodes.len(), "node"), db.display()));
     if settings.policy.preset == Preset::Classic {
         output.say("the colony keeps the preset classic; for steady: `wnm config set preset steady`");
     }

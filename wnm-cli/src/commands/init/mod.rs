@@ -18,6 +18,7 @@ use crate::config;
 use crate::context;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
+use crate::render::counted;
 use crate::render::here::here_command;
 use crate::takeover::ant::Ant;
 use crate::takeover::formicaio::Formicaio;
@@ -58,7 +59,7 @@ fn page(created: &Created, is_dry_run: bool) -> String {
     let facts: String = lines.iter().map(|(name, value)| format!("  {name:<9} {value}\n")).collect();
     let cap = created.node_cap;
     if is_dry_run {
-        return format!("would create a colony of up to {cap} nodes\n\n{facts}");
+        return format!("would create a colony of up to {}\n\n{facts}", counted(cap, "node"));
     }
     let next = [
         ("wnm doctor", "check this host"),
@@ -68,7 +69,7 @@ fn page(created: &Created, is_dry_run: bool) -> String {
     let next = next.map(|(command, effect)| (here_command(command), effect));
     let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
     let next: String = next.iter().map(|(command, effect)| format!("  {command:<width$}    {effect}\n")).collect();
-    format!("created a colony of up to {cap} nodes\n\n{facts}\nnext:\n{next}")
+    format!("created a colony of up to {}\n\n{facts}\nnext:\n{next}", counted(cap, "node"))
 }
 
 /// Checks the settings and the host, then creates the database. On an error, no file is left behind.
