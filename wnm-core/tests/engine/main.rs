@@ -320,11 +320,11 @@ fn requests_are_planned_or_refused_with_a_reason() {
     assert_eq!(asked(Verb::Remove, Selection::All).0.first(), Some(&("remove", 4)));
     let (actions, refused) = asked(Verb::Add, Selection::Count(3));
     assert_eq!(actions, [("add", 6)]);
-    assert_eq!(refused, ["there are 5 nodes, and node_cap is 6"]);
+    assert_eq!(refused, ["5 nodes exist, and node_cap is 6"]);
     let named = |numbers: &[u32]| Selection::Named(numbers.iter().map(|n| id(*n)).collect());
     let (actions, refused) = asked(Verb::Add, named(&[3, 9, 9, 8]));
     assert_eq!(actions, [("add", 9)]);
-    assert_eq!(refused, ["it is STOPPED", "there are 6 nodes, and node_cap is 6"]);
+    assert_eq!(refused, ["it is STOPPED", "6 nodes exist, and node_cap is 6"]);
     let (actions, refused) = asked(Verb::Stop, named(&[2, 3, 4, 5, 9, 2]));
     assert_eq!(actions, [("stop", 2)]);
     assert_eq!(
