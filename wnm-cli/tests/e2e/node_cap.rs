@@ -1,7 +1,6 @@
 //! A node cap on the command line that is below the number of nodes.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use rusqlite::Connection;
 use crate::daemon::{Daemon, running};
 use crate::failpoints::downgrade;
 use crate::host::{Host, turn};
-use crate::terminal::terminal;
+use crate::terminal::answered;
 
 /// Returns a host with three nodes under a node cap of 6.
 fn host() -> Host {
@@ -111,22 +110,8 @@ fn daemon_starts_and_keeps_the_nodes() {
 fn run_asks_on_a_terminal() {
     let host = host();
     for (answer, code, stored) in [("n\n", 1, "6"), ("y\n", 0, "2")] {
-        let (screen, terminal) = terminal(200);
-        let other = terminal.try_clone().unwrap();
-        let mut command = host.command(&["run", "--node-cap", "2"]);
-        command.stdin(terminal).stderr(other).stdout(Stdio::null());
-        let mut child = {
-            let _turn = turn();
-            command.spawn().unwrap()
-        };
-        drop(command);
-        let mut screen = File::from(screen);
-        screen.write_all(answer.as_bytes()).unwrap();
-        let (mut shown, mut part) = (String::new(), [0; 4096]);
-        while let Ok(read @ 1..) = screen.read(&mut part) {
-            shown.push_str(&String::from_utf8_lossy(&part[..read]));
-        }
-        assert_eq!(child.wait().unwrap().code(), Some(code), "{shown}");
+        let (ended, shown) = answered(&host, &["run", "--node-cap", "2"], answer);
+        assert_eq!(ended, Some(code), "{shown}");
         assert!(shown.contains("Set node_cap to 2? The next cycles then remove 1 node."), "{shown}");
         assert_eq!(cap(&host), stored, "{answer:?}");
     }

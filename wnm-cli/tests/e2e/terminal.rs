@@ -14,7 +14,7 @@ use crate::host::{Host, turn};
 use crate::takeover;
 
 /// Returns the two ends of a terminal of this width: the one that shows, and the one of programs.
-pub(crate) fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
+fn terminal(columns: u16) -> (OwnedFd, OwnedFd) {
     let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&screen).unwrap();
     unlockpt(&screen).unwrap();
@@ -152,25 +152,31 @@ fn takeover_asks_for_the_preset_on_a_terminal() {
     ] {
         let host = Host::new();
         let path = takeover::small_colony(&host).display().to_string();
-        let (screen, terminal) = terminal(200);
-        let other = terminal.try_clone().unwrap();
-        let mut command = host.command(&[&["init", "--from-wnm", &path], flags].concat());
-        command.stdin(terminal).stderr(other).stdout(Stdio::null());
-        let mut child = {
-            let _turn = turn();
-            command.spawn().unwrap()
-        };
-        drop(command);
-        let mut screen = File::from(screen);
-        screen.write_all(answer.as_bytes()).unwrap();
-        let (mut shown, mut part) = (String::new(), [0; 4096]);
-        while let Ok(read @ 1..) = screen.read(&mut part) {
-            shown.push_str(&String::from_utf8_lossy(&part[..read]));
-        }
-        assert!(child.wait().unwrap().success(), "{shown}");
+        let (code, shown) = answered(&host, &[&["init", "--from-wnm", &path], flags].concat(), answer);
+        assert_eq!(code, Some(0), "{shown}");
         assert_eq!(shown.contains("Use the preset classic"), question, "{flags:?}: {shown}");
         assert_eq!(host.expect(0, "config get preset").out.trim(), preset, "{flags:?}, {answer:?}");
     }
+}
+
+/// Runs `wnm` on a terminal on which a person types an answer. Returns the exit code, and the text on the terminal.
+pub(crate) fn answered(host: &Host, words: &[&str], answer: &str) -> (Option<i32>, String) {
+    let (screen, terminal) = terminal(200);
+    let other = terminal.try_clone().unwrap();
+    let mut command = host.command(words);
+    command.stdin(terminal).stderr(other).stdout(Stdio::null());
+    let mut child = {
+        let _turn = turn();
+        command.spawn().unwrap()
+    };
+    drop(command);
+    let mut screen = File::from(screen);
+    screen.write_all(answer.as_bytes()).unwrap();
+    let (mut shown, mut part) = (String::new(), [0; 4096]);
+    while let Ok(read @ 1..) = screen.read(&mut part) {
+        shown.push_str(&String::from_utf8_lossy(&part[..read]));
+    }
+    (child.wait().unwrap().code(), shown)
 }
 
 /// Runs `wnm top` on a terminal until it shows a text, ends it, and returns the output after that text.
