@@ -76,7 +76,7 @@ pub fn held_lock(root: &Path, flavor: &Flavor, processes: &Processes) -> Option<
         let holder = holders.iter().copied().find(counts);
         // The process that took the lock may have left it to a child.
         let heir =
-            || holders.iter().any(|pid| is_ended(*pid)).then(|| processes.with_open(path, &facts, &root)).flatten();
+            || holders.iter().any(|pid| is_ended(*pid)).then(|| processes.with_lock(path, &facts, &root)).flatten();
         Ok(holder.or_else(heir).and_then(|process| held(Some(process))))
     });
     held.unwrap_or_default()
@@ -174,6 +174,8 @@ mod tests {
         let processes = Processes::of_host();
         let held = || held_lock(root.path(), &Flavor::AntNode, &processes).map(|lock| lock.process);
         // The command `flock` takes the lock, ends, and leaves it to the shell.
+        // A process of root that has the file open without the lock, as a child of wnm before it executes its program.
+        let mut idle = Command::new("sleep").arg("1000").stdin(File::open(&path).unwrap()).spawn().unwrap();
         for (owner, user, counts) in [(0, 12345, false), (12345, 12345, true), (12345, 12346, false), (12345, 0, true)]
         {
             chown(root.path(), Some(owner), None).unwrap();
@@ -184,6 +186,8 @@ mod tests {
             assert_eq!(found, counts.then_some(Some(shell.id())), "{owner} {user}");
             assert_eq!(held(), None);
         }
+        idle.kill().unwrap();
+        idle.wait().unwrap();
         let own = File::open(&path).unwrap();
         flock(&own, FlockOperation::NonBlockingLockExclusive).unwrap();
         assert_eq!(held(), Some(Some(std::process::id())));

@@ -258,11 +258,11 @@ impl Processes {
         }
     }
 
-    /// Returns a process besides this one that may use a folder and has this file open; None if there is none, or where the
-    /// kernel does not tell.
-    pub(crate) fn with_open(&self, path: &Path, file: &Metadata, folder: &Path) -> Option<u32> {
+    /// Returns a process besides this one that may use a folder and has this file open with a lock by flock(2); None if there
+    /// is none, or where the kernel does not tell.
+    pub(crate) fn with_lock(&self, path: &Path, file: &Metadata, folder: &Path) -> Option<u32> {
         match &self.source {
-            Source::Proc(proc) => proc::with_open(proc, path, file, folder),
+            Source::Proc(proc) => proc::with_lock(proc, path, file, folder),
             #[cfg(target_os = "macos")]
             Source::System => None,
         }

@@ -51,17 +51,24 @@ fn real_user(status: &str) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Returns a process besides this one that may use a folder and has this file open. Files of other names are left alone: they
-/// can be on a file system that hangs.
-pub(super) fn with_open(proc: &Path, path: &Path, file: &fs::Metadata, folder: &Path) -> Option<u32> {
+/// Returns a process besides this one that may use a folder and has this file open with a lock by flock(2). Files of other
+/// names are left alone: they can be on a file system that hangs. A child of this process has all its files open, without
+/// their locks, until it executes its program.
+pub(super) fn with_lock(proc: &Path, path: &Path, file: &fs::Metadata, folder: &Path) -> Option<u32> {
     let is_named = |one: &Path| fs::read_link(one).is_ok_and(|opened| opened.file_name() == path.file_name());
     let is_it = |of: &fs::Metadata| (of.dev(), of.ino()) == (file.dev(), file.ino());
+    let is_locked = |process: &Path, one: &Path| {
+        let facts = one.file_name().map(|number| fs::read_to_string(process.join("fdinfo").join(number)));
+        facts.and_then(Result::ok).is_none_or(|facts| facts.lines().any(|line| line.starts_with("lock:")))
+    };
     pids(proc).into_iter().find(|pid| {
         let process = proc.join(pid.to_string());
         let open = || fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
         *pid != std::process::id()
             && user_of(&process).is_some_and(|user| may_use(user, folder))
-            && open().map(|one| one.path()).any(|one| is_named(&one) && fs::metadata(&one).is_ok_and(|of| is_it(&of)))
+            && open()
+                .map(|one| one.path())
+                .any(|one| is_named(&one) && fs::metadata(&one).is_ok_and(|of| is_it(&of)) && is_locked(&process, &one))
     })
 }
 
