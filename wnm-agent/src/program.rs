@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use wnm_platform::files;
+
 /// Tells whether wnm may run a program: any one as an ordinary user; as root only one that root alone can write, in
 /// folders that root alone can write.
 pub(crate) fn is_trusted(path: &Path) -> bool {
@@ -16,7 +18,7 @@ pub(crate) fn is_trusted(path: &Path) -> bool {
     let is_safe = |path: &Path| {
         fs::symlink_metadata(path).is_ok_and(|facts| {
             let is_sticky = facts.is_dir() && facts.mode() & 0o1000 != 0;
-            facts.uid() == 0 && (facts.mode() & 0o022 == 0 || is_sticky)
+            files::is_own(&facts) || (facts.uid() == 0 && is_sticky)
         })
     };
     real.ancestors().all(is_safe)

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::fs::{Access, StatVfs};
 
+use crate::guarded::{is_own_user, others_can_write};
 use crate::volume;
 
 /// Longest wait for a file system that holds no nodes: a cycle may read several such files.
@@ -125,6 +126,13 @@ pub fn is_file(path: impl AsRef<Path>) -> bool {
 #[must_use]
 pub fn is_dir(path: impl AsRef<Path>) -> bool {
     metadata(path).is_ok_and(|facts| facts.is_dir())
+}
+
+/// Tells whether no other user than root and that of wnm can write a file or folder with these facts, also not as a member
+/// of its group.
+#[must_use]
+pub fn is_own(facts: &Metadata) -> bool {
+    is_own_user(facts.uid()) && !others_can_write(facts.mode(), facts.gid())
 }
 
 /// As [`fs::read`].

@@ -6,6 +6,7 @@
 //! file: opening a FIFO would otherwise wait for ever.
 
 mod way;
+mod writers;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -22,6 +23,7 @@ use rustix::io::Errno;
 use crate::volume;
 pub(crate) use way::is_own_user;
 use way::{MAX_LINKS, Missing, may_follow, walk};
+pub(crate) use writers::others_can_write;
 
 /// Flags of every file: no link, no wait for the other end of a FIFO, no controlling terminal.
 const PLAIN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
@@ -148,21 +150,43 @@ fn trusted(file: File, trust: Trust) -> io::Result<File> {
 /// # Errors
 /// The file is missing, not a regular file, or a link that another user made or can exchange.
 pub(crate) fn open_followed(path: &Path, trust: Trust) -> io::Result<File> {
+    volume::io(path, move |path| trusted(followed(path, |folder, name| folder.file(name, OFlags::RDONLY, 0))?, trust))
+}
+
+/// Opens a file, a FIFO or a character device for writing at its end, and creates a file if it is missing. A link in its
+/// place counts as in [`open_followed`].
+///
+/// # Errors
+/// The path is a link that another user made or can exchange, or a folder, a FIFO has no reader, or the file cannot be
+/// created.
+pub(crate) fn open_to_append(path: &Path, mode: u32) -> io::Result<File> {
     volume::io(path, move |path| {
-        let mut path = path.to_owned();
-        for _ in 0..MAX_LINKS {
-            let (folder, name) = place(&path, Missing::Fail)?;
-            let is_link = |error: &io::Error| Errno::from_io_error(error).is_some_and(|error| error == Errno::LOOP);
-            match folder.file(&name, OFlags::RDONLY, 0) {
-                Err(error) if is_link(&error) && may_follow(&folder.0, &name)? => {
-                    let target = rustix::fs::readlinkat(&folder.0, &*name, Vec::new())?;
-                    path = folder.1.join(OsString::from_vec(target.into_bytes()));
-                }
-                opened => return trusted(opened?, trust),
+        followed(path, |folder, name| {
+            let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | PLAIN;
+            let opened = rustix::fs::openat(&folder.0, name, flags, mode_of(mode))?;
+            match FileType::from_raw_mode(rustix::fs::fstat(&opened)?.st_mode) {
+                FileType::RegularFile | FileType::Fifo | FileType::CharacterDevice => Ok(File::from(opened)),
+                _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file or a pipe")),
             }
-        }
-        Err(Errno::LOOP.into())
+        })
     })
+}
+
+/// Opens the file of a path, and follows a link in its place where one on the way would be followed.
+fn followed(path: &Path, open: impl Fn(&HeldFolder, &OsStr) -> io::Result<File>) -> io::Result<File> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let (folder, name) = place(&path, Missing::Fail)?;
+        let is_link = |error: &io::Error| Errno::from_io_error(error).is_some_and(|error| error == Errno::LOOP);
+        match open(&folder, &name) {
+            Err(error) if is_link(&error) && may_follow(&folder.0, &name)? => {
+                let target = rustix::fs::readlinkat(&folder.0, &*name, Vec::new())?;
+                path = folder.1.join(OsString::from_vec(target.into_bytes()));
+            }
+            opened => return opened,
+        }
+    }
+    Err(Errno::LOOP.into())
 }
 
 /// Opens a file for reading and writing, and creates it if it is missing.
@@ -403,7 +427,7 @@ pub(crate) fn facts(path: &Path) -> io::Result<Option<Stat>> {
 
 /// Tells whether no other user than root and that of wnm can write a file or folder with these facts.
 pub(crate) fn is_own(facts: &Stat) -> bool {
-    is_own_user(facts.st_uid) && facts.st_mode & 0o002 == 0
+    is_own_user(facts.st_uid) && !others_can_write(facts.st_mode, facts.st_gid)
 }
 
 /// Tells whether an error means that the path does not exist.
@@ -576,6 +600,26 @@ mod tests {
         assert!(read("node/pipe").is_err() && read("node").is_err() && read("turn").is_err());
         std::fs::set_permissions(at("node"), std::fs::Permissions::from_mode(0o777)).unwrap();
         assert!(read("node/second").is_err() && read("node/dangling").is_err_and(|error| !is_missing(&error)));
+    }
+
+    #[test]
+    fn lines_are_added_behind_no_link_of_another_user() {
+        let folder = linked();
+        let at = |name: &str| folder.path().join(name);
+        symlink("inner/file", at("real/first")).unwrap();
+        symlink(at("real/first"), at("node/lines")).unwrap();
+        let append = |name: &str| open_to_append(&at(name), 0o640).and_then(|mut file| file.write_all(b" more"));
+        append("real/inner/file").unwrap();
+        append("node/lines").unwrap();
+        append("real/new").unwrap();
+        open_to_append(Path::new("/dev/null"), 0o640).unwrap();
+        assert_eq!(std::fs::read(at("real/new")).unwrap(), b" more");
+        make_pipe(&at("pipe"));
+        assert!(append("pipe").is_err(), "without a reader");
+        assert!(append("node").is_err() && append("none/new").is_err());
+        std::fs::set_permissions(at("node"), std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(append("node/lines").is_err() && append("node/logs/file").is_err());
+        assert_eq!(std::fs::read(at("real/inner/file")).unwrap(), b"text more more");
     }
 
     #[test]

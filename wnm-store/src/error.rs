@@ -149,8 +149,8 @@ pub enum StoreError {
         /// Its owner.
         owner: Owner,
     },
-    /// Every user can write the database.
-    #[error("cannot open database {path}: every user can write it")]
+    /// Another user can write the database, as any user or as a member of its group.
+    #[error("cannot open database {path}: another user can write it")]
     Untrusted {
         /// The path of the database.
         path: PathBuf,
@@ -270,7 +270,7 @@ impl StoreError {
             Self::OtherOwner { path, owner } => {
                 return Some(format!("run wnm as {owner}, as in `{}`", owner.command(path, "status")));
             }
-            Self::Untrusted { path } => return Some(format!("run `chmod o-w {}`", typed(path))),
+            Self::Untrusted { path } => return Some(format!("run `chmod go-w {}`", typed(path))),
             Self::Replaced { .. } => {
                 "replace a database with `wnm db restore FILE`, which waits for the end of a cycle"
             }
@@ -347,7 +347,7 @@ impl FileOperation {
             // Not the system has refused it: another user can write it.
             (io::ErrorKind::PermissionDenied, Self::Read) if error.raw_os_error().is_none() => {
                 let path = typed(path);
-                Some(format!("check it and run `chown $(id -u) {path} && chmod o-w {path}`, or run wnm as its owner"))
+                Some(format!("check it and run `chown $(id -u) {path} && chmod go-w {path}`, or run wnm as its owner"))
             }
             (io::ErrorKind::PermissionDenied, _) => {
                 Some(format!("name another file, or run wnm as a user with access to {}", folder.display()))
@@ -429,7 +429,7 @@ mod tests {
         let path = || PathBuf::from("/srv/my nodes/$(id)/wnm.db");
         let failed = |operation, kind: io::ErrorKind| StoreError::File { operation, path: path(), source: kind.into() };
         for (error, expected) in [
-            (StoreError::Untrusted { path: path() }, "run `chmod o-w '/srv/my nodes/$(id)/wnm.db'`"),
+            (StoreError::Untrusted { path: path() }, "run `chmod go-w '/srv/my nodes/$(id)/wnm.db'`"),
             (
                 failed(FileOperation::Write, io::ErrorKind::NotFound),
                 "create the folder with `mkdir -p '/srv/my nodes/$(id)'`",
@@ -440,7 +440,7 @@ mod tests {
             ),
             (
                 failed(FileOperation::Read, io::ErrorKind::PermissionDenied),
-                "check it and run `chown $(id -u) '/srv/my nodes/$(id)/wnm.db' && chmod o-w '/srv/my nodes/$(id)/wnm.db'`, or \
+                "check it and run `chown $(id -u) '/srv/my nodes/$(id)/wnm.db' && chmod go-w '/srv/my nodes/$(id)/wnm.db'`, or \
                  run wnm as its owner",
             ),
             (

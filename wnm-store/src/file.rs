@@ -120,13 +120,15 @@ pub(crate) fn make_private(path: &Path) {
 /// programs that wnm runs.
 ///
 /// # Errors
-/// Another user owns the file, or every user can write it.
+/// Another user owns the file or can write it. A group counts as another user, apart from those of root and of this process.
 pub(crate) fn check_owner(path: &Path) -> Result<(), StoreError> {
     let facts = fs::metadata(path).map_err(file_error(FileOperation::Read, path))?;
     if let Some(owner) = other_owner(&facts) {
         return Err(StoreError::OtherOwner { path: path.to_path_buf(), owner });
     }
-    if facts.mode() & 0o002 == 0 { Ok(()) } else { Err(StoreError::Untrusted { path: path.to_path_buf() }) }
+    let is_own_group = [0, rustix::process::getegid().as_raw()].contains(&facts.gid());
+    let others = if is_own_group { 0o002 } else { 0o022 };
+    if facts.mode() & others == 0 { Ok(()) } else { Err(StoreError::Untrusted { path: path.to_path_buf() }) }
 }
 
 /// A user who owns a file, by name where the host has one.

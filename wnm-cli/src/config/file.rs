@@ -133,9 +133,7 @@ fn open(path: &Path) -> io::Result<Opened> {
     }
     let file = File::open(path)?;
     let facts = file.metadata()?;
-    let is_own = [0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
-    let is_trusted = is_own && facts.mode() & 0o002 == 0;
-    Ok(if is_trusted { Opened::Content(begin(file)?) } else { Opened::Untrusted { owner: facts.uid() } })
+    Ok(if files::is_own(&facts) { Opened::Content(begin(file)?) } else { Opened::Untrusted { owner: facts.uid() } })
 }
 
 fn begin(file: File) -> io::Result<Vec<u8>> {

@@ -62,7 +62,7 @@ impl ConfigFileError {
             ConfigFileCause::Missing => "restore the file, or run `wnm config accept`".to_owned(),
             ConfigFileCause::Untrusted { .. } => {
                 let path = typed(&self.path);
-                format!("run `chown $(id -u) {path} && chmod o-w {path}`, or name another file with --config FILE")
+                format!("run `chown $(id -u) {path} && chmod go-w {path}`, or name another file with --config FILE")
             }
             ConfigFileCause::NotUtf8 { line } | ConfigFileCause::Syntax { line: Some(line), .. } => {
                 format!("correct {path}:{line}, or name another file with --config FILE")

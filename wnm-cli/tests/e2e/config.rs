@@ -292,7 +292,7 @@ fn settings_are_edited_as_a_whole() {
 fn assert_refused(host: &Host, named: &[&str]) {
     let ran = host.wnm(named);
     assert_eq!(ran.code(), 1, "{}", ran.out);
-    assert!(ran.err.contains("another user can write it") && ran.err.contains("chmod o-w"), "{}", ran.err);
+    assert!(ran.err.contains("another user can write it") && ran.err.contains("chmod go-w"), "{}", ran.err);
 }
 
 #[test]
@@ -319,6 +319,13 @@ fn config_file_of_another_user_is_refused_as_root() {
     assert_eq!(host.wnm(&named).out, "3\n");
     std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
     assert_refused(&host, &named);
+    // The members of its group can write the file of root.
+    std::os::unix::fs::chown(&path, Some(0), Some(12345)).unwrap();
+    let set = |mode| std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    set(0o664);
+    assert_refused(&host, &named);
+    set(0o644);
+    assert_eq!(host.wnm(&named).out, "3\n");
 }
 
 #[test]

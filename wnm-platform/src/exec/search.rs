@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use rustix::fs::Access;
 
 use crate::files;
+use crate::guarded::others_can_write;
 
 /// Returns the `PATH` for programs that wnm runs; None without one.
 ///
@@ -50,7 +51,7 @@ fn is_safe(folder: &Path) -> bool {
         let Ok(facts) = files::symlink_metadata(at) else { return false };
         // In a folder with the sticky bit, such as /tmp, any user can add an entry, but not exchange one.
         let is_kept = at != folder && facts.mode() & 0o1000 != 0;
-        own.contains(&facts.uid()) && (is_kept || facts.mode() & 0o002 == 0)
+        own.contains(&facts.uid()) && (is_kept || !others_can_write(facts.mode(), facts.gid()))
     })
 }
 

@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::mode_of;
+use super::{mode_of, others_can_write};
 
 /// The number of symbolic links on one path after which it is refused, the same as in Linux.
 pub(super) const MAX_LINKS: u32 = 40;
@@ -91,7 +91,7 @@ pub(super) fn may_follow(folder: &OwnedFd, name: &OsStr) -> io::Result<bool> {
     let around = rustix::fs::fstat(folder)?;
     let link = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
     // In a folder with the sticky bit, such as /tmp, only its owner can exchange an entry.
-    let is_kept = around.st_mode & 0o002 == 0 || around.st_mode & 0o1000 != 0;
+    let is_kept = around.st_mode & 0o1000 != 0 || !others_can_write(around.st_mode, around.st_gid);
     Ok(is_own_user(around.st_uid) && is_kept && is_own_user(link.st_uid))
 }
 

@@ -703,7 +703,7 @@ fn storage_that_another_user_can_write_is_refused() {
     fs::set_permissions(storage.path("storage"), fs::Permissions::from_mode(0o777)).unwrap();
     let error = ensure_protected(&node).unwrap_err();
     assert!(error.to_string().ends_with("/storage"), "{error}");
-    assert!(error.hint().is_some_and(|hint| hint.contains("chmod o-w")), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("chmod go-w")), "{error}");
     assert!(!storage.path("storage/.wnm").exists());
 }
 

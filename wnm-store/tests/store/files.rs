@@ -108,7 +108,19 @@ fn files_are_private() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     let error = Store::open(&path).unwrap_err();
     assert!(matches!(error, StoreError::Untrusted { .. }), "{error}");
-    assert!(error.hint().is_some_and(|hint| hint.contains("chmod o-w")));
+    assert!(error.hint().is_some_and(|hint| hint.contains("chmod go-w")));
+}
+
+#[test]
+#[ignore = "needs root; .ci/root-tests runs it"]
+fn database_that_another_group_can_write_is_refused_as_root() {
+    let (_folder, path) = folder();
+    drop(Store::create(&path).unwrap());
+    std::os::unix::fs::chown(&path, None, Some(12345)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Untrusted { .. })));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    drop(Store::open(&path).unwrap());
 }
 
 #[test]
