@@ -23,13 +23,26 @@ pub fn open_own(path: &Path) -> io::Result<File> {
     followed(path, Trust::Owner)
 }
 
+/// Opens a file or a pipe for lines at its end, and creates a file of this mode if it is missing.
+///
+/// # Errors
+/// As [`open`], or the file cannot be created or written, or the pipe has no reader.
+pub fn open_to_append(path: &Path, mode: u32) -> io::Result<File> {
+    guarded::open_to_append(path, mode).map_err(of_link)
+}
+
 fn followed(path: &Path, trust: Trust) -> io::Result<File> {
-    guarded::open_followed(path, trust).map_err(|error| match error.raw_os_error() {
+    guarded::open_followed(path, trust).map_err(of_link)
+}
+
+/// Names the link of another user, which the system calls one link of too many.
+fn of_link(error: io::Error) -> io::Error {
+    match error.raw_os_error() {
         Some(code) if code == rustix::io::Errno::LOOP.raw_os_error() => {
             io::Error::other("another user made a symbolic link on its path: give the path of the file itself")
         }
         _ => error,
-    })
+    }
 }
 
 /// Reads a whole file of at most `limit` bytes.

@@ -1,11 +1,12 @@
 //! The thread that writes lines.
 
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use wnm_platform::other_tools;
 
 use super::spool::{LARGEST_SPOOL, Spool};
 use super::target::{Destination, Target};
@@ -198,14 +199,9 @@ fn append(mut file: std::fs::File, bytes: &[u8]) -> std::io::Result<()> {
 /// The file cannot be written, or the server cannot be reached or refuses the lines.
 pub fn write_now(target: &Target, authorities: Option<&Path>, lines: &str) -> Result<(), OutboundError> {
     match &target.destination {
-        Destination::File(path) => {
-            // A pipe without a reader is an error, and must not hold up the thread.
-            let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-            let mut options = std::fs::OpenOptions::new();
-            let file = options.append(true).create(true).mode(0o640).custom_flags(flags).open(path);
-            file.and_then(|file| append(file, lines.as_bytes()))
-                .map_err(|error| OutboundError::Request(format!("cannot write {}: {error}", path.display())))
-        }
+        Destination::File(path) => other_tools::open_to_append(path, 0o640)
+            .and_then(|file| append(file, lines.as_bytes()))
+            .map_err(|error| OutboundError::Request(format!("cannot write {}: {error}", path.display()))),
         Destination::Server { url, authorization } => {
             let client = outbound::client(TIMEOUT, authorities)?;
             let mut headers = vec![("Content-Type", "text/plain; charset=utf-8")];

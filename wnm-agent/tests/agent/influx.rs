@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use wnm_agent::influx::{Destination, InfluxWriter, Spool, Target, Written};
+use wnm_agent::influx::{Destination, InfluxWriter, Spool, Target, Written, write_now};
 
 use crate::common::request_body;
 
@@ -182,6 +182,21 @@ fn pipe_without_a_reader_is_told_and_holds_up_nothing() {
     std::fs::remove_file(&pipe).unwrap();
     wait(&writer, |written| written.accepted == 1);
     assert_eq!(std::fs::read_to_string(pipe).unwrap(), "a v=1 1\n");
+}
+
+#[test]
+fn link_that_another_user_can_exchange_gets_no_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let [own, shared] = ["own", "shared"].map(|name| folder.path().join(name));
+    std::fs::write(&own, "a line of root\n").unwrap();
+    std::fs::create_dir(&shared).unwrap();
+    std::os::unix::fs::symlink(&own, shared.join("lines")).unwrap();
+    let target = Target { destination: Destination::File(shared.join("lines")), every: Duration::from_secs(60) };
+    write_now(&target, None, "a v=1 1\n").unwrap();
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let error = write_now(&target, None, "b v=1 1\n").unwrap_err();
+    assert!(error.to_string().contains("another user made a symbolic link"), "{error}");
+    assert_eq!(std::fs::read_to_string(own).unwrap(), "a line of root\na v=1 1\n");
 }
 
 #[test]

@@ -95,7 +95,12 @@ pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     draft.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(draft);
     let written = (|| {
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        // The draft of a process that ended, or a link that another user made.
+        match std::fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         file.write_all(text)?;
         file.sync_all()?;
         std::fs::rename(&draft, path)
