@@ -11,9 +11,9 @@ use std::time::Duration;
 use wnm_core::{CachedProgram, Flavor, Node, ProgramCache, Settings, Version, VersionResult};
 
 use crate::error::PlatformError;
+pub use crate::exec::check_owner;
 use crate::exec::{self, Call, Environment, Exec};
 use crate::files;
-use crate::guarded;
 
 /// The time that a program has to print its version, unless other ones have used it up in the last minute.
 const DEADLINE: Duration = exec::PATIENCE;
@@ -165,26 +165,6 @@ fn examine(path: &Path) -> Result<Metadata, PlatformError> {
     } else {
         Err(PlatformError::BinaryNotExecutable { path: path.to_owned() })
     }
-}
-
-/// Checks that no other user than root and that of wnm can replace a program that wnm runs: neither the file nor its folder.
-///
-/// # Errors
-/// Another user owns or can write one of them. A missing file is left to the run.
-pub fn check_owner(path: &Path) -> Result<(), PlatformError> {
-    // The file behind a link is the one that runs.
-    let Ok(real) = files::canonicalize(path) else { return Ok(()) };
-    let untrusted =
-        |at: &Path, owner| PlatformError::BinaryUntrusted { path: path.to_owned(), at: at.to_owned(), owner };
-    for at in [Some(real.as_path()), real.parent()].into_iter().flatten() {
-        let Ok(Some(facts)) = guarded::facts(at) else { continue };
-        // In a folder with the sticky bit, such as /tmp, only the owner of a file can exchange it.
-        let is_sticky_folder = at != real && facts.st_mode & 0o1000 != 0;
-        if !guarded::is_own(&facts) && !is_sticky_folder {
-            return Err(untrusted(at, facts.st_uid));
-        }
-    }
-    Ok(())
 }
 
 /// Returns the call that prints the version of a program.
@@ -406,7 +386,7 @@ mod tests {
         set(&path, 0o757);
         assert!(!is_trusted(&path));
         set(&path, 0o775);
-        assert!(is_trusted(&path), "a group is the choice of the owner");
+        assert!(is_trusted(&path), "the group of the user is no other user");
         set(folder.path(), 0o777);
         assert!(!is_trusted(&path), "the file can be exchanged");
         set(folder.path(), 0o1777);
@@ -424,5 +404,13 @@ mod tests {
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(!is_trusted(&link), "also behind a link of root");
+        // A folder of root in which a group can exchange the program, such as that of the user of the nodes.
+        std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        assert!(is_trusted(&path));
+        std::os::unix::fs::chown(folder.path(), None, Some(12345)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o775)).unwrap();
+        assert!(!is_trusted(&path), "the group can exchange the file");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(is_trusted(&path));
     }
 }

@@ -2,12 +2,14 @@
 
 mod cooldown;
 pub(crate) mod message;
+mod owner;
 mod run;
 mod search;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use wnm_core::secret::masked_words;
 use crate::error::PlatformError;
 use cooldown::Cooldowns;
 pub(crate) use cooldown::PATIENCE;
+pub use owner::check_owner;
 pub use search::is_in_path;
 pub(crate) use search::path as search_path;
 
@@ -274,11 +277,17 @@ impl Exec {
     /// Runs a program and returns its output, success or not.
     ///
     /// # Errors
-    /// The program cannot be started, exceeds its deadline or its output limit and is killed with its process group, or
+    /// The program cannot be started, another user can replace it, or it exceeds its deadline or its output limit and is killed with its process group, or
     /// is a tool that did so less than a minute before.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
-            Runner::Real => OF_HOST.around(call, logged),
+            Runner::Real => {
+                // Names are found in the folders of `search` only.
+                if Path::new(&call.program).is_absolute() {
+                    check_owner(Path::new(&call.program))?;
+                }
+                OF_HOST.around(call, logged)
+            }
             Runner::Scripted(answer, cooldowns) => cooldowns.around(call, |call| answer(call)),
         }
     }

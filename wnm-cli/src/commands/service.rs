@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use wnm_platform::Exec;
+use wnm_platform::binary::check_owner;
 use wnm_platform::places;
 use wnm_platform::service_install::{Change, InstalledService, Supervisor, Task};
 use wnm_store::{Lock, Store};
@@ -13,6 +14,10 @@ use crate::args::{Service, Supervision};
 use crate::cpu_limit;
 use crate::error::{CliError, CommandError, Exit};
 use crate::output::Output;
+
+/// The commands that remove a service.
+const UNINSTALL: &str = "wnm service uninstall";
+const UNINSTALL_CRON: &str = "wnm service uninstall --cron";
 
 /// The service of wnm as JSON.
 #[derive(Debug, Serialize)]
@@ -85,12 +90,17 @@ fn install(db: &Path, supervision: &Supervision, output: &Output) -> Result<Exit
     drop(Store::open_read_only(db)?);
     Lock::check_owner(db)?;
     let other = Supervision { cron: !supervision.cron, ..supervision.clone() };
+    let [own, uninstall] = if supervision.cron { [UNINSTALL_CRON, UNINSTALL] } else { [UNINSTALL, UNINSTALL_CRON] };
     // A supervisor that cannot be asked runs no wnm.
     if let Some(other) = service(db, &other).ok().filter(|other| other.is_installed().unwrap_or(false)) {
-        let uninstall = if supervision.cron { "wnm service uninstall" } else { "wnm service uninstall --cron" };
         return Err(CommandError::TwoSupervisors { place: place(&other), uninstall }.into());
     }
     let service = service(db, supervision)?;
+    if service.serves_another_database()? {
+        return Err(CommandError::ServesAnotherDatabase { place: place(&service), uninstall: own }.into());
+    }
+    // The service runs whatever another user has put in the place of wnm until its next start.
+    check_owner(&std::env::current_exe()?)?;
     let change = service.install()?;
     let message = match change {
         Change::Made => format!("installed the service {}", place(&service)),

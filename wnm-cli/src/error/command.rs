@@ -77,6 +77,8 @@ pub(crate) enum CommandError {
     Push { url: String, cause: PushError },
     #[error("wnm is installed already, {place}")]
     TwoSupervisors { place: String, uninstall: &'static str },
+    #[error("wnm is installed for another database, {place}, which would be without wnm")]
+    ServesAnotherDatabase { place: String, uninstall: &'static str },
     #[error("no service manager: this host has neither systemd nor launchd")]
     NoServiceManager,
     #[error("cannot create trace {}: {source}", path.display())]
@@ -183,7 +185,9 @@ impl CommandError {
             }
             Self::NoVariable { .. } => "set INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
             Self::Push { .. } => "check the address, and INFLUX_ORG, INFLUX_BUCKET and INFLUX_TOKEN",
-            Self::TwoSupervisors { uninstall, .. } => return Some(format!("run `{uninstall}` first")),
+            Self::TwoSupervisors { uninstall, .. } | Self::ServesAnotherDatabase { uninstall, .. } => {
+                return Some(format!("run `{uninstall}` first"));
+            }
             Self::NoServiceManager => {
                 "use cron with `wnm service install --cron`; `wnm service show --cron` prints its line"
             }

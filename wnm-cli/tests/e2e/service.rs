@@ -67,6 +67,55 @@ fn installed_crontab_line_runs_a_cycle() {
 }
 
 #[test]
+fn wnm_that_another_user_can_replace_is_not_installed() {
+    let host = Host::with_colony();
+    let path = with_cron(&host);
+    let copy = host.path("shared/wnm");
+    fs::create_dir(copy.parent().unwrap()).unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_wnm"), &copy).unwrap();
+    let run = |words: &[&str]| {
+        let usual = host.command(words);
+        let mut command = Command::new(&copy);
+        command.args(usual.get_args()).env("PATH", &path);
+        for (name, value) in usual.get_envs().filter(|(name, _)| *name != "PATH") {
+            value.map(|value| command.env(name, value));
+        }
+        let _turn = turn();
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+    };
+    let set = |mode| fs::set_permissions(copy.parent().unwrap(), fs::Permissions::from_mode(mode)).unwrap();
+    set(0o777);
+    let ran = run(&["service", "install", "--cron"]);
+    assert_eq!(ran.code(), 1, "{}", ran.err);
+    assert!(ran.err.contains("another user can write") && ran.err.contains("use a copy in a folder"), "{}", ran.err);
+    assert!(!host.path("table").exists());
+
+    set(0o755);
+    assert_eq!(run(&["service", "install", "--cron"]).code(), 0);
+    set(0o777);
+    let told = run(&["doctor"]).out;
+    assert!(told.contains("the supervisor runs a program of another user"), "{told}");
+}
+
+#[test]
+fn service_of_another_colony_stays() {
+    let (one, other) = (Host::with_colony(), Host::with_colony());
+    let path = with_cron(&one);
+    assert_eq!(wnm(&one, &path, &["service", "install", "--cron"]).code(), 0);
+    let table = fs::read_to_string(one.path("table")).unwrap();
+    let mut command = other.command(&["service", "install", "--cron"]);
+    let turn = turn();
+    let output = command.env("PATH", &path).env("HOME", one.path("")).output().unwrap();
+    drop(turn);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("wnm is installed for another database") && told.contains("service uninstall"), "{told}");
+    assert_eq!(fs::read_to_string(one.path("table")).unwrap(), table);
+}
+
+#[test]
 fn install_without_a_colony_is_refused() {
     let host = Host::new();
     let ran = wnm(&host, &with_cron(&host), &["service", "install", "--cron"]);

@@ -24,7 +24,9 @@ impl PlatformError {
         Some(match self {
             Self::BinaryUntrusted { at, .. } => {
                 let at = typed(at);
-                format!("run `chown $(id -u) {at} && chmod o-w {at}`, or set another --antnode-path PATH")
+                format!(
+                    "run `chown $(id -u) {at} && chmod go-w {at}`, or use a copy in a folder that no other user can write"
+                )
             }
             Self::ArgumentsRefused { path, .. } => {
                 format!("correct the settings start_args and network; `{} --help` lists the arguments", typed(path))
@@ -65,7 +67,7 @@ impl PlatformError {
             Self::Refused { reason: Refusal::SharedFolder(path), .. }
             | Self::StorageRefused { reason: Refusal::SharedFolder(path), .. } => {
                 let path = typed(path);
-                format!("run `chown $(id -u) {path} && chmod o-w {path}`")
+                format!("run `chown $(id -u) {path} && chmod go-w {path}`")
             }
             Self::NoCpuLimit(reason) => return reason.hint(),
             Self::NotStarted { command, source } if source.kind() == std::io::ErrorKind::NotFound => {
@@ -157,7 +159,7 @@ mod tests {
         for (error, expected) in [
             (
                 PlatformError::BinaryUntrusted { path: path(), at: path(), owner: 7 },
-                "run `chown $(id -u) '/srv/my nodes/$(id)' && chmod o-w '/srv/my nodes/$(id)'`",
+                "run `chown $(id -u) '/srv/my nodes/$(id)' && chmod go-w '/srv/my nodes/$(id)'`",
             ),
             (
                 PlatformError::ArgumentsRefused { path: path(), printed: String::new() },
@@ -170,7 +172,7 @@ mod tests {
             (PlatformError::NoExec { path: path() }, "findmnt -no TARGET -T '/srv/my nodes/$(id)')"),
             (
                 PlatformError::StorageRefused { path: path(), reason: shared },
-                "run `chown $(id -u) '/srv/my nodes/$(id)' && chmod o-w",
+                "run `chown $(id -u) '/srv/my nodes/$(id)' && chmod go-w",
             ),
         ] {
             let hint = error.hint().unwrap_or_default();

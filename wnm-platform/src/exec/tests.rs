@@ -27,6 +27,31 @@ fn missing_program_is_named() {
 }
 
 #[test]
+fn program_that_another_user_can_replace_does_not_run() {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir(at("shared")).unwrap();
+    fs::write(at("shared/antctl"), "#!/bin/sh\ntouch \"$0.ran\"\n").unwrap();
+    symlink(at("shared/antctl"), at("link")).unwrap();
+    let set = |name: &str, mode| fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).unwrap();
+    let run = |name: &str| Exec::real().succeed(&Call::new(at(name)));
+    for (file, around) in [(0o757, 0o755), (0o755, 0o777)] {
+        set("shared/antctl", file);
+        set("shared", around);
+        for name in ["shared/antctl", "link"] {
+            let error = run(name).unwrap_err();
+            assert!(matches!(error, PlatformError::BinaryUntrusted { .. }), "{name} {file:o} {around:o}: {error}");
+        }
+    }
+    assert!(!at("shared/antctl.ran").exists());
+    set("shared", 0o755);
+    run("shared/antctl").unwrap();
+    assert!(at("shared/antctl.ran").exists());
+}
+
+#[test]
 fn arguments_are_passed_unchanged() {
     let words = ["a b", "$HOME", "'", "", "*", "\n", "--x=\"y\""];
     let output = Exec::real().run(&shell(r#"for word in "$@"; do printf '%s|' "$word"; done"#).arg("sh").args(words));

@@ -122,10 +122,7 @@ impl InstalledService {
     /// # Errors
     /// The file or the crontab is unreadable.
     pub fn is_installed(&self) -> Result<bool, PlatformError> {
-        match self.file() {
-            Some(file) => Ok(read(&file)?.is_some()),
-            None => Ok(crontab(&self.exec)?.split(text::is_line_end).any(text::is_our_cron_line)),
-        }
+        Ok(self.installed_text()?.is_some())
     }
 
     /// Tells whether the service is installed for its database. A host may have the service of another colony.
@@ -133,15 +130,29 @@ impl InstalledService {
     /// # Errors
     /// The file or the crontab is unreadable.
     pub fn is_installed_for_database(&self) -> Result<bool, PlatformError> {
-        let text = match self.file() {
-            Some(file) => read(&file)?.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
-            None => {
-                let table = crontab(&self.exec)?;
-                let ours = table.split(text::is_line_end).filter(|line| text::is_our_cron_line(line));
-                ours.map(String::from_utf8_lossy).collect()
-            }
-        };
-        Ok(text::names(&text, &self.database))
+        Ok(self.installed_text()?.is_some_and(|text| text::names(&text, &self.database)))
+    }
+
+    /// Tells whether the service is installed for another database, and would serve it no longer after [`install`].
+    ///
+    /// # Errors
+    /// The file or the crontab is unreadable.
+    ///
+    /// [`install`]: Self::install
+    pub fn serves_another_database(&self) -> Result<bool, PlatformError> {
+        let is_other = |text: String| !text.contains(self.text.trim_end()) && !text::names(&text, &self.database);
+        Ok(self.installed_text()?.is_some_and(is_other))
+    }
+
+    /// Returns the content of the installed file, or the line in the crontab; None if neither exists.
+    fn installed_text(&self) -> Result<Option<String>, PlatformError> {
+        if let Some(file) = self.file() {
+            return Ok(read(&file)?.map(|text| String::from_utf8_lossy(&text).into_owned()));
+        }
+        let table = crontab(&self.exec)?;
+        let ours = table.split(text::is_line_end).filter(|line| text::is_our_cron_line(line));
+        let text: String = ours.map(String::from_utf8_lossy).collect();
+        Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
     /// Installs, enables and starts the service. A running service restarts only if its file changed.

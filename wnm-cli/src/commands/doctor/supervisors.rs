@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wnm_platform::binary::check_owner;
 use wnm_platform::observe::process::Processes;
 use wnm_platform::service_install::{self, Job, Tool};
 use wnm_platform::{Exec, files};
@@ -52,9 +53,18 @@ pub(super) fn check(db: &Path) -> Check {
     let jobs = service_install::jobs(&Exec::real());
     let check = of_jobs(service::installed(db), &jobs, Path::new(ANM).exists());
     match std::env::current_exe() {
-        Ok(own) if check.level == Level::Ok => program(&jobs, &own).unwrap_or(check),
+        Ok(own) if check.level == Level::Ok => {
+            program(&jobs, &own).or_else(|| replaceable(&own).filter(|_| check.hint.is_none())).unwrap_or(check)
+        }
         Ok(_) | Err(_) => check,
     }
+}
+
+/// Returns the check of a wnm that another user can replace, and that a supervisor starts; None for any other.
+fn replaceable(own: &Path) -> Option<Check> {
+    let error = check_owner(own).err()?;
+    let hint = error.hint().unwrap_or_default();
+    Some(Check::warning(CHECK, format!("the supervisor runs a program of another user: {error}"), hint))
 }
 
 /// Returns the check of the program that a cron line of wnm finds; None without such a line, and where it finds this one. cron
