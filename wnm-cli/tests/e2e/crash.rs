@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
+use wnm_platform::fake_node::Behaviour;
 
 use crate::failpoints;
 use crate::host::{Host, OtherVolume, processes_below, turn};
@@ -21,18 +22,23 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/RELIABILITY.md"
 const MARKS: [&str; 2] = ["<!-- figures of `just crash` -->\n", "<!-- end of the figures -->"];
 
 /// The commands that are killed, with the system calls by which they change the host.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 12] = [
     "node add",
     "node stop --count 1",
     "node start --count 1",
-    "node restart 1",
+    "node restart --count 1",
     "node remove --count 1 --yes",
     "node update --count 1 --set environment=",
     "node move --count 1 --to ",
+    "node upgrade --count 1",
+    "node disable --count 1",
+    "node enable --count 1",
+    "node reset --count 1 --yes",
     "run",
 ];
-const CALLS: &str = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat,kill,\
-                     pidfd_send_signal,clone,clone3,vfork,ftruncate,pwrite64,chmod,fchmod";
+const CALLS: &str = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,\
+                     mkdirat,kill,pidfd_send_signal,clone,clone3,vfork,ftruncate,fallocate,pwrite64,chmod,fchmod,fchown,\
+                     fchownat,utimensat";
 /// The length of the identity of a fake node, in bytes.
 const KEY_LENGTH: usize = 32;
 /// Time after a kill in which the lock may still be held: a child that has not yet executed its program gets little time on a
@@ -68,6 +74,10 @@ impl Colony {
                 format!("{command}{}", self.storage[usize::from(is_home)].display())
             }
             Some("update") => format!("{command}KILL={number}"),
+            Some("upgrade") => {
+                self.host.put_binary(&format!("{}.0.0", number + 1), Behaviour::Normal);
+                command.to_owned()
+            }
             _ => command.to_owned(),
         };
         line.split(' ').map(str::to_owned).collect()
@@ -276,9 +286,16 @@ pub(crate) fn refill(host: &Host, command: &str) {
     } else if nodes.len() > 4 {
         host.expect(0, "node remove --count 1 --yes");
     }
-    // The number 1 may have been removed, and a start needs a stopped node.
-    if command.contains("start --count") && nodes.iter().all(|node| node["status"] != "STOPPED") {
-        let _ = host.wnm(&["node", "stop", "--count", "1"]);
+    let has = |status: &str| nodes.iter().any(|node| node["status"] == status);
+    // A start needs a stopped node, and so on.
+    let lines: &[&str] = match command.split(' ').nth(1) {
+        Some("start") if !has("STOPPED") => &["node stop --count 1"],
+        Some("enable") if !has("DISABLED") => &["node disable --count 1"],
+        Some("stop" | "restart" | "disable") if !has("RUNNING") => &["node enable --all", "node start --all"],
+        _ => &[],
+    };
+    for line in lines {
+        let _ = host.wnm(&line.split(' ').collect::<Vec<_>>());
     }
 }
 
@@ -335,7 +352,46 @@ fn random_kills_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
     figures
 }
 
-/// Kills each command at its first call with an effect, at the second, and so on until it completes.
+/// Returns a command under strace with these options, in all its threads, and without the programs that it executes.
+fn traced(plain: &Command, options: &[&str]) -> Command {
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-b", "execve", "-qq", "-e", &format!("trace={CALLS}")]).args(options);
+    traced.arg(plain.get_program()).args(plain.get_args());
+    traced.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    traced
+}
+
+/// Runs a command, and returns the system calls that it makes: each name, with each number up to that of its calls in one
+/// thread. strace counts the calls of each name and thread by themselves.
+fn calls_of(colony: &Colony, line: &str) -> Vec<(String, usize)> {
+    let log = colony.host.path("calls");
+    let options = ["-o", log.to_str().unwrap()];
+    let mut command = traced(&colony.host.command(&colony.words(line, 0)), &options);
+    let child = {
+        let _turn = turn();
+        command.spawn().unwrap()
+    };
+    child.wait_with_output().unwrap();
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let text = fs::read_to_string(log).unwrap();
+    for line in text.lines() {
+        let call = line.split_once(' ').and_then(|(thread, call)| Some((thread, call.trim_start().split_once('(')?.0)));
+        // Other lines tell signals, and the end of a call.
+        if let Some(call) = call.filter(|(_, name)| CALLS.split(',').any(|known| known == *name)) {
+            *counts.entry(call).or_default() += 1;
+        }
+    }
+    let mut most: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((_, name), count) in counts {
+        let known = most.entry(name).or_default();
+        *known = count.max(*known);
+    }
+    most.into_iter().flat_map(|(name, count)| (1..=count).map(|number| (name.to_owned(), number))).collect()
+}
+
+/// Kills each command before each of its system calls with an effect, in whichever thread reaches the number of the call
+/// first.
 fn kills_at_calls(extent: Extent) -> Figures {
     in_colonies(extent, |colony, first| kills_at_calls_of(colony, extent, first))
 }
@@ -345,35 +401,27 @@ fn kills_at_calls_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
     let host = &colony.host;
     let mut figures = Figures::default();
     for line in COMMANDS.into_iter().skip(first).step_by(extent.colonies) {
-        for call in (1..).step_by(extent.stride) {
+        refill(host, line);
+        let calls = calls_of(colony, line);
+        for (number, (name, call)) in calls.into_iter().enumerate().step_by(extent.stride) {
             if extent.is_over() {
                 break;
             }
             refill(host, line);
             let before = colony.identities();
-            let plain = host.command(&colony.words(line, call));
-            let mut traced = Command::new("strace");
-            traced.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}")]);
-            traced.args(["-e", &format!("inject={CALLS}:signal=KILL:when={call}")]);
-            traced.arg(plain.get_program()).args(plain.get_args());
-            traced.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-            let status = {
-                let child = {
-                    let _turn = turn();
-                    traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-                };
-                child.wait_with_output().unwrap().status
+            let kill = format!("inject={name}:signal=KILL:when={call}");
+            let plain = host.command(&colony.words(line, number + 1));
+            let child = {
+                let _turn = turn();
+                traced(&plain, &["-o", "/dev/null", "-e", &kill]).spawn().unwrap()
             };
-            let is_killed = status.signal() == Some(9) || status.code() == Some(137);
-            if is_killed {
+            let status = child.wait_with_output().unwrap().status;
+            if status.signal() == Some(9) || status.code() == Some(137) {
                 figures.killed += 1;
             } else {
                 figures.completed += 1;
             }
-            recover(colony, &before, &format!("{line}, killed at call {call}"), &mut figures);
-            if !is_killed {
-                break;
-            }
+            recover(colony, &before, &format!("{line}, killed at {name} {call}"), &mut figures);
         }
     }
     figures
