@@ -13,7 +13,10 @@ const GROUPS: &str = "/etc/group";
 /// As for sudo, a group counts as other users, apart from that of root. The group of this process is left out too: where
 /// each user has a group, as in Debian, files are writable by it. A group of `/etc/group` whose members are root and the
 /// user of wnm only gives no other user a right: the group `staff` of `/usr/local/bin` is empty on most hosts.
-pub(crate) fn others_can_write(mode: u32, group: u32) -> bool {
+///
+/// The width of a mode differs between operating systems.
+pub(crate) fn others_can_write(mode: impl Into<u32>, group: u32) -> bool {
+    let mode = mode.into();
     mode & 0o002 != 0 || (mode & 0o020 != 0 && !is_own_group(group))
 }
 
@@ -67,9 +70,9 @@ mod tests {
     #[test]
     fn bits_of_the_group_count_with_its_members() {
         let own = rustix::process::getegid().as_raw();
-        for (mode, group, can_write) in
-            [(0o755, 12345, false), (0o775, 12345, true), (0o775, own, false), (0o775, 0, false), (0o757, own, true)]
-        {
+        let cases: [(u32, u32, bool); 5] =
+            [(0o755, 12345, false), (0o775, 12345, true), (0o775, own, false), (0o775, 0, false), (0o757, own, true)];
+        for (mode, group, can_write) in cases {
             assert_eq!(others_can_write(mode, group), can_write, "{mode:o} {group}");
         }
     }
