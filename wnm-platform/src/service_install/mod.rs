@@ -130,7 +130,7 @@ impl InstalledService {
     /// # Errors
     /// The file or the crontab is unreadable.
     pub fn is_installed_for_database(&self) -> Result<bool, PlatformError> {
-        Ok(self.installed_text()?.is_some_and(|text| text::names(&text, &self.database)))
+        Ok(self.installed_text()?.is_some_and(|text| self.is_for_database(&text)))
     }
 
     /// Tells whether the service is installed for another database, and would serve it no longer after [`install`].
@@ -140,8 +140,13 @@ impl InstalledService {
     ///
     /// [`install`]: Self::install
     pub fn serves_another_database(&self) -> Result<bool, PlatformError> {
-        let is_other = |text: String| !text.contains(self.text.trim_end()) && !text::names(&text, &self.database);
-        Ok(self.installed_text()?.is_some_and(is_other))
+        Ok(self.installed_text()?.is_some_and(|text| !self.is_for_database(&text)))
+    }
+
+    /// Tells whether a text names the database: as wnm writes it, or as another one wrote it.
+    fn is_for_database(&self, text: &str) -> bool {
+        let own = text::database(&self.text);
+        own.is_some() && text::database(text) == own || text::names(text, &self.database)
     }
 
     /// Returns the content of the installed file, or the line in the crontab; None if neither exists.

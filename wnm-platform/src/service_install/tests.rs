@@ -26,6 +26,34 @@ fn service_files() {
 }
 
 #[test]
+fn service_of_a_database_is_recognized_with_any_interval() {
+    let of = |supervisor, path: &str, seconds| {
+        let task =
+            Task { program: "/usr/bin/wnm".into(), database: path.into(), interval: Duration::from_secs(seconds) };
+        InstalledService::new(supervisor, Scope::User, &task, silent()).ok()
+    };
+    let mut recognized = 0;
+    for supervisor in [Supervisor::Systemd, Supervisor::Launchd, Supervisor::Cron] {
+        let paths = HOSTILE.iter().map(|text| format!("/var/{text}/wnm.db"));
+        for path in paths.chain(["/var/a&b <c>/50%/$x/wnm.db", "/x/wnm.db", "/x/ run /wnm.db"].map(str::to_owned)) {
+            let (Some(now), Some(then)) = (of(supervisor, &path, 5), of(supervisor, &path, 7)) else { continue };
+            assert!(now.is_for_database(&then.text), "{supervisor:?} {path}");
+            for other in [format!("/mnt{path}"), format!("{path}-2")] {
+                let other = of(supervisor, &other, 5).unwrap();
+                assert!(
+                    !now.is_for_database(&other.text) && !other.is_for_database(&now.text),
+                    "{supervisor:?} {path}"
+                );
+            }
+            recognized += 1;
+        }
+        let now = of(supervisor, "/x/wnm.db", 5).unwrap();
+        assert!(now.is_for_database("wnm --db=/x/wnm.db daemon") && !now.is_for_database("wnm --db=/y/x/wnm.db run"));
+    }
+    assert!(recognized > 20, "{recognized}");
+}
+
+#[test]
 fn path_with_control_character_is_refused() {
     for supervisor in [Supervisor::Systemd, Supervisor::Launchd, Supervisor::Cron] {
         let error = InstalledService::new(supervisor, Scope::User, &task("/opt/a\nb/wnm"), silent()).unwrap_err();

@@ -135,9 +135,19 @@ pub(super) const fn is_line_end(byte: &u8) -> bool {
 /// Tells whether a service file contains a path as a whole word.
 pub(super) fn names(text: &str, path: &Path) -> bool {
     let Some(path) = path.to_str() else { return false };
-    let is_end = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || "/._-".contains(next));
-    let escaped = path.replace('%', "\\%");
-    [path, &escaped].into_iter().any(|path| text.match_indices(path).any(|(at, _)| is_end(&text[at + path.len()..])))
+    let is_of_path = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    let is_whole =
+        |(at, _): (usize, &str)| !text[at + path.len()..].starts_with(is_of_path) && !text[..at].ends_with(is_of_path);
+    text.match_indices(path).any(is_whole)
+}
+
+/// Returns the database in a service file or a cron line that wnm has written, in the form of a word there.
+pub(super) fn database(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("--db")?;
+    match rest.strip_prefix("</string>") {
+        Some(rest) => rest.trim_start().strip_prefix("<string>")?.split("</string>").next(),
+        None => [" daemon --interval ", " run "].iter().find_map(|end| Some(rest.rsplit_once(end)?.0.trim_start())),
+    }
 }
 
 /// Returns the program and the arguments of the daemon.
