@@ -354,13 +354,14 @@ fn times(facts: &Stat) -> Timestamps {
     Timestamps { last_access: modified, last_modification: modified }
 }
 
-/// Gives a copy the owner and the mode of its source. Only root can change owners, and some file systems have neither.
+/// Gives a copy the owner and the mode of its source, without the right to run with the rights of its owner: only root can
+/// change owners, and some file systems have none.
 fn give(copy: impl AsFd, facts: &Stat) -> io::Result<()> {
     if rustix::process::geteuid().is_root() {
         let (user, group) = (Uid::from_raw(facts.st_uid), Gid::from_raw(facts.st_gid));
         lenient(rustix::fs::fchown(&copy, Some(user), Some(group)))?;
     }
-    lenient(rustix::fs::fchmod(&copy, Mode::from_raw_mode(facts.st_mode)))
+    lenient(rustix::fs::fchmod(&copy, Mode::from_raw_mode(facts.st_mode).difference(Mode::SUID)))
 }
 
 fn lenient(result: rustix::io::Result<()>) -> io::Result<()> {

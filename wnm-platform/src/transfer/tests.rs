@@ -123,6 +123,20 @@ fn copy_is_equal_and_is_switched_to() {
 }
 
 #[test]
+fn copy_has_the_modes_of_its_source_without_setuid() {
+    let host = Host::new();
+    let set = |name: &str, mode| fs::set_permissions(host.from.root_dir.join(name), fs::Permissions::from_mode(mode));
+    set("antnode", 0o4755).unwrap();
+    set("secret-key", 0o640).unwrap();
+    prepare(&host.from, &host.to, &host.roots).unwrap();
+    for step in [Step::Copy, Step::CopyRest, Step::Verify] {
+        host.run(step).unwrap();
+    }
+    let mode = |name: &str| fs::metadata(staging(&host.to).join(name)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("antnode"), mode("secret-key")), (0o755, 0o640));
+}
+
+#[test]
 fn switch_back_restores_the_old_place() {
     let host = Host::new();
     let before = listing(&host.from.root_dir);
