@@ -12,4 +12,5 @@ mod nodes;
 mod rebuild;
 mod settings;
 mod state;
+#[cfg(target_os = "linux")]
 mod wear;

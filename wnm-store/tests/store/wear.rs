@@ -33,7 +33,6 @@ fn running(nodes: u32, now: i64) -> EngineState {
 /// An hour of a daemon with a thousand nodes whose samples change in every cycle, and one whose state changes each minute.
 /// Two cycles a minute stand for twelve: those between write nothing, as the next test shows.
 #[test]
-#[cfg(target_os = "linux")]
 fn idle_colony_of_a_thousand_nodes_wears_no_disk() {
     const NODES: u32 = 1000;
     // Temporary folders are often in memory, where nothing counts.
@@ -66,7 +65,6 @@ fn idle_colony_of_a_thousand_nodes_wears_no_disk() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn cycles_that_change_nothing_are_read_from_memory() {
     let (_folder, path) = folder();
     let mut store = Store::create(&path).unwrap();
@@ -113,7 +111,6 @@ fn cycles_that_change_nothing_are_read_from_memory() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 fn state_in_memory_counts_only_for_its_database() {
     let (_folder, path) = folder();
     let mut store = Store::create(&path).unwrap();
