@@ -140,7 +140,8 @@ impl InstalledService {
     ///
     /// [`install`]: Self::install
     pub fn serves_another_database(&self) -> Result<bool, PlatformError> {
-        Ok(self.installed_text()?.is_some_and(|text| !self.is_for_database(&text)))
+        // Without the flag, as in the unit of a package, it is for the usual database.
+        Ok(self.installed_text()?.is_some_and(|text| text.contains("--db") && !self.is_for_database(&text)))
     }
 
     /// Tells whether a text names the database: as wnm writes it, or as another one wrote it.
