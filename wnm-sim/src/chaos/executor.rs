@@ -26,6 +26,27 @@ fn not_yet(cause: &str) -> Effect {
 }
 
 impl ChaosModel {
+    /// Makes the first of the two changes of a step that makes two. Returns whether it did: the manager can crash between
+    /// them.
+    pub(crate) fn half_performed(&mut self, stored: &StoredNode, record: &ActionRecord, step: Step) -> bool {
+        let (moment, id) = (self.now, record.node());
+        let is_visible = self.is_visible(id, stored);
+        let node = self.node(id);
+        let can_act = is_visible && node.slow <= moment && node.failing == 0;
+        let Some(folder) = node.folder.as_mut().filter(|folder| can_act && folder.marker == stored.uuid) else {
+            return false;
+        };
+        match step {
+            // The old program has its second name before the staged one takes its place.
+            Step::Swap if folder.staged.is_some() => {
+                folder.retained = folder.program;
+                true
+            }
+            Step::SwapBack => folder.staged.take().is_some(),
+            _ => false,
+        }
+    }
+
     /// Tries one step of an action. A step whose result is already there is done.
     pub(crate) fn perform(&mut self, stored: &StoredNode, record: &ActionRecord, step: Step, now: Timestamp) -> Effect {
         let id = record.node();

@@ -109,12 +109,14 @@ impl Executor for ChaosExecutor<'_> {
             return Effect::NotYet("the manager has crashed".to_owned());
         }
         let stored = Ref::filter_map(self.ledger.borrow(), |ledger| ledger.nodes.get(&record.node()));
-        match stored {
-            Ok(stored) => match record.changed(&stored.node) {
-                Some(changed) => self.model.perform(&stored.changed(changed), record, step, now),
-                None => self.model.perform(&stored, record, step, now),
-            },
-            Err(_) => Effect::Failed(StepError::new(format!("no such node: {}", record.node()))),
+        let Ok(stored) = stored else {
+            return Effect::Failed(StepError::new(format!("no such node: {}", record.node())));
+        };
+        let changed = record.changed(&stored.node).map(|changed| stored.changed(changed));
+        let stored = changed.as_ref().unwrap_or(&stored);
+        if self.model.half_performed(stored, record, step) && !self.crash.pass() {
+            return Effect::NotYet("the manager has crashed".to_owned());
         }
+        self.model.perform(stored, record, step, now)
     }
 }
