@@ -96,7 +96,7 @@ fn wnm_that_another_user_can_replace_is_not_installed() {
     assert_eq!(run(&["service", "install", "--cron"]).code(), 0);
     set(0o777);
     let told = run(&["doctor"]).out;
-    assert!(told.contains("the supervisor runs a program of another user"), "{told}");
+    assert!(told.contains("the supervisor runs a wnm that another user can replace"), "{told}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub(super) fn check(db: &Path) -> Check {
 fn replaceable(own: &Path) -> Option<Check> {
     let error = check_owner(own).err()?;
     let hint = error.hint().unwrap_or_default();
-    Some(Check::warning(CHECK, format!("the supervisor runs a program of another user: {error}"), hint))
+    Some(Check::warning(CHECK, format!("the supervisor runs a wnm that another user can replace: {error}"), hint))
 }
 
 /// Returns the check of the program that a cron line of wnm finds; None without such a line, and where it finds this one. cron
