@@ -71,12 +71,19 @@ const MOVE: Event = Event::Move { node: NODE, volume: 0 };
 const UPDATE: Event = Event::Update { node: NODE, argument: 7 };
 const RELEASE: Event = Event::Release { patch: 9, works: true };
 const STOP: Event = ask(Verb::Stop);
+const DISABLE: Event = ask(Verb::Disable);
+
+/// A change of a node that was enabled: it is stopped by policy, and on a host with so low a threshold no rule starts it.
+const fn change_of_enabled(before: &'static [Event], begin: Event) -> Change {
+    Change { settings: &[("cpu_less_than", "1")], before, begin, number: 1 }
+}
+const ENABLE: &[Event] = &[DISABLE, ask(Verb::Enable)];
 
 /// Every change of a running and of a stopped node, by request and by the rules.
-const CHANGES: [Change; 20] = [
+const CHANGES: [Change; 31] = [
     change(&[], STOP),
     change(&[], ask(Verb::Restart)),
-    change(&[], ask(Verb::Disable)),
+    change(&[], DISABLE),
     change(&[], ask(Verb::Remove)),
     change(&[], MOVE),
     change(&[], UPDATE),
@@ -87,11 +94,22 @@ const CHANGES: [Change; 20] = [
     change(&[STOP], ask(Verb::Start)),
     change(&[STOP, RELEASE], ask(Verb::Start)),
     change(&[STOP], ask(Verb::Remove)),
-    change(&[STOP], ask(Verb::Disable)),
+    change(&[STOP], DISABLE),
     change(&[STOP], MOVE),
     change(&[STOP], UPDATE),
-    change(&[ask(Verb::Disable)], ask(Verb::Enable)),
-    change(&[ask(Verb::Disable)], ask(Verb::Start)),
+    change(&[STOP, RELEASE], ask(Verb::Upgrade)),
+    change(&[DISABLE], ask(Verb::Enable)),
+    change(&[DISABLE], ask(Verb::Start)),
+    change(&[DISABLE], ask(Verb::Remove)),
+    change(&[DISABLE], MOVE),
+    change(&[DISABLE], UPDATE),
+    change_of_enabled(ENABLE, STOP),
+    change_of_enabled(ENABLE, ask(Verb::Start)),
+    change_of_enabled(&[DISABLE, ask(Verb::Enable), RELEASE], ask(Verb::Start)),
+    change_of_enabled(ENABLE, ask(Verb::Remove)),
+    change_of_enabled(ENABLE, DISABLE),
+    change_of_enabled(ENABLE, MOVE),
+    change_of_enabled(ENABLE, UPDATE),
     Change { number: 4, ..change(&[], Event::Cap { cap: 4 }) },
     Change { settings: &[("delay_remove", "10")], ..change(&[], Event::Cap { cap: 2 }) },
 ];
