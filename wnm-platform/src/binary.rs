@@ -11,8 +11,8 @@ use std::time::Duration;
 use wnm_core::{CachedProgram, Flavor, Node, ProgramCache, Settings, Version, VersionResult};
 
 use crate::error::PlatformError;
-pub use crate::exec::check_owner;
 use crate::exec::{self, Call, Environment, Exec};
+pub use crate::exec::{check_owner, check_owner_as_root};
 use crate::files;
 
 /// The time that a program has to print its version, unless other ones have used it up in the last minute.

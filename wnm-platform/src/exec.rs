@@ -19,7 +19,7 @@ use wnm_core::secret::masked_words;
 use crate::error::PlatformError;
 use cooldown::Cooldowns;
 pub(crate) use cooldown::PATIENCE;
-pub use owner::check_owner;
+pub use owner::{check_owner, check_owner_as_root};
 pub use search::is_in_path;
 pub(crate) use search::path as search_path;
 
@@ -277,14 +277,14 @@ impl Exec {
     /// Runs a program and returns its output, success or not.
     ///
     /// # Errors
-    /// The program cannot be started, another user can replace it, or it exceeds its deadline or its output limit and is killed with its process group, or
+    /// The program cannot be started, root runs it and another user can replace it, or it exceeds its deadline or its output limit and is killed with its process group, or
     /// is a tool that did so less than a minute before.
     pub fn run(&self, call: &Call) -> Result<Output, PlatformError> {
         match &self.0 {
             Runner::Real => {
                 // Names are found in the folders of `search` only.
                 if Path::new(&call.program).is_absolute() {
-                    check_owner(Path::new(&call.program))?;
+                    check_owner_as_root(Path::new(&call.program))?;
                 }
                 OF_HOST.around(call, logged)
             }

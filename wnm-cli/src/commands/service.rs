@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use wnm_platform::Exec;
-use wnm_platform::binary::check_owner;
+use wnm_platform::binary::check_owner_as_root;
 use wnm_platform::places;
 use wnm_platform::service_install::{Change, InstalledService, Supervisor, Task};
 use wnm_store::{Lock, Store};
@@ -99,8 +99,8 @@ fn install(db: &Path, supervision: &Supervision, output: &Output) -> Result<Exit
     if service.serves_another_database()? {
         return Err(CommandError::ServesAnotherDatabase { place: place(&service), uninstall: own }.into());
     }
-    // The service runs whatever another user has put in the place of wnm until its next start.
-    check_owner(&std::env::current_exe()?)?;
+    // A service of root runs whatever another user has put in the place of wnm until its next start.
+    check_owner_as_root(&std::env::current_exe()?)?;
     let change = service.install()?;
     let message = match change {
         Change::Made => format!("installed the service {}", place(&service)),

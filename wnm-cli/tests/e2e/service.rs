@@ -67,7 +67,8 @@ fn installed_crontab_line_runs_a_cycle() {
 }
 
 #[test]
-fn wnm_that_another_user_can_replace_is_not_installed() {
+#[ignore = "needs root; .ci/root-tests runs it"]
+fn wnm_that_another_user_can_replace_is_not_installed_as_root() {
     let host = Host::with_colony();
     let path = with_cron(&host);
     let copy = host.path("shared/wnm");

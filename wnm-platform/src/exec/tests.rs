@@ -27,7 +27,8 @@ fn missing_program_is_named() {
 }
 
 #[test]
-fn program_that_another_user_can_replace_does_not_run() {
+#[ignore = "needs root; .ci/root-tests runs it"]
+fn program_that_another_user_can_replace_does_not_run_as_root() {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     let folder = tempfile::tempdir().unwrap();

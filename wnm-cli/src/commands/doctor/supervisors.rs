@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use wnm_platform::binary::check_owner;
+use wnm_platform::binary::check_owner_as_root;
 use wnm_platform::observe::process::Processes;
 use wnm_platform::service_install::{self, Job, Tool};
 use wnm_platform::{Exec, files};
@@ -60,9 +60,9 @@ pub(super) fn check(db: &Path) -> Check {
     }
 }
 
-/// Returns the check of a wnm that another user can replace, and that a supervisor starts; None for any other.
+/// Returns the check of a wnm that a supervisor starts as root, and that another user can replace; None for any other.
 fn replaceable(own: &Path) -> Option<Check> {
-    let error = check_owner(own).err()?;
+    let error = check_owner_as_root(own).err()?;
     let hint = error.hint().unwrap_or_default();
     Some(Check::warning(CHECK, format!("the supervisor runs a wnm that another user can replace: {error}"), hint))
 }
