@@ -1,4 +1,6 @@
 //! The users who can write a file or folder, by its mode and its group.
+//!
+//! The groups are those of the files in `/etc`: a name service, which the C library would ask, can hang.
 
 use std::collections::BTreeSet;
 use std::fs;
