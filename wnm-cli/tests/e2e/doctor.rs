@@ -82,6 +82,19 @@ fn second_supervisor_is_reported() {
 }
 
 #[test]
+fn program_that_another_user_can_replace_has_a_hint_of_its_own() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let host = Host::with_colony();
+    fs::set_permissions(host.path(".local/bin"), fs::Permissions::from_mode(0o777)).unwrap();
+    let ran = doctor(&host);
+    assert_eq!(result(&ran, "node_program").0, "error");
+    assert!(ran.out.contains("chmod go-w"), "{}", ran.out);
+    fs::remove_file(host.path(".local/bin/antnode")).unwrap();
+    fs::set_permissions(host.path(".local/bin"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(doctor(&host).out.contains("put antnode for this machine there"));
+}
+
+#[test]
 fn unmanaged_process_and_service_are_reported() {
     let host = Host::with_colony();
     host.expect(0, "node add");

@@ -42,9 +42,9 @@ pub(super) fn program(settings: &Settings, version: Option<&Result<Version, Plat
     match version {
         Ok(version) => Check::ok(CHECK, format!("{} {version}", settings.binary.display())),
         Err(error) => {
-            let program = settings.flavor.program();
-            let hint = format!("put {program} for this machine there, or set antnode_path");
-            Check::error(CHECK, error.to_string(), hint)
+            let other = || format!("put {} for this machine there, or set antnode_path", settings.flavor.program());
+            let of_owner = error.hint().filter(|_| matches!(error, PlatformError::BinaryUntrusted { .. }));
+            Check::error(CHECK, error.to_string(), of_owner.unwrap_or_else(other))
         }
     }
 }
