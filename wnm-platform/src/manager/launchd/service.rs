@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use plist::stream::{BinaryReader, Event, OwnedEvent, XmlReader};
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use wnm_core::{Node, Scope};
 
@@ -126,14 +127,20 @@ pub(super) fn read(path: &Path) -> Option<Plist> {
 
 /// Parses an XML or binary list. The bounds are for files of other users: arrays of a binary list can contain each other
 /// many times, so that 400 bytes take minutes, and each level takes room on the stack.
+///
+/// A list with a date is an error: no key of a service has one, and the library panics at one outside of the years 0 to 9999.
 fn parse(bytes: &[u8]) -> Result<Plist, plist::Error> {
+    let date = || plist::Error::custom("a date");
     let events: Box<dyn Iterator<Item = Result<OwnedEvent, plist::Error>> + '_> = if bytes.starts_with(b"bplist00") {
         Box::new(BinaryReader::new(io::Cursor::new(bytes)))
+    } else if bytes.windows(5).any(|part| part == b"<date") {
+        return Err(date());
     } else {
         Box::new(XmlReader::new(bytes))
     };
+    let dateless = events.map(|event| if matches!(event, Ok(Event::Date(_))) { Err(date()) } else { event });
     let mut depth = 0;
-    let bounded = events.take(MOST_EVENTS).take_while(|event| {
+    let bounded = dateless.take(MOST_EVENTS).take_while(|event| {
         match event {
             Ok(Event::StartArray(_) | Event::StartDictionary(_)) => depth += 1,
             Ok(Event::EndCollection) => depth -= 1,
@@ -184,6 +191,29 @@ pub(crate) fn fuzz(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn list_with_a_date_is_an_error() {
+        let xml = |date: &str| {
+            format!(
+                "<plist><dict><key>Label</key><string>a</string><key>ProgramArguments</key><array/>\
+                 <key>Other</key>{date}</dict></plist>"
+            )
+        };
+        assert_eq!(parse(xml("<true/>").as_bytes()).unwrap().label, "a");
+        for date in ["2026-01-01T00:00:00Z", "0000-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "x"] {
+            assert!(parse(xml(&format!("<date>{date}</date>")).as_bytes()).is_err(), "{date}");
+        }
+        let epoch = std::time::SystemTime::UNIX_EPOCH;
+        let years = |years: u64| std::time::Duration::from_secs(years * 365 * 24 * 60 * 60);
+        for date in [epoch, epoch - years(1980), epoch + years(7000)] {
+            let mut list = plist::from_bytes::<plist::Dictionary>(xml("<true/>").as_bytes()).unwrap();
+            list.insert("Other".to_owned(), plist::Date::from(date).into());
+            let mut bytes = Vec::new();
+            plist::Value::from(list).to_writer_binary(&mut bytes).unwrap();
+            assert!(bytes.starts_with(b"bplist00") && parse(&bytes).is_err(), "{date:?}");
+        }
+    }
 
     #[test]
     fn hostile_texts_are_read_back_from_a_property_list_or_refused() {
