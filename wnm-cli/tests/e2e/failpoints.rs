@@ -250,17 +250,23 @@ impl Ended<'_> {
             self.expect("node start --all");
             host.wait_for("running nodes", |nodes| states(nodes).iter().all(|state| *state == "RUNNING"));
         }
-        match case {
-            Case::Upgrade => self.provide(Behaviour::Normal),
-            Case::FailedUpgrade => self.provide(Behaviour::ExitAtStart { code: 1 }),
-            Case::FailedMove => self.expect("config set crisis_bytes=900TB"),
-            Case::FailedUpdate => {
-                let line = "node update --count 1 --set start_args=--no-such-flag";
-                return line.split(' ').map(str::to_owned).collect();
+        let line = match case {
+            Case::Upgrade => {
+                self.provide(Behaviour::Normal);
+                line
             }
-            _ => {}
-        }
-        self.colony.words(line, number)
+            Case::FailedUpgrade => {
+                self.provide(Behaviour::ExitAtStart { code: 1 });
+                line
+            }
+            Case::FailedUpdate => "node update --count 1 --set start_args=--no-such-flag",
+            Case::FailedMove => {
+                self.expect("config set crisis_bytes=900TB");
+                return self.colony.words(line, number);
+            }
+            _ => return self.colony.words(line, number),
+        };
+        line.split(' ').map(str::to_owned).collect()
     }
 
     /// Undoes the preparation that would disturb the next command.

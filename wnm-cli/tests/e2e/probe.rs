@@ -192,7 +192,6 @@ fn commands_beside_a_daemon_share_its_spending_and_leave_no_client() {
         assert!(started.elapsed() < Duration::from_secs(40), "no client started");
         std::thread::sleep(Duration::from_millis(50));
     }
-    play(&host, "");
     let refused = json!("the price of 0.000000000000001042 exceeds the rest of the day");
     // The database does not have the upload that runs.
     assert_eq!(host.expect(3, "--json probe run up").data()[0]["cause"], refused);

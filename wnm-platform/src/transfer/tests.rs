@@ -197,19 +197,19 @@ fn interrupted_copy_continues_behind_its_lock() {
     fs::write(host.from.root_dir.join("large"), vec![7; 32 << 20]).unwrap();
     prepare(&host.from, &host.to, &host.roots).unwrap();
     let movers = Movers::default();
-    let slow = || Work { rate: Some(4 << 20), ..host.work(Step::Copy) };
-    // On a busy host the thread of the copy takes the lock only later.
-    loop {
+    let slow = || Work { rate: Some(1 << 20), ..host.work(Step::Copy) };
+    // On a busy host the thread of a copy starts only later.
+    let started = |movers: &Movers| loop {
         let Polled::Running(text) = movers.poll(ActionId(1), slow).unwrap() else { panic!("the limit has no effect") };
-        assert!(text.starts_with("copied "), "{text}");
         if !text.starts_with("copied 0 ") {
-            break;
+            return text;
         }
         thread::sleep(Duration::from_millis(5));
-    }
+    };
+    let text = started(&movers);
+    assert!(text.starts_with("copied "), "{text}");
     let other = Movers::default();
-    let waits = other.poll(ActionId(1), || host.work(Step::Copy)).unwrap();
-    assert!(matches!(&waits, Polled::Running(text) if text == "another wnm copies the folder"), "{waits:?}");
+    assert_eq!(started(&other), "another wnm copies the folder");
     drop(movers);
     while let Polled::Running(_) = other.poll(ActionId(1), || host.work(Step::Copy)).unwrap() {
         thread::sleep(Duration::from_millis(5));
