@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Pid;
 use wnm_platform::fake_node::Behaviour;
 
+use crate::cases::{CASES, Prepared};
 use crate::failpoints;
 use crate::host::{Host, OtherVolume, processes_below, turn};
 use crate::intermediate;
@@ -21,7 +22,7 @@ use crate::intermediate;
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/RELIABILITY.md");
 const MARKS: [&str; 2] = ["<!-- figures of `just crash` -->\n", "<!-- end of the figures -->"];
 
-/// The commands that are killed, with the system calls by which they change the host.
+/// The commands that are killed at random times.
 const COMMANDS: [&str; 12] = [
     "node add",
     "node stop --count 1",
@@ -36,9 +37,10 @@ const COMMANDS: [&str; 12] = [
     "node reset --count 1 --yes",
     "run",
 ];
-const CALLS: &str = "fsync,fdatasync,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,rmdir,mkdir,\
-                     mkdirat,kill,pidfd_send_signal,clone,clone3,vfork,ftruncate,fallocate,pwrite64,chmod,fchmod,fchown,\
-                     fchownat,utimensat";
+/// The system calls by which commands change the host.
+const CALLS: &str = "write,pwrite64,copy_file_range,sendfile,fsync,fdatasync,rename,renameat,renameat2,link,linkat,symlink,\
+                     symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,kill,pidfd_send_signal,clone,clone3,vfork,ftruncate,\
+                     fallocate,chmod,fchmod,fchown,fchownat,utimensat";
 /// The length of the identity of a fake node, in bytes.
 const KEY_LENGTH: usize = 32;
 /// Time after a kill in which the lock may still be held: a child that has not yet executed its program gets little time on a
@@ -108,8 +110,9 @@ impl Colony {
     }
 }
 
-/// Commands that the model of `wnm-sim explore` lacks: it loses no database, and takes no node out of the trash.
-const BEYOND_MODEL: [&str; 2] = ["Rebuild ", "Restore "];
+/// Commands that the model of `wnm-sim explore` lacks: it loses and exchanges no database, takes in no node, neither from the
+/// trash, and makes no colony.
+const BEYOND_MODEL: [&str; 6] = ["Rebuild ", "DbRestore ", "Restore ", "NodeRestore ", "Import ", "Teardown "];
 
 /// The extent of a run.
 #[derive(Clone, Copy)]
@@ -362,69 +365,96 @@ fn traced(plain: &Command, options: &[&str]) -> Command {
     traced
 }
 
-/// Runs a command, and returns the system calls that it makes: each name, with each number up to that of its calls in one
-/// thread. strace counts the calls of each name and thread by themselves.
-fn calls_of(colony: &Colony, line: &str) -> Vec<(String, usize)> {
-    let log = colony.host.path("calls");
+/// Runs a command under strace, and returns the system calls that it makes.
+fn calls_of(prepared: Prepared<'_>) -> BTreeSet<(String, usize)> {
+    let host = &prepared.colony.host;
+    let log = host.path("calls");
     let options = ["-o", log.to_str().unwrap()];
-    let mut command = traced(&colony.host.command(&colony.words(line, 0)), &options);
+    let mut command = traced(&host.command(&prepared.prepare()), &options);
     let child = {
         let _turn = turn();
         command.spawn().unwrap()
     };
     child.wait_with_output().unwrap();
+    prepared.complete();
+    prepared.clean_up();
+    calls_in(&fs::read_to_string(log).unwrap())
+}
+
+/// Returns the calls in a log of strace: each name, with each number up to that of its calls in one thread, because strace
+/// counts the calls of each name and thread by themselves. A file that is written in many parts counts with the first two.
+fn calls_in(log: &str) -> BTreeSet<(String, usize)> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let text = fs::read_to_string(log).unwrap();
-    for line in text.lines() {
-        let call = line.split_once(' ').and_then(|(thread, call)| Some((thread, call.trim_start().split_once('(')?.0)));
+    // The file that each thread writes, and the number of its parts.
+    let mut written: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    let mut calls = BTreeSet::new();
+    for line in log.lines() {
+        let (thread, call) = line.split_once(' ').unwrap_or_default();
+        let (name, words) = call.trim_start().split_once('(').unwrap_or_default();
         // Other lines tell signals, and the end of a call.
-        if let Some(call) = call.filter(|(_, name)| CALLS.split(',').any(|known| known == *name)) {
-            *counts.entry(call).or_default() += 1;
+        if !CALLS.split(',').any(|known| known == name) {
+            continue;
+        }
+        let number = counts.entry((thread, name)).or_default();
+        *number += 1;
+        let file = words.split(',').next().filter(|_| name == "write").unwrap_or_default();
+        let (last, parts) = written.entry(thread).or_default();
+        *parts = if *last == file { *parts + 1 } else { 1 };
+        *last = file;
+        if file.is_empty() || *parts <= 2 {
+            calls.insert((name.to_owned(), *number));
         }
     }
-    let mut most: BTreeMap<&str, usize> = BTreeMap::new();
-    for ((_, name), count) in counts {
-        let known = most.entry(name).or_default();
-        *known = count.max(*known);
-    }
-    most.into_iter().flat_map(|(name, count)| (1..=count).map(|number| (name.to_owned(), number))).collect()
+    calls
+}
+
+#[test]
+fn written_file_counts_with_its_first_two_parts() {
+    let log = "7 write(3, \"a\", 1) = 1\n7 write(3, \"b\", 1) = 1\n8 write(4, \"c\", 1 <unfinished ...>\n7 write(3, \"d\", 1) = 1\n\
+               8 <... write resumed>) = 1\n7  fsync(3) = 0\n7 fsync(3) = 0\n7 write(3, \"e\", 1) = 1\n7 read(3, \"\", 1) = 0\n\
+               7 --- SIGCHLD {si_signo=SIGCHLD} ---\n7 +++ exited with 0 +++\n";
+    let calls = [("fsync", 1), ("fsync", 2), ("write", 1), ("write", 2), ("write", 4)];
+    assert_eq!(calls_in(log), calls.map(|(name, number)| (name.to_owned(), number)).into());
 }
 
 /// Kills each command before each of its system calls with an effect, in whichever thread reaches the number of the call
 /// first.
 fn kills_at_calls(extent: Extent) -> Figures {
-    in_colonies(extent, |colony, first| kills_at_calls_of(colony, extent, first))
+    in_colonies(extent, |colony, first| {
+        let mut figures = Figures::default();
+        let mut number = 1;
+        for case in CASES.into_iter().skip(first).step_by(extent.colonies) {
+            number += 1;
+            for (name, call) in calls_of(Prepared { colony, number, case }).into_iter().step_by(extent.stride) {
+                if extent.is_over() {
+                    return figures;
+                }
+                number += 1;
+                kill_at_call(Prepared { colony, number, case }, &name, call, &mut figures);
+            }
+        }
+        figures
+    })
 }
 
-/// Kills the commands `first`, `first` + the number of colonies, and so on.
-fn kills_at_calls_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
-    let host = &colony.host;
-    let mut figures = Figures::default();
-    for line in COMMANDS.into_iter().skip(first).step_by(extent.colonies) {
-        refill(host, line);
-        let calls = calls_of(colony, line);
-        for (number, (name, call)) in calls.into_iter().enumerate().step_by(extent.stride) {
-            if extent.is_over() {
-                break;
-            }
-            refill(host, line);
-            let before = colony.identities();
-            let kill = format!("inject={name}:signal=KILL:when={call}");
-            let plain = host.command(&colony.words(line, number + 1));
-            let child = {
-                let _turn = turn();
-                traced(&plain, &["-o", "/dev/null", "-e", &kill]).spawn().unwrap()
-            };
-            let status = child.wait_with_output().unwrap().status;
-            if status.signal() == Some(9) || status.code() == Some(137) {
-                figures.killed += 1;
-            } else {
-                figures.completed += 1;
-            }
-            recover(colony, &before, &format!("{line}, killed at {name} {call}"), &mut figures);
-        }
+fn kill_at_call(prepared: Prepared<'_>, name: &str, call: usize, figures: &mut Figures) {
+    let Prepared { colony, case, .. } = prepared;
+    let plain = colony.host.command(&prepared.prepare());
+    let before = prepared.identities();
+    let kill = format!("inject={name}:signal=KILL:when={call}");
+    let child = {
+        let _turn = turn();
+        traced(&plain, &["-o", "/dev/null", "-e", &kill]).spawn().unwrap()
+    };
+    let status = child.wait_with_output().unwrap().status;
+    if status.signal() == Some(9) || status.code() == Some(137) {
+        figures.killed += 1;
+    } else {
+        figures.completed += 1;
     }
-    figures
+    prepared.complete();
+    recover(colony, &before, &format!("{case:?} killed at {name} {call}"), figures);
+    prepared.clean_up();
 }
 
 #[track_caller]

@@ -98,6 +98,9 @@ fn running(colony: &Colony) -> BTreeSet<PathBuf> {
 
 /// Reads the rows by the name of their node, from a copy of the database: an open database changes its files.
 fn rows(database: &Path) -> BTreeMap<String, Row> {
+    if !database.exists() {
+        return BTreeMap::new();
+    }
     let copy = tempfile::tempdir().unwrap();
     for suffix in ["", "-wal"] {
         let [from, to] = [database.to_owned(), copy.path().join("db")]

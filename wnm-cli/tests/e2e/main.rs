@@ -5,6 +5,7 @@ mod alert;
 mod ant_node;
 mod backup;
 mod bad_input;
+mod cases;
 mod changes;
 mod completions;
 mod config;

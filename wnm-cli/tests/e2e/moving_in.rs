@@ -21,16 +21,20 @@ fn unmanaged(host: &Host) -> Vec<Value> {
     host.expect(0, "node add --count 3");
     host.expect(0, "node disable 3");
     let nodes = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING", "RUNNING", "DISABLED"]);
-    for node in &nodes {
-        let root = PathBuf::from(node["folder"].as_str().unwrap());
+    forget(host, &nodes);
+    nodes
+}
+
+/// Removes each trace of wnm from a host and its nodes.
+pub(crate) fn forget(host: &Host, nodes: &[Value]) {
+    for folder in nodes.iter().flat_map(|node| [&node["folder"], &node["log_folder"]]) {
         for name in [".wnm-node", ".wnm-lock", ".wnm-definition", "wnm.pid"] {
-            let _ = std::fs::remove_file(root.join(name));
+            let _ = std::fs::remove_file(Path::new(folder.as_str().unwrap()).join(name));
         }
     }
     for name in ["wnm.db", "wnm.db-wal", "wnm.db-shm", "wnm.lock", "wnm.reserve"] {
         let _ = std::fs::remove_file(host.path(name));
     }
-    nodes
 }
 
 fn init(host: &Host, words: &str, further: &[&str]) -> Ran {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use crate::cases::downgrade;
 use crate::daemon::{Daemon, running};
-use crate::failpoints::downgrade;
 use crate::host::{Host, turn};
 use crate::terminal::answered;
 
