@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -156,12 +157,12 @@ fn node_is_created_trashed_and_swept() {
 }
 
 #[test]
-fn same_uuid_gets_two_folders_in_trash() {
+fn same_uuid_gets_a_folder_in_trash_each_time() {
     let storage = Storage::new();
-    let first = trash(&storage.made(), &storage.roots).unwrap().unwrap();
-    let second = trash(&storage.made(), &storage.roots).unwrap().unwrap();
-    assert_ne!(first, second);
-    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW).deleted, 2);
+    let trashed = |_| trash(&storage.made(), &storage.roots).unwrap().unwrap();
+    let folders: BTreeSet<PathBuf> = (0..120).map(trashed).collect();
+    assert_eq!(folders.len(), 120);
+    assert_eq!(sweep_trash(&storage.roots, LONG, ALWAYS, NOW).deleted, 120);
 }
 
 #[test]

@@ -29,8 +29,8 @@ const SINCE_LIMIT: u64 = 32;
 const ONE_DELETION: Duration = Duration::from_secs(30);
 /// The suffix of a folder in the trash whose deletion has begun.
 const BEGUN: &str = ".deleting";
-/// The maximum number of folders with the same UUID in the trash.
-const ATTEMPTS: u32 = 100;
+/// The maximum number of folders with the same UUID in the trash: each move of a node leaves one, until the trash deletes it.
+const ATTEMPTS: u32 = 10_000;
 /// The time for deleting logs on another volume, which cannot be renamed into the trash.
 const LOG_BUDGET: Duration = Duration::from_secs(2);
 
