@@ -472,7 +472,7 @@ fn colony_recovers_from_kills_at_random_times() {
 #[test]
 #[ignore = "needs strace; .ci/root-tests runs it"]
 fn colony_recovers_from_kills_at_system_calls_with_strace() {
-    assert_recovered(&kills_at_calls(Extent { kills: 0, stride: 29, colonies: 1, until: None }));
+    assert_recovered(&kills_at_calls(Extent { kills: 0, stride: 67, colonies: 1, until: None }));
 }
 
 /// Returns the number in an environment variable; None without one.
@@ -482,7 +482,7 @@ fn number(variable: &str) -> Option<usize> {
 }
 
 #[test]
-#[ignore = "takes an hour; `just crash` runs it"]
+#[ignore = "takes hours; `just crash` runs it"]
 fn figures() {
     let begun = Instant::now();
     let minutes = number("WNM_CRASH_MINUTES").map(|minutes| Duration::from_secs(60 * minutes as u64));
