@@ -142,8 +142,8 @@ fn plans(context: &Context, storage: &Storage, args: &Restore) -> Result<Vec<Pla
     args.nodes.iter().map(|name| surroundings.plan(name, args.number)).collect()
 }
 
-/// Moves the folder back, then adds the row: an interruption in between leaves a folder with its description, which a
-/// repeated restore completes. After an error the folder is in the trash again.
+/// Moves the folder back, then adds the row: an interruption in between leaves a folder with its description, which the next
+/// cycle or a repeated restore completes. After an error the folder is in the trash again.
 fn carry_out(
     context: &mut Context,
     storage: &Storage,

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -263,6 +263,26 @@ fn cycle_takes_in_nodes_and_moves_remnants_into_the_trash() {
     for (node, key) in (0..4).flat_map(|node| ["uuid", "ports", "wallet", "folder", "name"].map(|key| (node, key))) {
         assert_eq!(after[node][key], before[node][key], "{key}");
     }
+}
+
+#[test]
+fn cycle_completes_a_restore_that_moved_the_folder_only() {
+    let host = Host::with_colony();
+    host.expect(0, "node add --count 2");
+    let before = host.wait_for("two running nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    host.expect(0, "node remove 2 --yes");
+    let [folder, uuid] = ["folder", "uuid"].map(|key| text(&before[1], key).to_owned());
+    fs::rename(storage(&host).join(".trash").join(&uuid), &folder).unwrap();
+    let ran = host.expect(0, "run");
+    assert!(ran.err.contains("took in a node that the database did not contain"), "{}", ran.err);
+    let after = host.nodes();
+    for key in ["uuid", "ports", "wallet", "folder", "name", "created_at"] {
+        assert_eq!(after[1][key], before[1][key], "{key}");
+    }
+    assert!(!Path::new(&folder).join(".wnm-removed").exists());
+    host.expect(0, "node start 2");
+    let again = host.wait_for("both nodes", |nodes| states(nodes) == ["RUNNING"; 2]);
+    assert_eq!(again[1]["sample"]["peer_id"], before[1]["sample"]["peer_id"]);
 }
 
 /// The file system of the storage folder does not answer `stat -f`: no command may touch it.

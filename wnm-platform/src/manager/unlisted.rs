@@ -23,12 +23,12 @@ pub struct ProvenNode {
 
 /// Returns the node of a folder that has its marker, its identity, and a definition that no other user than root and that
 /// of wnm can write. A folder to which no node has written and without a process goes into the trash with the definition in
-/// it.
+/// it, and a restore that ended early is completed.
 ///
 /// None for any other folder, and for one whose manager does not tell whether the node runs.
 ///
 /// # Errors
-/// A remnant cannot be moved.
+/// A remnant cannot be moved, or a restore cannot be completed.
 pub(crate) fn settle(
     manager: &dyn ProcessManager,
     flavor: &Flavor,
@@ -46,15 +46,40 @@ pub(crate) fn settle(
     if is_untouched(path, &flavors) {
         return remove_remnant(manager, &folder, defined, roots).map(|()| None);
     }
+    let defined = match defined {
+        Some(node) => Some(Node { id, ..node }),
+        None => complete_restore(manager, path, roots)?,
+    };
     let Some(node) = defined.filter(|node| node.manager == kind && holds_identity(path, &node.flavor)) else {
         return Ok(None);
     };
-    let node = Node { id, ..node };
-    Ok(match manager.survey(&[&node]).remove(&id) {
+    Ok(match manager.survey(&[&node]).remove(&node.id) {
         Some(Service::Running(process)) => Some(ProvenNode { node, process: Some(process) }),
         Some(Service::Stopped) => Some(ProvenNode { node, process: None }),
         Some(Service::Unknown(_)) | None => None,
     })
+}
+
+/// Completes a restore that ended between the move of the folder out of the trash and the definition of the node. None for a
+/// folder that has no description of such a node.
+fn complete_restore(
+    manager: &dyn ProcessManager,
+    folder: &Path,
+    roots: &[PathBuf],
+) -> Result<Option<Node>, PlatformError> {
+    let kind = manager.kind();
+    // In a container a node writes its folder as the user of wnm, and could have written the description.
+    if kind.program == Program::Docker {
+        return Ok(None);
+    }
+    let removed = node_dir::interrupted_restore(folder);
+    let node = removed.as_ref().and_then(|removed| removed.node.clone()).filter(|node| node.manager == kind);
+    let (Some(removed), Some(node)) = (removed, node) else { return Ok(None) };
+    node_dir::restore(&removed, &node, roots)?;
+    node_dir::adopt(&node)?;
+    manager.adopt(&[&node])?;
+    node_dir::complete_restore(&node)?;
+    Ok(Some(node))
 }
 
 /// Returns whether a folder contains only files of wnm and programs. The identity of an unknown flavor has an unknown name,

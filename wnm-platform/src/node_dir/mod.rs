@@ -31,6 +31,7 @@ pub(crate) use protected::{
     carry as carry_protected, check_around, drop_leftovers, ensure as ensure_protected, errors_log, installed,
     protected_folder, provide, remove as remove_protected, take_over, take_over_first,
 };
+pub(crate) use restore::interrupted_restore;
 pub use restore::{RemovedNode, complete_restore, interrupted_restores, list_trash, restore};
 pub use trash::{Swept, delete_trashed, sweep_trash, trash, trash_size};
 pub(crate) use trash::{check_own, check_uuid, delete_below, delete_trashed_of, is_plain, trash_folder, trash_remnant};

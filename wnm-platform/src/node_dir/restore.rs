@@ -79,9 +79,16 @@ pub fn interrupted_restores(roots: &[PathBuf]) -> Vec<RemovedNode> {
     entries.filter(is_described).map(read).filter(|node| node.node.is_some()).collect()
 }
 
+/// Returns the removed node of this folder if a restore has moved it back without completing it.
+pub(crate) fn interrupted_restore(folder: &Path) -> Option<RemovedNode> {
+    let removed = files::is_file(folder.join(DESCRIPTION)).then(|| read(folder.to_owned()))?;
+    let is_here = removed.node.as_ref().is_some_and(|node| files::is_same(&node.root_dir, folder));
+    (is_here && removed.identity.is_some()).then_some(removed)
+}
+
 /// Moves the folder of a removed node to the place that the node names, with its logs, and marks it.
 ///
-/// The description stays in it until [`complete_restore`], so that an interrupted restore can be repeated.
+/// The description stays in it until [`complete_restore`], so that a cycle or the same command completes an interrupted restore.
 ///
 /// # Errors
 /// The folder has no identity, its new place exists or is outside the storage folders, it cannot be moved, or the file
@@ -108,6 +115,10 @@ fn move_back(removed: &RemovedNode, node: &Node, roots: &[PathBuf]) -> Result<()
             path: removed.folder.clone(),
             source,
         };
+        // The node may get another number and other ports. Without the description an interrupted restore is left to the operator.
+        if let Err(error) = describe(&removed.folder, node) {
+            tracing::warn!(node = %node.id, %error, "cannot describe a node that is restored");
+        }
         files::rename(&removed.folder, &place.path).map_err(fail)?;
         sync_folder(&place.path).and_then(|()| sync_folder(&removed.folder)).map_err(fail)?;
         restore_logs(removed, node);

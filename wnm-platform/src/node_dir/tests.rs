@@ -201,6 +201,10 @@ fn restore_gives_another_number_and_place() {
     let node = Node { id: NodeId::new(7).unwrap(), ..node_at(&root) };
     restore(&removed, &node, &storage.roots).unwrap();
     assert_eq!(Marker::read(&root).unwrap(), Some(Marker::of(&node)));
+    // A restore that ends here is completed with the new number.
+    assert_eq!(interrupted_restore(&root).and_then(|removed| removed.node), Some(node.clone()));
+    complete_restore(&node).unwrap();
+    assert_eq!(interrupted_restore(&root), None);
 }
 
 #[test]
