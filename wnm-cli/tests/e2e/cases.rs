@@ -326,7 +326,7 @@ impl Prepared<'_> {
         if self.case == Case::Teardown { BTreeSet::new() } else { self.colony.identities() }
     }
 
-    /// Does what only the operator can do after the command was killed: no cycle completes a command that makes or removes
+    /// Does the part of the operator after the command was killed: no cycle completes a command that makes or removes
     /// the colony, or that writes a file for him.
     pub(crate) fn complete(&self) {
         let host = &self.colony.host;
@@ -347,7 +347,7 @@ impl Prepared<'_> {
         }
     }
 
-    /// Undoes what would disturb the next command.
+    /// Undoes the preparation that would disturb the next command.
     pub(crate) fn clean_up(&self) {
         match self.case {
             Case::FailedAdd | Case::FailedUpgrade => {

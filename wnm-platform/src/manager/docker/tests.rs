@@ -407,6 +407,7 @@ fn only_the_label_of_a_container_defines_a_node() {
     std::fs::write(root.join("secret-key"), [7; 32]).unwrap();
     let forged = Node { log_dir: "/etc".into(), ..node.clone() };
     definition::write(&forged).unwrap();
+    std::fs::write(root.join(".wnm-removed"), serde_json::to_vec(&forged).unwrap()).unwrap();
     let unlisted = wnm_core::UnlistedFolder { folder: root.clone(), number: node.id, uuid: node.uuid.clone() };
     let settle = |answers: Vec<Output>| {
         let (docker, _) = scripted(answers);
