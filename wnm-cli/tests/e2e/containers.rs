@@ -2,12 +2,11 @@
 //! containers in a folder, and the words of docker.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::host::{Host, Ran, pid, turn};
+use crate::host::{Host, Ran, pid};
 
 const DOCKER: &str = r#"#!/bin/sh
 containers=$HOME/containers
@@ -31,10 +30,7 @@ struct Docker<'a>(&'a Host);
 
 impl<'a> Docker<'a> {
     fn on(host: &'a Host) -> Self {
-        fs::create_dir_all(host.path("bin")).unwrap();
-        let _turn = turn();
-        fs::write(host.path("bin/docker"), DOCKER).unwrap();
-        fs::set_permissions(host.path("bin/docker"), fs::Permissions::from_mode(0o755)).unwrap();
+        host.put_tool("docker", DOCKER);
         Self(host)
     }
 
@@ -60,14 +56,7 @@ impl<'a> Docker<'a> {
     }
 
     fn wnm(&self, line: &str) -> Ran {
-        let mut command = self.0.command(&line.split_whitespace().collect::<Vec<_>>());
-        command.env("PATH", format!("{}:/usr/bin:/bin", self.0.path("bin").display()));
-        let output = {
-            let _turn = turn();
-            command.output().unwrap()
-        };
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+        self.0.wnm(&line.split_whitespace().collect::<Vec<_>>())
     }
 
     /// Returns the different calls of docker.

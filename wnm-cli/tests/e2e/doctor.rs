@@ -28,11 +28,7 @@ fn result(ran: &Ran, name: &str) -> (String, String) {
 }
 
 fn doctor(host: &Host) -> Ran {
-    let path = format!("{}:/usr/bin:/bin", host.path("bin").display());
-    let _turn = turn();
-    let output = host.command(&["--json", "doctor"]).env("PATH", path).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+    host.wnm(&["--json", "doctor"])
 }
 
 #[test]
@@ -50,7 +46,7 @@ fn doctor_creates_no_file() {
 #[test]
 fn second_supervisor_is_reported() {
     let host = Host::with_colony();
-    script(&host.path("bin/crontab"), CRONTAB);
+    host.put_tool("crontab", CRONTAB);
     script(&host.path("venv/bin/wnm"), "#!/usr/bin/python3\n");
     for (line, level, message) in [
         ("0 3 * * * wnm report node-status", "ok", "none"),
@@ -156,7 +152,7 @@ const TOOLS: [&str; 8] = ["stat", "systemctl", "loginctl", "crontab", "ufw", "do
 fn programs_called(host: &Host) -> Vec<String> {
     for tool in TOOLS {
         let text = format!("#!/bin/sh\necho {tool} >>\"$HOME/calls\"\nexec /usr/bin/{tool} \"$@\"\n");
-        script(&host.path("bin").join(tool), &text);
+        host.put_tool(tool, &text);
     }
     let _ = fs::remove_file(host.path("calls"));
     doctor(host).data();

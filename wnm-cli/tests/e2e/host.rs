@@ -1,6 +1,7 @@
 //! A host for each test: a home folder, a fake node program and free ports. Its processes end with the test.
 
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use wnm_platform::fake_node::{self, Behaviour, Script};
 
+/// The folder of [`Host::put_tool`] below the home folder.
+const TOOLS: &str = "tools";
 /// The port ranges, in thousands, of the tests that run now.
 static TAKEN: Mutex<Vec<u16>> = Mutex::new(Vec::new());
 
@@ -121,11 +124,25 @@ impl Host {
         fake_node::make(Path::new(env!("CARGO_BIN_EXE_wnm")), &self.path(below), &script).unwrap();
     }
 
+    /// Puts a tool, a shell script, in front of those of the test host.
+    pub(crate) fn put_tool(&self, name: &str, script: &str) {
+        let tools = self.path(TOOLS);
+        std::fs::create_dir_all(&tools).unwrap();
+        let _turn = turn();
+        std::fs::write(tools.join(name), script).unwrap();
+        std::fs::set_permissions(tools.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Returns the folders in which commands of this host find tools.
+    pub(crate) fn tools(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.path(TOOLS).display())
+    }
+
     /// Returns a `wnm` command with the home folder and the database of this host, and without the environment of the
     /// tests. The time zone is UTC, for snapshots.
     pub(crate) fn command(&self, args: &[impl AsRef<str>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wnm"));
-        command.env_clear().env("HOME", self.home.path()).env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
+        command.env_clear().env("HOME", self.home.path()).env("PATH", self.tools()).env("TZ", "UTC");
         // The time between two turns of a daemon with its fleet, in milliseconds.
         command.env("WNM_FLEET_INTERVAL", "1000");
         // The docker daemon of the test under docker.

@@ -10,21 +10,7 @@ use crate::host::{Host, Ran, states, turn};
 
 /// Puts a program of this name in front of the others.
 fn put(host: &Host, name: &str, script: &str) {
-    fs::create_dir_all(host.path("bin")).unwrap();
-    let _turn = turn();
-    fs::write(host.path("bin").join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(host.path("bin").join(name), fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-fn wnm(host: &Host, args: &[String]) -> Ran {
-    let mut command = host.command(args);
-    command.env("PATH", format!("{}:/usr/bin:/bin", host.path("bin").display()));
-    let output = {
-        let _turn = turn();
-        command.output().unwrap()
-    };
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+    host.put_tool(name, &format!("#!/bin/sh\n{script}\n"));
 }
 
 fn init_under(host: &Host, manager: &str) -> Vec<String> {
@@ -46,7 +32,7 @@ fn init_refuses_a_manager_that_does_not_work() {
     ] {
         let host = Host::new();
         put(&host, program, script);
-        let ran = wnm(&host, &init_under(&host, manager));
+        let ran = host.wnm(&init_under(&host, manager));
         assert_ne!(ran.code(), 0, "{manager}");
         assert!(ran.err.contains(error) && ran.err.contains(hint), "{manager}: {}", ran.err);
         assert!(!host.path("wnm.db").exists(), "{manager}");
@@ -56,12 +42,12 @@ fn init_refuses_a_manager_that_does_not_work() {
 /// Runs `wnm init` as a user in a namespace with its own /run, where systemd seems to run or not.
 fn init_beside_systemd(host: &Host, user: &str, manager: &str, booted: &str) -> Ran {
     let words: Vec<String> = init_under(host, manager).iter().map(|word| format!("'{word}'")).collect();
-    let (wnm, path, home) = (env!("CARGO_BIN_EXE_wnm"), host.path("bin"), host.path(""));
+    let (wnm, path, home) = (env!("CARGO_BIN_EXE_wnm"), host.tools(), host.path(""));
     let run = format!(
         "mount -t tmpfs t /run && {booted} && cp '{wnm}' /run/wnm && chmod 755 /run /run/wnm && \
-         exec setpriv --reuid {user} --regid {user} --clear-groups env -u XDG_RUNTIME_DIR PATH='{}':/usr/bin:/bin HOME='{}' \
+         exec setpriv --reuid {user} --regid {user} --clear-groups env -u XDG_RUNTIME_DIR PATH='{}' HOME='{}' \
          /run/wnm --db '{}' {}",
-        path.display(),
+        path,
         home.display(),
         host.path("wnm.db").display(),
         words.join(" ")
@@ -105,14 +91,14 @@ fn init_refuses_a_systemd_that_it_cannot_use_as_root() {
 fn doctor_tries_antctl() {
     let host = Host::new();
     put(&host, "antctl", "echo 'Autonomi Node Manager v0.14.2'");
-    let ran = wnm(&host, &init_under(&host, "antctl+user"));
+    let ran = host.wnm(&init_under(&host, "antctl+user"));
     assert_eq!(ran.code(), 0, "{}", ran.err);
     for (script, says) in [
         ("echo 'Autonomi Node Manager v0.14.2'", "process_manager  antctl+user"),
         ("echo 'error while loading shared libraries: libssl.so.3' >&2; exit 127", "libssl.so.3"),
     ] {
         put(&host, "antctl", script);
-        let ran = wnm(&host, &["doctor".to_owned()]);
+        let ran = host.wnm(&["doctor"]);
         assert!(ran.out.contains(says), "{}", ran.out);
         // The disk of the test host can be another error.
         let is_error = ran.out.lines().any(|line| line.starts_with("error    process_manager"));
@@ -151,7 +137,7 @@ fn container(host: &Host, number: u16) -> Node {
 fn cycle_under_a_dead_docker_daemon_is_one_sentence_and_changes_nothing() {
     let host = Host::new();
     put(&host, "docker", "exit 0");
-    let ran = wnm(&host, &init_under(&host, "docker"));
+    let ran = host.wnm(&init_under(&host, "docker"));
     assert_eq!(ran.code(), 0, "{}", ran.err);
     let running = |number| (container(&host, number), NodeState::Running { since: Timestamp::from_secs(9) });
     Store::open(&host.path("wnm.db")).unwrap().insert_nodes(&[running(1), running(2)]).unwrap();
@@ -164,7 +150,7 @@ fn cycle_under_a_dead_docker_daemon_is_one_sentence_and_changes_nothing() {
     ] {
         put(&host, "docker", &format!("echo \"$*\" >>{calls}\n{script}"));
         for _ in 0..2 {
-            let ran = wnm(&host, &words("run"));
+            let ran = host.wnm(&words("run"));
             assert_eq!(ran.code(), 3, "{script}: {}{}", ran.out, ran.err);
             let said: Vec<&str> = ran.err.lines().filter(|line| !line.is_empty()).collect();
             assert!(
@@ -172,10 +158,10 @@ fn cycle_under_a_dead_docker_daemon_is_one_sentence_and_changes_nothing() {
                     && first.ends_with("nodes of unknown state: antnode0001, antnode0002") && second.starts_with("hint: ") && second.contains(hint)),
                 "{script}: {said:#?}"
             );
-            let list = wnm(&host, &words("--json node list")).json();
+            let list = host.wnm(&words("--json node list")).json();
             assert_eq!(states(list.as_array().unwrap()), ["UNKNOWN", "UNKNOWN"], "{script}");
         }
-        assert_eq!(wnm(&host, &words("doctor")).code(), 3, "{script}");
+        assert_eq!(host.wnm(&["doctor"]).code(), 3, "{script}");
     }
     let calls = fs::read_to_string(calls).unwrap();
     let changes = ["create", "start", "stop", "kill", "rm"];
@@ -186,16 +172,15 @@ fn cycle_under_a_dead_docker_daemon_is_one_sentence_and_changes_nothing() {
 fn doctor_tries_the_manager() {
     let host = Host::new();
     put(&host, "docker", "exit 0");
-    let ran = wnm(&host, &init_under(&host, "docker"));
+    let ran = host.wnm(&init_under(&host, "docker"));
     assert_eq!(ran.code(), 0, "{}", ran.err);
-    let doctor = ["doctor".to_owned()];
     for (script, says) in [
         ("exit 0", "process_manager  docker"),
         (DEAD, "docker: the docker daemon does not run"),
         (NO_IMAGE, "docker: image debian:bookworm-slim is not on this host"),
     ] {
         put(&host, "docker", script);
-        let ran = wnm(&host, &doctor);
+        let ran = host.wnm(&["doctor"]);
         assert!(ran.out.contains(says), "{}", ran.out);
         assert!(script == "exit 0" || ran.code() == 3, "{}", ran.out);
     }

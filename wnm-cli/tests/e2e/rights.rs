@@ -88,21 +88,13 @@ fn crontab_of_any_encoding_keeps_its_bytes() {
     const TABLE: &[u8] =
         b"# sauvegarde de la base donn\xe9es\n0 3 * * * /usr/local/bin/sauve --dossier /srv/donn\xe9es\n";
     let host = Host::with_colony();
-    let crontab = host.path("bin/crontab");
-    fs::create_dir_all(host.path("bin")).unwrap();
     // Answers as busybox does, whose words differ from those of cron.
     let script = "#!/bin/sh\nif [ \"$1\" = -l ]; then\n  [ -e \"$HOME/table\" ] || { echo \"crontab: can't open 'op': No such \
                   file or directory\" >&2; exit 1; }\n  cat \"$HOME/table\"\nelse cat \"$1\" >\"$HOME/table\"; fi\n";
-    {
-        let _turn = turn();
-        fs::write(&crontab, script).unwrap();
-        fs::set_permissions(&crontab, fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    host.put_tool("crontab", script);
     let service = |verb: &str| {
-        let mut command = host.command(&["service", verb, "--cron"]);
-        command.env("PATH", format!("{}:/usr/bin:/bin", host.path("bin").display()));
-        let output = run(command);
-        assert!(output.status.success(), "{}", text(&output.stderr));
+        let ran = host.wnm(&["service", verb, "--cron"]);
+        assert_eq!(ran.code(), 0, "{}", ran.err);
         fs::read(host.path("table")).unwrap()
     };
     assert!(text(&service("install")).contains("# wnm service"), "without a crontab before");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::host::{Host, Ran, turn};
+use crate::host::Host;
 
 /// A `crontab` program that stores the table in the home folder.
 const CRONTAB: &str = r#"#!/bin/sh
@@ -16,39 +16,27 @@ case $1 in
 esac
 "#;
 
-pub(crate) fn with_cron(host: &Host) -> String {
-    let command = host.path("bin/crontab");
-    fs::create_dir_all(host.path("bin")).unwrap();
-    let _turn = turn();
-    fs::write(&command, CRONTAB).unwrap();
-    fs::set_permissions(command, fs::Permissions::from_mode(0o755)).unwrap();
-    format!("{}:/usr/bin:/bin", host.path("bin").display())
-}
-
-pub(crate) fn wnm(host: &Host, path: &str, words: &[&str]) -> Ran {
-    let mut command = host.command(words);
-    let _turn = turn();
-    let output = command.env("PATH", path).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+/// Gives a host a crontab of its own.
+pub(crate) fn with_cron(host: &Host) {
+    host.put_tool("crontab", CRONTAB);
 }
 
 #[test]
 fn installed_crontab_line_runs_a_cycle() {
     let host = Host::with_colony();
-    let path = with_cron(&host);
+    with_cron(&host);
     fs::write(host.path("table"), "MAILTO=op\n").unwrap();
-    let shown = wnm(&host, &path, &["service", "show", "--cron"]);
+    let shown = host.wnm(&["service", "show", "--cron"]);
     for (changed, message) in [
         (true, "installed the service in your crontab\n"),
         (false, "the service is installed already in your crontab\n"),
     ] {
-        let ran = wnm(&host, &path, &["--json", "service", "install", "--cron"]).json();
+        let ran = host.wnm(&["--json", "service", "install", "--cron"]).json();
         assert_eq!(ran["changed"], Value::Bool(changed));
         assert_eq!(ran["installed"], Value::Bool(true));
         assert_eq!(ran["text"].as_str(), Some(shown.out.as_str()));
         if !changed {
-            assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).out, message);
+            assert_eq!(host.wnm(&["service", "install", "--cron"]).out, message);
         }
     }
     let table = fs::read_to_string(host.path("table")).unwrap();
@@ -60,31 +48,25 @@ fn installed_crontab_line_runs_a_cycle() {
     assert!(cron.unwrap().success());
     host.expect(0, "explain 1");
 
-    let ran = wnm(&host, &path, &["service", "uninstall", "--cron"]);
+    let ran = host.wnm(&["service", "uninstall", "--cron"]);
     assert_eq!(ran.out, "removed the service in your crontab; nodes keep running\n");
     assert_eq!(fs::read_to_string(host.path("table")).unwrap(), "MAILTO=op\n");
-    assert_eq!(wnm(&host, &path, &["service", "uninstall", "--cron"]).out, "no service installed in your crontab\n");
+    assert_eq!(host.wnm(&["service", "uninstall", "--cron"]).out, "no service installed in your crontab\n");
 }
 
 #[test]
 #[ignore = "needs root; .ci/root-tests runs it"]
 fn wnm_that_another_user_can_replace_is_not_installed_as_root() {
     let host = Host::with_colony();
-    let path = with_cron(&host);
+    with_cron(&host);
     let copy = host.path("shared/wnm");
     fs::create_dir(copy.parent().unwrap()).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_wnm"), &copy).unwrap();
     let run = |words: &[&str]| {
         let usual = host.command(words);
         let mut command = Command::new(&copy);
-        command.args(usual.get_args()).env("PATH", &path);
-        for (name, value) in usual.get_envs().filter(|(name, _)| *name != "PATH") {
-            value.map(|value| command.env(name, value));
-        }
-        let _turn = turn();
-        let output = command.output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Ran { status: output.status, out: text(output.stdout), err: text(output.stderr) }
+        command.args(usual.get_args()).envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Host::run(command, words)
     };
     let set = |mode| fs::set_permissions(copy.parent().unwrap(), fs::Permissions::from_mode(mode)).unwrap();
     set(0o777);
@@ -103,25 +85,26 @@ fn wnm_that_another_user_can_replace_is_not_installed_as_root() {
 #[test]
 fn service_of_another_colony_stays() {
     let (one, other) = (Host::with_colony(), Host::with_colony());
-    let path = with_cron(&one);
-    assert_eq!(wnm(&one, &path, &["service", "install", "--cron"]).code(), 0);
+    with_cron(&one);
+    assert_eq!(one.wnm(&["service", "install", "--cron"]).code(), 0);
     let table = fs::read_to_string(one.path("table")).unwrap();
-    let mut command = other.command(&["service", "install", "--cron"]);
-    let turn = turn();
-    let output = command.env("PATH", &path).env("HOME", one.path("")).output().unwrap();
-    drop(turn);
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("wnm is installed for another database") && told.contains("service uninstall"), "{told}");
+    let words = ["service", "install", "--cron"];
+    let mut command = other.command(&words);
+    command.env("PATH", one.tools()).env("HOME", one.path(""));
+    let ran = Host::run(command, &words);
+    assert_eq!(ran.code(), 1, "{}", ran.err);
+    assert!(ran.err.contains("wnm is installed for another database"), "{}", ran.err);
+    assert!(ran.err.contains("service uninstall"), "{}", ran.err);
     assert_eq!(fs::read_to_string(one.path("table")).unwrap(), table);
 }
 
 #[test]
 fn install_without_a_colony_is_refused() {
     let host = Host::new();
-    let ran = wnm(&host, &with_cron(&host), &["service", "install", "--cron"]);
+    with_cron(&host);
+    let ran = host.wnm(&["service", "install", "--cron"]);
     assert_eq!(ran.code(), 5, "{}", ran.err);
     assert!(!host.path("table").exists());
-    let both = wnm(&host, "/usr/bin:/bin", &["service", "show", "--cron", "--interval", "1m"]);
+    let both = host.wnm(&["service", "show", "--cron", "--interval", "1m"]);
     assert_eq!(both.code(), 2, "{}", both.err);
 }

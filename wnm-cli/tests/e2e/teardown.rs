@@ -8,7 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::daemon::{spawn, wait_for_exit};
 use crate::host::{Host, states};
-use crate::service::{with_cron, wnm};
+use crate::service::with_cron;
 
 #[test]
 fn daemon_ends_before_the_nodes_and_nothing_comes_back() {
@@ -31,16 +31,16 @@ fn daemon_ends_before_the_nodes_and_nothing_comes_back() {
 #[test]
 fn service_is_removed_before_the_nodes() {
     let host = Host::with_colony();
-    let path = with_cron(&host);
+    with_cron(&host);
     host.expect(0, "node add");
     // The line of another colony stays.
     fs::write(host.path("table"), "* * * * * wnm --quiet --db /other.db run >/dev/null # wnm service\n").unwrap();
-    assert_eq!(wnm(&host, &path, &["teardown", "--yes"]).code(), 0);
+    assert_eq!(host.wnm(&["teardown", "--yes"]).code(), 0);
     assert!(fs::read_to_string(host.path("table")).unwrap().contains("/other.db"));
     fs::write(host.path("table"), "").unwrap();
     host.expect(0, "node add");
-    assert_eq!(wnm(&host, &path, &["service", "install", "--cron"]).code(), 0);
-    let ran = wnm(&host, &path, &["teardown", "--yes"]);
+    assert_eq!(host.wnm(&["service", "install", "--cron"]).code(), 0);
+    let ran = host.wnm(&["teardown", "--yes"]);
     assert_eq!(ran.code(), 0, "{}", ran.err);
     assert!(ran.err.contains("removed the service in your crontab"), "{}", ran.err);
     assert_eq!(fs::read_to_string(host.path("table")).unwrap(), "");

@@ -1,7 +1,6 @@
 //! Removed nodes come back from the trash with their identities.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -292,18 +291,15 @@ fn trash_of_a_hung_volume_is_named() {
     host.expect(0, "node add --count 2");
     host.expect(0, "node remove 2 --yes");
     let uuid = text(&host.expect(0, "--json trash list").json()[0], "uuid").to_owned();
-    fs::create_dir_all(host.path("bin")).unwrap();
-    let stat = host.path("bin/stat");
-    fs::write(&stat, format!("#!/bin/sh\ncase $* in *{}*) exec sleep 60;; esac\n", storage(&host).display())).unwrap();
-    fs::set_permissions(&stat, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:/usr/bin:/bin", host.path("bin").display());
+    let hung = format!("#!/bin/sh\ncase $* in *{}*) exec sleep 60;; esac\n", storage(&host).display());
+    host.put_tool("stat", &hung);
     for words in [["trash", "list"].as_slice(), &["trash", "restore", &uuid], &["node", "restore", "2"]] {
         let begun = Instant::now();
-        let output = host.command(words).env("PATH", &path).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
+        let ran = host.wnm(words);
         assert!(begun.elapsed() < Duration::from_secs(20), "{words:?}: {:?}", begun.elapsed());
-        assert_eq!(output.status.success(), words[1] == "list", "{words:?}: {said}");
-        assert!(said.contains("does not answer") && said.contains("umount -l"), "{words:?}: {said}");
+        assert_eq!(ran.code() == 0, words[1] == "list", "{words:?}: {}", ran.err);
+        assert!(ran.err.contains("does not answer") && ran.err.contains("umount -l"), "{words:?}: {}", ran.err);
     }
+    fs::remove_file(host.path("tools/stat")).unwrap();
     host.expect(0, "trash restore 2");
 }
