@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use wnm_core::Scope;
 
 use crate::error::{FileOperation, PlatformError};
-use crate::exec::{Call, Environment, Exec};
+use crate::exec::{Call, Environment, Exec, Output};
 use crate::manager::{LINGERING_USERS, lingering_hint, lingering_told, runtime_folder};
 use crate::node_dir;
 use crate::places::{Os, Places, home};
@@ -161,7 +161,8 @@ impl InstalledService {
         Ok(Some(text).filter(|text| !text.is_empty()))
     }
 
-    /// Installs, enables and starts the service. A running service restarts only if its file changed.
+    /// Installs, enables and starts the service. A running service restarts only if its file changed, also by an
+    /// installation that was cut.
     ///
     /// # Errors
     /// The file cannot be written, or the supervisor rejects it.
@@ -172,6 +173,11 @@ impl InstalledService {
         }
         let is_new = read(&file)?.as_deref() != Some(self.text.as_bytes());
         if is_new {
+            if self.supervisor == Supervisor::Launchd {
+                // Before the file changes: a repeated installation would not know that the old one runs. `bootout` fails for a
+                // service that is not loaded, as at the first installation.
+                let _ = self.exec.run(&self.launchctl("bootout").arg(self.target()))?;
+            }
             if let Some(folder) = file.parent() {
                 let failed =
                     |source| PlatformError::File { operation: FileOperation::Create, path: folder.to_owned(), source };
@@ -183,13 +189,10 @@ impl InstalledService {
             Supervisor::Systemd => {
                 self.systemctl(&["daemon-reload"])?;
                 self.systemctl(&["enable", UNIT])?;
-                self.systemctl(&[if is_new { "restart" } else { "start" }, UNIT])?;
+                let needs_restart = is_new || self.is_older_than(&file);
+                self.systemctl(&[if needs_restart { "restart" } else { "start" }, UNIT])?;
             }
             Supervisor::Launchd => {
-                if is_new {
-                    // `bootout` fails for a service that is not loaded, as at the first installation.
-                    let _ = self.exec.run(&self.launchctl("bootout").arg(self.target()))?;
-                }
                 if !self.exec.run(&self.launchctl("print").arg(self.target()))?.is_success() {
                     self.exec.succeed(&self.launchctl("bootstrap").arg(self.domain()).arg(file))?;
                 }
@@ -209,7 +212,7 @@ impl InstalledService {
             return Ok(Change::NotNeeded);
         }
         match self.supervisor {
-            Supervisor::Systemd => self.systemctl(&["disable", "--now", UNIT])?,
+            Supervisor::Systemd => _ = self.systemctl(&["disable", "--now", UNIT])?,
             Supervisor::Launchd => _ = self.exec.run(&self.launchctl("bootout").arg(self.target()))?,
             Supervisor::Cron => {}
         }
@@ -224,7 +227,18 @@ impl InstalledService {
         Ok(Change::Made)
     }
 
-    fn systemctl(&self, words: &[&str]) -> Result<(), PlatformError> {
+    /// Tells whether the running service of systemd is older than its file: an installation was cut before the restart.
+    fn is_older_than(&self, file: &Path) -> bool {
+        let property = ["show", "--property=ExecMainStartTimestampMonotonic", "--value", UNIT];
+        let started = self.systemctl(&property).ok().and_then(|output| output.text().trim().parse().ok());
+        let Some(started) = started.filter(|micros| *micros > 0).map(Duration::from_micros) else { return false };
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let age = Duration::try_from(now).unwrap_or_default().saturating_sub(started);
+        let written = fs::metadata(file).and_then(|facts| facts.modified());
+        written.is_ok_and(|written| written.elapsed().is_ok_and(|since| since < age))
+    }
+
+    fn systemctl(&self, words: &[&str]) -> Result<Output, PlatformError> {
         let mut call = Call::new("systemctl");
         if self.scope != Scope::Sudo {
             call = call.arg("--user");
@@ -234,7 +248,7 @@ impl InstalledService {
                 call.environment = Environment::Inherited(vec![("XDG_RUNTIME_DIR".to_owned(), folder)]);
             }
         }
-        self.exec.succeed(&call.args(words)).map(drop)
+        self.exec.succeed(&call.args(words))
     }
 
     /// Enables lingering, which starts the systemd of a user without a session and keeps it running after logout.
