@@ -243,7 +243,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The name is taken (`AlreadyExists`), or the folder cannot be written.
-pub(crate) fn publish(from: &Path, to: &Path) -> std::io::Result<()> {
+pub fn publish(from: &Path, to: &Path) -> std::io::Result<()> {
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(error),

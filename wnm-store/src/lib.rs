@@ -56,7 +56,7 @@ use wnm_core::{
 };
 
 pub use error::{Content, FileOperation, StoreError, UniqueValue, Work};
-pub use file::Owner;
+pub use file::{Owner, publish};
 pub use follow::Followed;
 pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,

@@ -125,18 +125,18 @@ pub struct EngineFacts {
 
 impl Fleet {
     /// Creates a fleet: a pair of keys, the user of the operator, and the file at `path`. `admin` is a user that may
-    /// change the users of the engine.
+    /// change the users of the engine. A secret key beside `path` is used: it is that of a creation that was cut, or of an
+    /// operator who lost the other file, and whose hosts know the key.
     ///
     /// # Errors
-    /// A file exists, or the engine cannot be used.
+    /// The file exists, the key cannot be used, or the engine cannot be used.
     pub fn create(fleet: Name, url: EngineUrl, admin: &Login, path: &Path) -> Result<Self, FleetError> {
         let mut engine = Engine::connect(&url, admin)?;
+        let key = signing_key(&Operator::key_path(path))?.public()?;
         let (keys, password) = (Keys::of(&fleet), Secret::random()?);
-        let (signing, key) = SigningKey::generate()?;
         let user = access::operator_user(&fleet);
         set_user(&mut engine, &user, access::operator_rules(&keys, &password))?;
         save_users(&mut engine)?;
-        signing.write(&Operator::key_path(path))?;
         let login = Login { user, password: Some(password), ..admin.clone() };
         let operator = Operator { fleet, url, key, login, generation: 0, hosts: BTreeMap::new() };
         operator.write(path)?;
@@ -454,6 +454,18 @@ pub struct Order {
     pub issued: Timestamp,
     /// The end.
     pub not_after: Timestamp,
+}
+
+/// Returns the key of a file; writes a new one if the file is missing.
+fn signing_key(path: &Path) -> Result<SigningKey, KeyError> {
+    match SigningKey::read(path) {
+        Err(KeyError::File(error)) if error.is_missing() => {
+            let key = SigningKey::generate()?;
+            key.write(path)?;
+            Ok(key)
+        }
+        read => read,
+    }
 }
 
 fn highest(carried: &[Carried]) -> u64 {

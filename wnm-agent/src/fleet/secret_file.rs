@@ -1,13 +1,13 @@
 //! Files with secrets: mode 0600, written completely or not at all, and refused when other users can read them.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
 use super::membership::Secret;
-use crate::valves::host::replace;
+use crate::valves::host;
 
 /// Largest file that is read, in bytes.
 const LARGEST: u64 = 64 << 10;
@@ -120,17 +120,15 @@ pub fn read_password(path: &Path) -> Result<Secret, SecretFileError> {
     read(path).map(|text| Secret::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
-/// Creates a file that only its owner can read, and never replaces one.
+/// Creates a file that only its owner can read, completely or not at all, and never replaces one.
 pub(super) fn create(path: &Path, text: &str) -> Result<(), SecretFileError> {
-    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = opened.map_err(failed("create", path))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed("write", path))
+    host::create(path, text.as_bytes()).map_err(failed("create", path))
 }
 
 /// Writes a document of JSON to a file that only its owner can read, in place of an earlier one.
 pub(super) fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), SecretFileError> {
     let text = serde_json::to_vec_pretty(value).map_err(io::Error::from).map_err(failed("write", path))?;
-    replace(path, &text).map_err(failed("write", path))
+    host::replace(path, &text).map_err(failed("write", path))
 }
 
 /// Removes a file, which may be missing.

@@ -96,15 +96,13 @@ pub enum KeyError {
 }
 
 impl SigningKey {
-    /// Returns a new pair of keys.
+    /// Returns a new key.
     ///
     /// # Errors
     /// The system has no random numbers.
-    pub fn generate() -> Result<(Self, PublicKey), KeyError> {
-        let failed = |error: minisign::PError| KeyError::Sign(error.to_string());
-        let pair = minisign::KeyPair::generate_unencrypted_keypair().map_err(failed)?;
-        let public = PublicKey::new(&pair.pk.to_base64()).map_err(|_| KeyError::Sign("no public key".to_owned()))?;
-        Ok((Self(pair.sk), public))
+    pub fn generate() -> Result<Self, KeyError> {
+        let pair = minisign::KeyPair::generate_unencrypted_keypair().map_err(|e| KeyError::Sign(e.to_string()))?;
+        Ok(Self(pair.sk))
     }
 
     /// Reads a key file of minisign without a password, which only its owner can read.
@@ -120,10 +118,18 @@ impl SigningKey {
         }
         // Not by the reader of key files: it expects the checksum that the program minisign leaves empty without a password.
         let key = Self(minisign::SecretKey::from_bytes(&bytes).map_err(|_| not_a_key())?);
-        let public = minisign::PublicKey::from_secret_key(&key.0).map_err(|_| not_a_key())?;
-        let public = PublicKey::new(&public.to_base64()).map_err(|_| not_a_key())?;
+        let public = key.public().map_err(|_| not_a_key())?;
         // A damaged key makes signatures that its own public part refuses.
         if public.has_signed(b"", &key.sign(b"")?) { Ok(key) } else { Err(not_a_key()) }
+    }
+
+    /// Returns the public key.
+    ///
+    /// # Errors
+    /// The secret key is damaged.
+    pub fn public(&self) -> Result<PublicKey, KeyError> {
+        let public = minisign::PublicKey::from_secret_key(&self.0).map_err(|e| KeyError::Sign(e.to_string()))?;
+        PublicKey::new(&public.to_base64()).map_err(|_| KeyError::Sign("no public key".to_owned()))
     }
 
     /// Writes the key as a key file of minisign that only its owner can read. Never replaces a file.
@@ -205,7 +211,7 @@ fbKKRHobdny+8SaH5Niip4/K79GxMEaGviTuZplEvNlLJGaQrRiSdjrwSacUt/02s56DYXQZNMl7ZwZO
         let own = SigningKey::read(&path).unwrap().sign(DOCUMENT.as_bytes()).unwrap();
         assert!(public.has_signed(DOCUMENT.as_bytes(), &own));
         assert!(!public.has_signed(DOCUMENT.replace("false", "true").as_bytes(), &own));
-        let (_, other) = SigningKey::generate().unwrap();
+        let other = SigningKey::generate().unwrap().public().unwrap();
         assert!(!other.has_signed(DOCUMENT.as_bytes(), &own));
     }
 
@@ -213,7 +219,8 @@ fbKKRHobdny+8SaH5Niip4/K79GxMEaGviTuZplEvNlLJGaQrRiSdjrwSacUt/02s56DYXQZNMl7ZwZO
     fn new_keys_are_written_as_files_that_are_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fleet.key");
-        let (key, public) = SigningKey::generate().unwrap();
+        let key = SigningKey::generate().unwrap();
+        let public = key.public().unwrap();
         key.write(&path).unwrap();
         assert!(matches!(key.write(&path), Err(KeyError::File(_))));
         let signature = SigningKey::read(&path).unwrap().sign(b"x").unwrap();
@@ -253,7 +260,8 @@ fbKKRHobdny+8SaH5Niip4/K79GxMEaGviTuZplEvNlLJGaQrRiSdjrwSacUt/02s56DYXQZNMl7ZwZO
     fn signed_command_is_read_with_its_key_only() {
         let command: Command = serde_json::from_str(DOCUMENT).unwrap();
         let command = Command { issued: Timestamp::from_millis(1), ..command };
-        let (key, public) = SigningKey::generate().unwrap();
+        let key = SigningKey::generate().unwrap();
+        let public = key.public().unwrap();
         let text = key.sign_command(&command).unwrap();
         assert_eq!(Command::read(&text, &public), Ok(command));
         assert_eq!(read(&text), Err(Refusal::Signature));
@@ -262,7 +270,7 @@ fbKKRHobdny+8SaH5Niip4/K79GxMEaGviTuZplEvNlLJGaQrRiSdjrwSacUt/02s56DYXQZNMl7ZwZO
     #[test]
     fn changed_and_unsigned_documents_are_refused() {
         let forged = DOCUMENT.replace("new kernel", "old kernel");
-        let other = SigningKey::generate().unwrap().0.sign(DOCUMENT.as_bytes()).unwrap();
+        let other = SigningKey::generate().unwrap().sign(DOCUMENT.as_bytes()).unwrap();
         for (document, signature) in [
             (DOCUMENT, ""),
             (DOCUMENT, "x"),

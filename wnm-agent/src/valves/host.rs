@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use wnm_core::{TimeOfDay, Timestamp, Window};
 
+#[cfg(feature = "fleet")]
+pub(crate) use command::create;
 pub use command::{CommandHold, CommandHoldError};
 pub(crate) use command::{beside, replace};
 pub use url::{CachedUrl, POLL_INTERVAL};

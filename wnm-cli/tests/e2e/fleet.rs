@@ -11,7 +11,7 @@ use crate::host::{Host, Ran, states};
 
 #[path = "../../../wnm-agent/tests/fleet/server.rs"]
 #[expect(dead_code, reason = "the tests of the library use all of it")]
-mod server;
+pub(crate) mod server;
 
 use server::Server;
 
@@ -57,6 +57,9 @@ fn two_hosts_join_are_held_and_resumed() {
     assert!(fleet(&a, 1, &["init", "farm", &url]).err.contains("exists already"));
     join(&a, &a, "a");
     join(&a, &b, "b");
+    // An operator who lost the file and has the key: the hosts obey the commands below.
+    std::fs::remove_file(a.path("fleet.json")).unwrap();
+    fleet(&a, 0, &["init", "farm", &url]);
     let _daemons = [spawn(&a), spawn(&b)];
     b.expect(0, "node add --count 2");
     let up = |hosts: &Value| hosts[1]["nodes_up"] == 2 && hosts[0]["presence"] == "up";

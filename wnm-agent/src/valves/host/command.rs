@@ -89,8 +89,19 @@ pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Writes a file of mode 0600 that appears completely or not at all.
+/// Writes a file of mode 0600 that appears completely or not at all, in place of an earlier one.
 pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    write(path, text, |draft| std::fs::rename(draft, path))
+}
+
+/// Writes a file of mode 0600 that appears completely or not at all. Never replaces one.
+#[cfg(feature = "fleet")]
+pub(crate) fn create(path: &Path, text: &[u8]) -> io::Result<()> {
+    write(path, text, |draft| wnm_store::publish(draft, path))
+}
+
+/// Writes a draft beside a file, and lets `place` give it the name of the file.
+fn write(path: &Path, text: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut draft = OsString::from(path);
     draft.push(format!(".{}", std::process::id()));
     let draft = PathBuf::from(draft);
@@ -103,7 +114,10 @@ pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         file.write_all(text)?;
         file.sync_all()?;
-        std::fs::rename(&draft, path)
+        place(&draft)?;
+        // Without this, a power cut could still take back the new name.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::File::open(folder)?.sync_all()
     })();
     if written.is_err() {
         _ = std::fs::remove_file(&draft);

@@ -17,11 +17,11 @@ use crate::valves;
 /// Creates a fleet.
 ///
 /// # Errors
-/// Its files exist, or the engine cannot be used.
+/// Its file exists, its key cannot be used, or the engine cannot be used.
 pub(super) fn init(path: &Path, args: FleetInit, output: &Output) -> Result<Exit, CliError> {
     let key = Operator::key_path(path);
-    if let Some(existing) = [path, &key].into_iter().find(|path| path.exists()) {
-        return Err(failed(FleetCommandError::Exists(existing.to_owned())));
+    if path.exists() {
+        return Err(failed(FleetCommandError::Exists(path.to_owned())));
     }
     let password = args.password_file.as_deref().map(secret_file::read_password).transpose().map_err(failed)?;
     let ca = args.ca.map(certificates).transpose()?;
