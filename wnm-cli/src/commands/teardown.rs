@@ -48,16 +48,16 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
         return Ok(Exit::ActionFailed);
     }
     if args.purge {
-        // Before the database: their names follow it through links.
+        // Before the database: their names follow it through links, and without it a repeated teardown would not find them.
         fleet::forget(db)?;
-        context.agent.store.purge()?;
         remove_companions(db);
+        context.agent.store.purge()?;
         output.say(&format!("removed {}", db.display()));
     }
     Ok(Exit::Done)
 }
 
-/// Removes the files beside a removed database: the accepted config file, the alerts, the earnings and the holds.
+/// Removes the files beside a database: the accepted config file, the alerts, the earnings and the holds.
 fn remove_companions(db: &Path) {
     for suffix in [".config-file", ".alerts", ".earnings", ".hold", ".hold-url"] {
         let mut name = db.as_os_str().to_owned();
