@@ -8,6 +8,7 @@ use wnm_platform::fake_node::Behaviour;
 
 use crate::crash::{Colony, refill};
 use crate::host::{Host, states};
+use crate::service::with_cron;
 use crate::{moving_in, probe};
 
 /// A command that changes the host, in one of its manners.
@@ -42,11 +43,13 @@ pub(crate) enum Case {
     DbBackup,
     DbRestore,
     Rebuild,
+    ServiceInstall,
+    ServiceUninstall,
     Teardown,
 }
 
 /// All commands, in an order in which each finds its nodes.
-pub(crate) const CASES: [Case; 30] = {
+pub(crate) const CASES: [Case; 32] = {
     use Case::*;
     [
         Init,
@@ -78,12 +81,25 @@ pub(crate) const CASES: [Case; 30] = {
         DbBackup,
         DbRestore,
         Rebuild,
+        ServiceInstall,
+        ServiceUninstall,
         Teardown,
     ]
 };
 
+const INSTALL: &str = "service install --cron";
+const UNINSTALL: &str = "service uninstall --cron";
+/// The line of another job in the crontab.
+const OTHER_JOB: &str = "@daily backup\n";
+
 /// The schema of version 5 of the database, without rows.
 const VERSION_5: &str = include_str!("version-5.sql");
+
+/// Returns the database and the files beside it.
+fn files_of_database(host: &Host) -> Vec<PathBuf> {
+    let files = fs::read_dir(host.path("")).unwrap().map(|file| file.unwrap().path());
+    files.filter(|file| file.file_name().unwrap().to_string_lossy().starts_with("wnm.db")).collect()
+}
 
 /// Replaces the database by one of version 5 with its settings.
 pub(crate) fn downgrade(host: &Host) {
@@ -94,9 +110,7 @@ pub(crate) fn downgrade(host: &Host) {
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
         rows.map(Result::unwrap).collect()
     };
-    let mut files: Vec<_> = fs::read_dir(host.path("")).unwrap().flatten().collect();
-    files.retain(|file| file.file_name().to_string_lossy().starts_with("wnm.db"));
-    files.iter().for_each(|file| fs::remove_file(file.path()).unwrap());
+    files_of_database(host).iter().for_each(|file| fs::remove_file(file).unwrap());
     let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(VERSION_5).unwrap();
     for row in settings {
@@ -149,6 +163,19 @@ impl Prepared<'_> {
         self.colony.storage[1].display().to_string()
     }
 
+    /// Gives the host a crontab without wnm.
+    fn put_table(&self) {
+        with_cron(&self.colony.host);
+        fs::write(self.colony.host.path("table"), OTHER_JOB).unwrap();
+    }
+
+    /// Asserts that the crontab has the other job, and wnm or not.
+    fn assert_installed(&self, is_installed: bool) {
+        let table = fs::read_to_string(self.colony.host.path("table")).unwrap();
+        assert!(table.starts_with(OTHER_JOB), "{table}");
+        assert_eq!(table.lines().count(), 1 + usize::from(is_installed), "{table}");
+    }
+
     /// Returns a file that the command writes or reads.
     fn file(&self) -> PathBuf {
         self.colony.host.path(&format!("{:?}-{}", self.case, self.number))
@@ -190,8 +217,21 @@ impl Prepared<'_> {
                 }
                 "probe run"
             }
+            Case::ServiceInstall | Case::ServiceUninstall => {
+                self.put_table();
+                if self.case == Case::ServiceInstall {
+                    INSTALL
+                } else {
+                    self.expect(INSTALL);
+                    UNINSTALL
+                }
+            }
             Case::Teardown => {
                 refill(host, "teardown");
+                self.remove_set_aside();
+                self.put_table();
+                self.expect(INSTALL);
+                self.expect("hold --reason end");
                 "teardown --yes --purge"
             }
             Case::Add | Case::FailedAdd => {
@@ -314,11 +354,9 @@ impl Prepared<'_> {
     }
 
     fn remove_set_aside(&self) {
-        for file in fs::read_dir(self.colony.host.path("")).unwrap().flatten() {
-            if file.file_name().to_string_lossy().contains(".set-aside-") {
-                fs::remove_file(file.path()).unwrap();
-            }
-        }
+        let is_set_aside = |file: &PathBuf| file.to_string_lossy().contains(".set-aside-");
+        let files = files_of_database(&self.colony.host).into_iter().filter(is_set_aside);
+        files.for_each(|file| fs::remove_file(file).unwrap());
     }
 
     /// Returns the identities that the command, killed or not, must leave.
@@ -336,11 +374,23 @@ impl Prepared<'_> {
                 assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);
             }
             Case::Teardown if host.path("wnm.db").exists() => self.clear(),
+            Case::ServiceInstall => {
+                self.expect(INSTALL);
+                self.assert_installed(true);
+            }
+            Case::ServiceUninstall => {
+                self.expect(UNINSTALL);
+                self.assert_installed(false);
+            }
             Case::DbBackup if !self.file().exists() => self.expect(&format!("db backup {}", self.file().display())),
             Case::NodeBackup if !self.file().exists() => {
                 self.expect(&format!("node backup --all --to {}", self.file().display()));
             }
             _ => {}
+        }
+        if self.case == Case::Teardown {
+            self.assert_installed(false);
+            assert_eq!(files_of_database(host), Vec::<PathBuf>::new());
         }
         if [Case::Init, Case::Import, Case::Teardown].contains(&self.case) {
             self.make();

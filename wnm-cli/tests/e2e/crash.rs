@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
@@ -38,7 +38,7 @@ const COMMANDS: [&str; 12] = [
     "run",
 ];
 /// The system calls by which commands change the host.
-const CALLS: &str = "write,pwrite64,copy_file_range,sendfile,fsync,fdatasync,rename,renameat,renameat2,link,linkat,symlink,\
+pub(crate) const CALLS: &str = "write,pwrite64,copy_file_range,sendfile,fsync,fdatasync,rename,renameat,renameat2,link,linkat,symlink,\
                      symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,kill,pidfd_send_signal,clone,clone3,vfork,ftruncate,\
                      fallocate,chmod,fchmod,fchown,fchownat,utimensat";
 /// The length of the identity of a fake node, in bytes.
@@ -172,7 +172,7 @@ impl Figures {
         unknown.map(|(state, after)| format!("{state} ({after})")).collect()
     }
 
-    fn line(&self, name: &str) -> String {
+    pub(crate) fn line(&self, name: &str) -> String {
         let [cycles, longest_cycles] = [0.5, 0.99].map(|share| at(&self.cycles, share));
         let [time, longest_time] = [0.5, 0.99].map(|share| at(&self.times, share).as_secs_f64());
         let (slowest, violations) = (self.slowest.0.as_secs_f64(), self.violations.len());
@@ -355,35 +355,42 @@ fn random_kills_of(colony: &Colony, extent: Extent, first: usize) -> Figures {
     figures
 }
 
-/// Returns a command under strace with these options, in all its threads, and without the programs that it executes.
-fn traced(plain: &Command, options: &[&str]) -> Command {
+/// Runs a command of wnm under strace with these options, in all its threads, and without the programs that it executes.
+fn run_traced(host: &Host, words: &[String], calls: &str, options: &[&str]) -> ExitStatus {
+    let plain = host.command(words);
     let mut traced = Command::new("strace");
-    traced.args(["-f", "-b", "execve", "-qq", "-e", &format!("trace={CALLS}")]).args(options);
+    traced.args(["-f", "-b", "execve", "-qq", "-e", &format!("trace={calls}")]).args(options);
     traced.arg(plain.get_program()).args(plain.get_args());
     traced.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     traced.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    traced
+    let mut child = {
+        let _turn = turn();
+        traced.spawn().unwrap()
+    };
+    child.wait().unwrap()
 }
 
-/// Runs a command under strace, and returns the system calls that it makes.
-fn calls_of(prepared: Prepared<'_>) -> BTreeSet<(String, usize)> {
-    let host = &prepared.colony.host;
+/// Runs a command under strace, and returns those of these system calls that it makes.
+pub(crate) fn calls_of(host: &Host, words: &[String], calls: &str) -> BTreeSet<(String, usize)> {
     let log = host.path("calls");
-    let options = ["-o", log.to_str().unwrap()];
-    let mut command = traced(&host.command(&prepared.prepare()), &options);
-    let child = {
-        let _turn = turn();
-        command.spawn().unwrap()
-    };
-    child.wait_with_output().unwrap();
-    prepared.complete();
-    prepared.clean_up();
-    calls_in(&fs::read_to_string(log).unwrap())
+    run_traced(host, words, calls, &["-o", log.to_str().unwrap()]);
+    calls_in(&fs::read_to_string(log).unwrap(), calls)
+}
+
+/// Runs a command, kills it before a system call, and counts the kill.
+pub(crate) fn kill_at(host: &Host, words: &[String], (name, call): &(String, usize), figures: &mut Figures) {
+    let kill = format!("inject={name}:signal=KILL:when={call}");
+    let status = run_traced(host, words, name, &["-o", "/dev/null", "-e", &kill]);
+    if status.signal() == Some(9) || status.code() == Some(137) {
+        figures.killed += 1;
+    } else {
+        figures.completed += 1;
+    }
 }
 
 /// Returns the calls in a log of strace: each name, with each number up to that of its calls in one thread, because strace
 /// counts the calls of each name and thread by themselves. A file that is written in many parts counts with the first two.
-fn calls_in(log: &str) -> BTreeSet<(String, usize)> {
+fn calls_in(log: &str, known: &str) -> BTreeSet<(String, usize)> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     // The file that each thread writes, and the number of its parts.
     let mut written: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
@@ -392,7 +399,7 @@ fn calls_in(log: &str) -> BTreeSet<(String, usize)> {
         let (thread, call) = line.split_once(' ').unwrap_or_default();
         let (name, words) = call.trim_start().split_once('(').unwrap_or_default();
         // Other lines tell signals, and the end of a call.
-        if !CALLS.split(',').any(|known| known == name) {
+        if !known.split(',').any(|known| known == name) {
             continue;
         }
         let number = counts.entry((thread, name)).or_default();
@@ -414,7 +421,7 @@ fn written_file_counts_with_its_first_two_parts() {
                8 <... write resumed>) = 1\n7  fsync(3) = 0\n7 fsync(3) = 0\n7 write(3, \"e\", 1) = 1\n7 read(3, \"\", 1) = 0\n\
                7 --- SIGCHLD {si_signo=SIGCHLD} ---\n7 +++ exited with 0 +++\n";
     let calls = [("fsync", 1), ("fsync", 2), ("write", 1), ("write", 2), ("write", 4)];
-    assert_eq!(calls_in(log), calls.map(|(name, number)| (name.to_owned(), number)).into());
+    assert_eq!(calls_in(log, CALLS), calls.map(|(name, number)| (name.to_owned(), number)).into());
 }
 
 /// Kills each command before each of its system calls with an effect, in whichever thread reaches the number of the call
@@ -425,35 +432,29 @@ fn kills_at_calls(extent: Extent) -> Figures {
         let mut number = 1;
         for case in CASES.into_iter().skip(first).step_by(extent.colonies) {
             number += 1;
-            for (name, call) in calls_of(Prepared { colony, number, case }).into_iter().step_by(extent.stride) {
+            let prepared = Prepared { colony, number, case };
+            let calls = calls_of(&colony.host, &prepared.prepare(), CALLS);
+            prepared.complete();
+            prepared.clean_up();
+            for call in calls.into_iter().step_by(extent.stride) {
                 if extent.is_over() {
                     return figures;
                 }
                 number += 1;
-                kill_at_call(Prepared { colony, number, case }, &name, call, &mut figures);
+                kill_at_call(Prepared { colony, number, case }, &call, &mut figures);
             }
         }
         figures
     })
 }
 
-fn kill_at_call(prepared: Prepared<'_>, name: &str, call: usize, figures: &mut Figures) {
+fn kill_at_call(prepared: Prepared<'_>, call: &(String, usize), figures: &mut Figures) {
     let Prepared { colony, case, .. } = prepared;
-    let plain = colony.host.command(&prepared.prepare());
+    let words = prepared.prepare();
     let before = prepared.identities();
-    let kill = format!("inject={name}:signal=KILL:when={call}");
-    let child = {
-        let _turn = turn();
-        traced(&plain, &["-o", "/dev/null", "-e", &kill]).spawn().unwrap()
-    };
-    let status = child.wait_with_output().unwrap().status;
-    if status.signal() == Some(9) || status.code() == Some(137) {
-        figures.killed += 1;
-    } else {
-        figures.completed += 1;
-    }
+    kill_at(&colony.host, &words, call, figures);
     prepared.complete();
-    recover(colony, &before, &format!("{case:?} killed at {name} {call}"), figures);
+    recover(colony, &before, &format!("{case:?} killed at {} {}", call.0, call.1), figures);
     prepared.clean_up();
 }
 
@@ -475,8 +476,13 @@ fn colony_recovers_from_kills_at_system_calls_with_strace() {
     assert_recovered(&kills_at_calls(Extent { kills: 0, stride: 67, colonies: 1, until: None }));
 }
 
+/// Returns the words for each first one of `stride`.
+pub(crate) fn each(stride: usize) -> String {
+    if stride == 1 { "each".to_owned() } else { format!("each {stride}th") }
+}
+
 /// Returns the number in an environment variable; None without one.
-fn number(variable: &str) -> Option<usize> {
+pub(crate) fn number(variable: &str) -> Option<usize> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text}: not a number")))
 }
@@ -502,7 +508,7 @@ fn figures() {
     let are_complete = !extent.is_over();
     let random = random_kills(extent);
     table.push_str(&random.line("at random times"));
-    let each = if extent.stride == 1 { "each".to_owned() } else { format!("each {}th", extent.stride) };
+    let each = each(extent.stride);
     let part = if are_complete { "" } else { ", not all commands" };
     table.push_str(&calls.line(&format!("at {each} system call{part}")));
     table.push_str(&points.line(&format!("at {each} failpoint, with a second one during recovery{part}")));

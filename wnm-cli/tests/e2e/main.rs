@@ -15,6 +15,7 @@ mod daemon;
 mod doctor;
 mod failpoints;
 mod fleet;
+mod fleet_kills;
 mod hints;
 mod host;
 mod intermediate;
