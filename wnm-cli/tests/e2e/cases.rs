@@ -43,13 +43,14 @@ pub(crate) enum Case {
     DbBackup,
     DbRestore,
     Rebuild,
+    Daemon,
     ServiceInstall,
     ServiceUninstall,
     Teardown,
 }
 
 /// All commands, in an order in which each finds its nodes.
-pub(crate) const CASES: [Case; 32] = {
+pub(crate) const CASES: [Case; 33] = {
     use Case::*;
     [
         Init,
@@ -81,6 +82,7 @@ pub(crate) const CASES: [Case; 32] = {
         DbBackup,
         DbRestore,
         Rebuild,
+        Daemon,
         ServiceInstall,
         ServiceUninstall,
         Teardown,
@@ -216,6 +218,14 @@ impl Prepared<'_> {
                     self.expect(&format!("config set probe_tasks={}", tasks.display()));
                 }
                 "probe run"
+            }
+            Case::Daemon => {
+                refill(host, "node upgrade");
+                self.expect("node start --all");
+                self.wait_until_running();
+                self.provide(Behaviour::Normal);
+                self.expect("config set enable_upgrade=true");
+                "daemon --interval 1s"
             }
             Case::ServiceInstall | Case::ServiceUninstall => {
                 self.put_table();
@@ -369,6 +379,7 @@ impl Prepared<'_> {
     pub(crate) fn complete(&self) {
         let host = &self.colony.host;
         match self.case {
+            Case::Daemon => self.expect("config set enable_upgrade=false"),
             Case::Import if !host.path("wnm.db").exists() => {
                 let ran = host.wnm(&self.import());
                 assert_eq!(ran.code(), 0, "{}{}", ran.out, ran.err);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use wnm_platform::fake_node::Behaviour;
 
 use crate::cases::{CASES, Prepared};
@@ -41,6 +41,8 @@ const COMMANDS: [&str; 12] = [
 pub(crate) const CALLS: &str = "write,pwrite64,copy_file_range,sendfile,fsync,fdatasync,rename,renameat,renameat2,link,linkat,symlink,\
                      symlinkat,unlink,unlinkat,rmdir,mkdir,mkdirat,kill,pidfd_send_signal,clone,clone3,vfork,ftruncate,\
                      fallocate,chmod,fchmod,fchown,fchownat,utimensat";
+/// Time after which a daemon, or the command that drives a rollout, is told to end if it was not killed.
+const LONGEST_RUN: Duration = Duration::from_secs(4);
 /// The length of the identity of a fake node, in bytes.
 const KEY_LENGTH: usize = 32;
 /// Time after a kill in which the lock may still be held: a child that has not yet executed its program gets little time on a
@@ -367,6 +369,16 @@ fn run_traced(host: &Host, words: &[String], calls: &str, options: &[&str]) -> E
         let _turn = turn();
         traced.spawn().unwrap()
     };
+    let begun = Instant::now();
+    let is_endless = words[0] == "daemon" || words.iter().any(|word| word == "rollout");
+    while is_endless && child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > LONGEST_RUN {
+            let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
+            let command = children.split(' ').find_map(|pid| Pid::from_raw(pid.parse().ok()?));
+            command.map(|pid| kill_process(pid, Signal::TERM));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
     child.wait().unwrap()
 }
 
