@@ -171,8 +171,8 @@ impl InstalledService {
         if self.supervisor == Supervisor::Systemd && self.scope != Scope::Sudo {
             self.keep_session()?;
         }
-        let is_new = read(&file)?.as_deref() != Some(self.text.as_bytes());
-        if is_new {
+        let mut is_changed = read(&file)?.as_deref() != Some(self.text.as_bytes());
+        if is_changed {
             if self.supervisor == Supervisor::Launchd {
                 // Before the file changes: a repeated installation would not know that the old one runs. `bootout` fails for a
                 // service that is not loaded, as at the first installation.
@@ -189,8 +189,8 @@ impl InstalledService {
             Supervisor::Systemd => {
                 self.systemctl(&["daemon-reload"])?;
                 self.systemctl(&["enable", UNIT])?;
-                let needs_restart = is_new || self.is_older_than(&file);
-                self.systemctl(&[if needs_restart { "restart" } else { "start" }, UNIT])?;
+                is_changed |= self.is_older_than(&file);
+                self.systemctl(&[if is_changed { "restart" } else { "start" }, UNIT])?;
             }
             Supervisor::Launchd => {
                 if !self.exec.run(&self.launchctl("print").arg(self.target()))?.is_success() {
@@ -199,7 +199,7 @@ impl InstalledService {
             }
             Supervisor::Cron => {}
         }
-        Ok(if is_new { Change::Made } else { Change::NotNeeded })
+        Ok(if is_changed { Change::Made } else { Change::NotNeeded })
     }
 
     /// Stops and removes the service. Nodes continue to run.
