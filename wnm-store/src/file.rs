@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::draft;
 use crate::error::{BUSY_WAIT, Content, DbError, FileOperation, StoreError, file_error, typed};
 
 /// Returns the path of a file beside the database, such as `wnm.lock` for `wnm.db`.
@@ -239,20 +240,6 @@ pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Gives a finished file its name. A hard link, unlike a rename, fails when the name is taken.
-///
-/// # Errors
-/// The name is taken (`AlreadyExists`), or the folder cannot be written.
-pub fn publish(from: &Path, to: &Path) -> std::io::Result<()> {
-    match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(error),
-        // FAT and some network file systems have no hard links.
-        Err(_) if fs::symlink_metadata(to).is_err() => fs::rename(from, to),
-        Err(error) => Err(error),
-    }
-}
-
 /// The treatment of a file that has the name of a new copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum IfExists {
@@ -271,8 +258,7 @@ pub(crate) fn copy(db: &Connection, to: &Path, if_exists: IfExists) -> Result<()
     to.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .map_or(Ok(()), |folder| fs::metadata(folder).map(drop).map_err(file_error(FileOperation::Write, to)))?;
-    let draft = suffixed(to, &format!(".new-{}", std::process::id()));
-    remove_if_there(&draft)?;
+    let draft = draft::path(to);
     create_private(&draft).map_err(|error| match error {
         // The operator knows the copy, not its draft.
         StoreError::File { operation, source, .. } => StoreError::File { operation, path: to.to_path_buf(), source },
@@ -280,7 +266,7 @@ pub(crate) fn copy(db: &Connection, to: &Path, if_exists: IfExists) -> Result<()
     })?;
     let written = write_copy(db, &draft).and_then(|()| match if_exists {
         IfExists::Replace => Ok(fs::rename(&draft, to).map_err(file_error(FileOperation::Write, to))?),
-        IfExists::Fail => Ok(publish(&draft, to).map_err(file_error(FileOperation::Write, to))?),
+        IfExists::Fail => Ok(draft::publish(&draft, to).map_err(file_error(FileOperation::Write, to))?),
     });
     if written.is_err() {
         // The first error matters more than a draft that is left behind.

@@ -20,6 +20,7 @@
 
 mod copies;
 mod digest;
+pub mod draft;
 mod error;
 mod file;
 mod follow;
@@ -56,7 +57,7 @@ use wnm_core::{
 };
 
 pub use error::{Content, FileOperation, StoreError, UniqueValue, Work};
-pub use file::{Owner, publish};
+pub use file::Owner;
 pub use follow::Followed;
 pub use history::{
     ActionFilter, Actions, Activity, CycleAction, CycleId, CycleKind, CycleRecord, History, HistoryFilter,
@@ -396,6 +397,7 @@ impl Store {
         reserve::release(&path);
         // Before the database: a copy without it would bring the colony back.
         copies::remove(&path)?;
+        draft::remove_left(&path);
         file::remove(&path)
     }
 

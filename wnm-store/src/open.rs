@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::error::{BUSY_WAIT, DbError, FileOperation, StoreError, file_error};
 use crate::file::{self, IfExists, suffixed};
 use crate::schema::{self, MIGRATIONS};
-use crate::{Store, copies, digest, reserve};
+use crate::{Store, copies, digest, draft, reserve};
 
 impl Store {
     /// Tells whether a file of any content exists at the path.
@@ -27,13 +27,12 @@ impl Store {
     /// A file exists at the path, or the folder cannot be written.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         let path = vacant(path)?;
-        let draft = suffixed(&path, &format!(".new-{}", std::process::id()));
-        file::remove_if_there(&draft)?;
+        let draft = draft::path(&path);
         file::create_private(&draft)?;
         let made = connect(&draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
             .and_then(|mut db| schema::install(&mut db))
             .map_err(|error| error.at(&path))
-            .and_then(|()| match file::publish(&draft, &path) {
+            .and_then(|()| match draft::publish(&draft, &path) {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(taken(&path)),
                 other => other.map_err(file_error(FileOperation::Write, &path)),
             });

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wnm_core::Timestamp;
 use wnm_core::probe::ProbeRun;
+use wnm_store::draft;
 
 use super::book::{Alert, Book, Extent, Notification};
 use super::command::{self, CommandError};
@@ -18,7 +19,7 @@ use super::receivers::{Receiver, Receivers};
 use crate::live::{AlertSummary, Live};
 use crate::outbound::{self, OutboundError};
 use crate::private_file::{self, FileState};
-use crate::valves::host::{beside, replace};
+use crate::valves::host::beside;
 
 /// Longest time of a request. Each receiver has a thread of its own while it is asked.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -247,7 +248,7 @@ impl AlertService {
             return;
         }
         let stored = serde_json::to_vec(&self.book).map_err(std::io::Error::from);
-        match stored.and_then(|text| replace(&self.state, &text)) {
+        match stored.and_then(|text| draft::replace(&self.state, &text)) {
             Ok(()) => self.stored = Some(self.book.clone()),
             // The alerts are told nevertheless; a restart of the daemon may repeat them.
             Err(error) if self.stored.is_some() => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wnm_core::probe::Atto;
 use wnm_core::{Address, FAUCET, NodeState, Timestamp};
+use wnm_store::draft;
 
 use super::record::Record;
 use super::rpc::{Chain, Transfers};
@@ -14,7 +15,7 @@ use super::source::Source;
 use crate::live::{EarningsSummary, Live, Snapshot};
 use crate::outbound::OutboundError;
 use crate::private_file::{self, FileState};
-use crate::valves::host::{beside, replace};
+use crate::valves::host::beside;
 
 /// The maximum number of addresses that are read: those of most nodes.
 pub const MOST_ADDRESSES: usize = 20;
@@ -174,7 +175,7 @@ impl EarningsService {
             }
         }
         let text = serde_json::to_vec(record).map_err(|error| error.to_string());
-        if let Err(error) = text.and_then(|text| replace(&self.path, &text).map_err(|error| error.to_string())) {
+        if let Err(error) = text.and_then(|text| draft::replace(&self.path, &text).map_err(|error| error.to_string())) {
             record.problem = Some(format!("cannot write {}: {error}", self.path.display()));
         }
     }

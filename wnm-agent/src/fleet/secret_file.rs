@@ -5,9 +5,9 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
+use wnm_store::draft;
 
 use super::membership::Secret;
-use crate::valves::host;
 
 /// Largest file that is read, in bytes.
 const LARGEST: u64 = 64 << 10;
@@ -122,13 +122,13 @@ pub fn read_password(path: &Path) -> Result<Secret, SecretFileError> {
 
 /// Creates a file that only its owner can read, completely or not at all, and never replaces one.
 pub(super) fn create(path: &Path, text: &str) -> Result<(), SecretFileError> {
-    host::create(path, text.as_bytes()).map_err(failed("create", path))
+    draft::create(path, text.as_bytes()).map_err(failed("create", path))
 }
 
 /// Writes a document of JSON to a file that only its owner can read, in place of an earlier one.
 pub(super) fn write_json<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), SecretFileError> {
     let text = serde_json::to_vec_pretty(value).map_err(io::Error::from).map_err(failed("write", path))?;
-    host::replace(path, &text).map_err(failed("write", path))
+    draft::replace(path, &text).map_err(failed("write", path))
 }
 
 /// Removes a file, which may be missing.

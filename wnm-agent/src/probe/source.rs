@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use wnm_platform::files::with_deadline;
+use wnm_store::draft;
 
 use crate::aside;
 use crate::outbound::{self, OutboundError};
@@ -254,13 +255,8 @@ fn copy_of(copies: &Path, url: &str) -> PathBuf {
 }
 
 fn store(path: &Path, text: &[u8]) -> io::Result<()> {
-    use std::io::Write as _;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    draft::replace(path, text)
 }
 
 /// Reads a task file, up to the greatest length of one and a byte more.

@@ -10,10 +10,8 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use wnm_core::{TimeOfDay, Timestamp, Window};
 
-#[cfg(feature = "fleet")]
-pub(crate) use command::create;
+pub(crate) use command::beside;
 pub use command::{CommandHold, CommandHoldError};
-pub(crate) use command::{beside, replace};
 pub use url::{CachedUrl, POLL_INTERVAL};
 
 use super::{Holds, LocalTime, ReadHold};

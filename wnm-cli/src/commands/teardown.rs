@@ -57,13 +57,16 @@ pub(crate) fn run(db: &Path, args: &Teardown, output: &mut Output) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// Removes the files beside a database: the accepted config file, the alerts, the earnings and the holds.
+/// Removes the files beside a database: the accepted config file, the alerts, the earnings, the holds, and the socket of a
+/// daemon that was killed.
 fn remove_companions(db: &Path) {
-    for suffix in [".config-file", ".alerts", ".earnings", ".hold", ".hold-url"] {
-        let mut name = db.as_os_str().to_owned();
-        name.push(suffix);
-        // Most colonies have none of them.
-        _ = std::fs::remove_file(name);
+    // The config file is recorded beside the name that the command got, the others beside the file itself.
+    let file = db.canonicalize().unwrap_or_else(|_| db.to_owned());
+    for name in [db, &file] {
+        for suffix in ["config-file", "alerts", "earnings", "hold", "hold-url", "sock"] {
+            // Most colonies have none of them.
+            _ = std::fs::remove_file(name.with_added_extension(suffix));
+        }
     }
     _ = std::fs::remove_dir_all(wnm_agent::influx::spool_of(db));
 }

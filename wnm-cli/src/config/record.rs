@@ -2,12 +2,13 @@
 //! runs.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use wnm_core::RawSettings;
+use wnm_store::draft;
 
 /// The accepted settings of each config file of a colony, by its path.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -47,14 +48,7 @@ impl Record {
     /// # Errors
     /// The folder of the database cannot be written.
     pub(super) fn store(&self, db: &Path) -> io::Result<()> {
-        let place = place(db);
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut draft = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut draft, self)?;
-        draft.flush()?;
-        draft.as_file().sync_all()?;
-        draft.persist(place)?;
-        Ok(())
+        draft::replace(&place(db), &serde_json::to_vec(self)?)
     }
 }
 

@@ -219,6 +219,25 @@ impl Prepared<'_> {
                 }
                 "probe run"
             }
+            Case::Daemon | Case::ServiceInstall | Case::ServiceUninstall | Case::Teardown => self.prepare_supervised(),
+            Case::Add | Case::FailedAdd => {
+                while host.nodes().len() > 3 {
+                    self.expect("node remove --count 1 --yes");
+                }
+                if self.case == Case::FailedAdd {
+                    self.provide(Behaviour::ExitAtStart { code: 1 });
+                }
+                "node add"
+            }
+            _ => return self.prepare_copies(),
+        };
+        words(line)
+    }
+
+    /// Makes a command possible that runs cycles by itself, or ends that.
+    fn prepare_supervised(&self) -> &'static str {
+        let host = &self.colony.host;
+        match self.case {
             Case::Daemon => {
                 refill(host, "node upgrade");
                 self.expect("node start --all");
@@ -236,7 +255,7 @@ impl Prepared<'_> {
                     UNINSTALL
                 }
             }
-            Case::Teardown => {
+            _ => {
                 refill(host, "teardown");
                 self.remove_set_aside();
                 self.put_table();
@@ -244,18 +263,7 @@ impl Prepared<'_> {
                 self.expect("hold --reason end");
                 "teardown --yes --purge"
             }
-            Case::Add | Case::FailedAdd => {
-                while host.nodes().len() > 3 {
-                    self.expect("node remove --count 1 --yes");
-                }
-                if self.case == Case::FailedAdd {
-                    self.provide(Behaviour::ExitAtStart { code: 1 });
-                }
-                "node add"
-            }
-            _ => return self.prepare_copies(),
-        };
-        words(line)
+        }
     }
 
     /// Makes a command on a copy of nodes or of the database possible, and returns its words.
@@ -364,7 +372,8 @@ impl Prepared<'_> {
     }
 
     fn remove_set_aside(&self) {
-        let is_set_aside = |file: &PathBuf| file.to_string_lossy().contains(".set-aside-");
+        let is_set_aside =
+            |file: &PathBuf| [".set-aside-", ".before-"].iter().any(|mark| file.to_string_lossy().contains(mark));
         let files = files_of_database(&self.colony.host).into_iter().filter(is_set_aside);
         files.for_each(|file| fs::remove_file(file).unwrap());
     }

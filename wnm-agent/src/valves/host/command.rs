@@ -3,11 +3,11 @@
 //! A file and not a row: a hold must be possible while the database is busy, damaged or full.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use wnm_core::{Hold, HoldSource, Settings, Timestamp};
+use wnm_store::draft;
 
 use super::super::{ReadHold, Reading};
 use super::file::{Content, read_bounded};
@@ -41,7 +41,7 @@ impl CommandHold {
     pub fn set(&self, hold: &Hold) -> Result<(), CommandHoldError> {
         let failed = |source| CommandHoldError { operation: "write", path: self.path.clone(), source };
         let text = serde_json::to_vec(hold).map_err(|error| failed(error.into()))?;
-        replace(&self.path, &text).map_err(failed)
+        draft::replace(&self.path, &text).map_err(failed)
     }
 
     /// Ends the hold; returns whether there was one.
@@ -87,40 +87,4 @@ pub(crate) fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
     PathBuf::from(name)
-}
-
-/// Writes a file of mode 0600 that appears completely or not at all, in place of an earlier one.
-pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-    write(path, text, |draft| std::fs::rename(draft, path))
-}
-
-/// Writes a file of mode 0600 that appears completely or not at all. Never replaces one.
-#[cfg(feature = "fleet")]
-pub(crate) fn create(path: &Path, text: &[u8]) -> io::Result<()> {
-    write(path, text, |draft| wnm_store::publish(draft, path))
-}
-
-/// Writes a draft beside a file, and lets `place` give it the name of the file.
-fn write(path: &Path, text: &[u8], place: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let mut draft = OsString::from(path);
-    draft.push(format!(".{}", std::process::id()));
-    let draft = PathBuf::from(draft);
-    let written = (|| {
-        // The draft of a process that ended, or a link that another user made.
-        match std::fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        place(&draft)?;
-        // Without this, a power cut could still take back the new name.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        _ = std::fs::remove_file(&draft);
-    }
-    written
 }

@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wnm_core::{Hold, HoldSource, HttpUrl, Settings, Timestamp};
+use wnm_store::draft;
 
 use super::super::{ReadHold, Reading};
-use super::command::{beside, replace};
+use super::command::beside;
 use super::file::{Content, read_bounded};
 use super::one_line;
 use crate::outbound::{self, OutboundError};
@@ -142,7 +143,7 @@ impl Poll {
         let polled = Polled::after(self.last.as_ref(), &url, at, asked);
         // Without the file the next process asks again: no reason to stop this one.
         if let Ok(text) = serde_json::to_vec(&polled) {
-            _ = replace(&self.path, &text);
+            _ = draft::replace(&self.path, &text);
         }
         self.last = Some(polled);
     }
