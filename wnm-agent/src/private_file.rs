@@ -117,6 +117,7 @@ pub(crate) fn read_public(path: &Path) -> Result<String, PrivateFileError> {
 
 /// The state of a file, by which a change of its content, its owner or its mode is noticed: device and inode, the time of
 /// the last change of these, and the length.
+#[cfg(feature = "host")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileState {
     file: (u64, u64),
@@ -125,6 +126,7 @@ pub(crate) struct FileState {
 }
 
 /// Returns the state of a file; None if it is missing.
+#[cfg(feature = "host")]
 pub(crate) fn state(path: &Path) -> Option<FileState> {
     let facts = wnm_platform::files::with_deadline(path, Path::metadata).ok()?.ok()?;
     let changed = (facts.ctime(), facts.ctime_nsec());

@@ -25,7 +25,7 @@ pub fn remove_left(of: &Path) {
     for entry in fs::read_dir(folder(of)).into_iter().flatten().flatten() {
         let other = entry.file_name().to_string_lossy().into_owned();
         if other.starts_with(&name) && writer(&other).is_some_and(has_ended) {
-            // A draft that stays is in nobody's way.
+            // A draft that stays does no harm.
             let _ = fs::remove_file(entry.path());
         }
     }

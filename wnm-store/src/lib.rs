@@ -13,7 +13,8 @@
 //!
 //! Files beside `wnm.db`: `wnm.db-wal` and `wnm.db-shm` belong to the database; `wnm.lock` is the lock, `wnm.daemon` that of a daemon; `wnm.reserve` is
 //! given up when the disk is full; `wnm.db.before-N` is a copy from before the migration to version N; `wnm.db.copy-1` to
-//! `wnm.db.copy-3` are hourly copies of the data from which [`Store::rebuild`] replaces a database that cannot be read.
+//! `wnm.db.copy-3` are hourly copies of the data from which [`Store::rebuild`] replaces a database that cannot be read;
+//! `.wnm-draft-PID` ends the name of a [draft].
 //!
 //! The results of cycles that changed nothing are in a file in memory, in `/dev/shm/wnm-UID`, which continues the database.
 //! All reads include it.

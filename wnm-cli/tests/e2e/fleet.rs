@@ -243,6 +243,7 @@ fn server_shows_hosts_and_marks_stale_ones() {
     let _daemon = spawn(&a);
     a.expect(0, "node add --count 2");
     wait_for(&a, &["nodes", "a"], |nodes| nodes.as_array().is_some_and(|nodes| nodes.len() == 2));
+    wait_for(&a, &["hosts"], |hosts| hosts[0]["nodes_up"] == 2);
     let port = server::free_port();
     let words = ["--json", "fleet", "serve", "--interval", "1s", "--listen", &format!("127.0.0.1:{port}")];
     let mut command = a.command(&words);

@@ -41,7 +41,7 @@ impl Change {
         Self::Abort,
     ];
 
-    /// Returns what the repeated command says when the first one had its whole effect before its end.
+    /// Returns the error of the repeated command when the first one had its whole effect before its end.
     const fn done(self) -> Option<&'static str> {
         match self {
             Self::Init => Some("fleet.json exists already"),

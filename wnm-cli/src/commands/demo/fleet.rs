@@ -71,13 +71,9 @@ impl Stage<'_> {
             let command = invited["data"]["command"].as_str().unwrap_or_default().to_owned();
             let words: Vec<&str> = command.split(' ').skip(1).collect();
             self.wnm(Some(host), &words)?;
-            self.start_daemon(host)?;
-        }
-        self.wait("the hosts publish their state", |stage| {
-            Ok(stage.ask(&["fleet", "status"])?["data"]["hosts_up"] == 3)
-        })?;
-        for host in HOSTS {
+            // Before the daemon, which would add the only node that `node_cap` allows.
             self.wnm(Some(host), &["node", "add"])?;
+            self.start_daemon(host)?;
         }
         let has_nodes = |stage: &Self| {
             let hosts = stage.ask(&["fleet", "hosts"])?;
