@@ -11,12 +11,12 @@ use rustix::process::{Pid, test_kill_process};
 use crate::file::{folder, suffixed};
 
 /// Stands between the name of a file and the PID of the process that writes its draft. No other program has such names.
-const MARK: &str = ".wnm-draft-";
+const SUFFIX: &str = ".wnm-draft-";
 
 /// Returns the path for a draft of a file. Drafts of the file by processes that were killed are removed.
 pub(crate) fn path(of: &Path) -> PathBuf {
     remove_left(of);
-    suffixed(of, &format!("{MARK}{}", std::process::id()))
+    suffixed(of, &format!("{SUFFIX}{}", std::process::id()))
 }
 
 /// Removes the drafts that killed processes left, of a file and of those whose name continues its name.
@@ -33,7 +33,7 @@ pub fn remove_left(of: &Path) {
 
 /// Returns the process that writes a draft, or a file beside it such as its journal; None for other files.
 fn writer(name: &str) -> Option<Pid> {
-    let (_, pid) = name.rsplit_once(MARK)?;
+    let (_, pid) = name.rsplit_once(SUFFIX)?;
     Pid::from_raw(pid.split('-').next()?.parse().ok()?)
 }
 
@@ -112,12 +112,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // PIDs are below 4,194,304 on Linux and below 100,000 on macOS.
         let dead = i32::MAX;
-        let left =
-            [format!("wnm.db{MARK}{dead}"), format!("wnm.db{MARK}{dead}-journal"), format!("wnm.db.hold{MARK}{dead}")];
+        let left = [
+            format!("wnm.db{SUFFIX}{dead}"),
+            format!("wnm.db{SUFFIX}{dead}-journal"),
+            format!("wnm.db.hold{SUFFIX}{dead}"),
+        ];
         let kept = [
-            format!("wnm.db{MARK}1"),
-            format!("other{MARK}{dead}"),
-            format!("wnm.db{MARK}"),
+            format!("wnm.db{SUFFIX}1"),
+            format!("other{SUFFIX}{dead}"),
+            format!("wnm.db{SUFFIX}"),
             "wnm.db.new-7".to_owned(),
             "wnm.db".to_owned(),
         ];
