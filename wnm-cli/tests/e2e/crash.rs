@@ -490,7 +490,12 @@ fn colony_recovers_from_kills_at_system_calls_with_strace() {
 
 /// Returns the words for each first one of `stride`.
 pub(crate) fn each(stride: usize) -> String {
-    if stride == 1 { "each".to_owned() } else { format!("each {stride}th") }
+    match stride {
+        1 => "each".to_owned(),
+        2 => "each second".to_owned(),
+        3 => "each third".to_owned(),
+        _ => format!("each {stride}th"),
+    }
 }
 
 /// Returns the number in an environment variable; None without one.
