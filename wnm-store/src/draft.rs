@@ -15,16 +15,22 @@ const SUFFIX: &str = ".wnm-draft-";
 
 /// Returns the path for a draft of a file. Drafts of the file by processes that were killed are removed.
 pub(crate) fn path(of: &Path) -> PathBuf {
-    remove_left(of);
+    // Not those of longer names, which another thread may be writing.
+    remove(of, |rest| rest.starts_with(SUFFIX));
     suffixed(of, &format!("{SUFFIX}{}", std::process::id()))
 }
 
 /// Removes the drafts that killed processes left, of a file and of those whose name continues its name.
-pub fn remove_left(of: &Path) {
+pub(crate) fn remove_left(of: &Path) {
+    remove(of, |_| true);
+}
+
+/// Removes the drafts of ended processes. `is_meant` gets the part of a name after that of the file.
+fn remove(of: &Path, is_meant: impl Fn(&str) -> bool) {
     let Some(name) = of.file_name().map(|name| name.to_string_lossy().into_owned()) else { return };
     for entry in fs::read_dir(folder(of)).into_iter().flatten().flatten() {
         let other = entry.file_name().to_string_lossy().into_owned();
-        if other.starts_with(&name) && writer(&other).is_some_and(has_ended) {
+        if other.strip_prefix(&name).is_some_and(&is_meant) && writer(&other).is_some_and(has_ended) {
             // A draft that stays does no harm.
             let _ = fs::remove_file(entry.path());
         }
@@ -125,6 +131,8 @@ mod tests {
             "wnm.db".to_owned(),
         ];
         left.iter().chain(&kept).for_each(|name| fs::write(folder.path().join(name), "").unwrap());
+        path(&folder.path().join("wnm.db"));
+        assert_eq!(left.each_ref().map(|name| folder.path().join(name).exists()), [false, false, true]);
         remove_left(&folder.path().join("wnm.db"));
         let mut names: Vec<String> = fs::read_dir(folder.path())
             .unwrap()
